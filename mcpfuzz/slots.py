@@ -1,0 +1,98 @@
+"""Slots: the holes of a conversation that are filled only when a step is sent.
+
+    {workspace}        the scratch copy of the workspace        {scratch}     an empty folder
+    {listener}         base URL of the loopback listener        {port}        a free loopback port
+    {canary:NAME}      a fresh random token, one per NAME       {repeat:N:X}  X, N times over
+    {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
+    {brace}            a literal "{" (`quote` writes it)
+
+A slot that is the whole string keeps the type of what fills it; inside a longer string it is text.
+Nothing else in braces is a slot, so templates of other languages pass through unharmed.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcpfuzz.errors import Fault
+from mcpfuzz.model import Json, at_pointer
+
+__all__ = ["MAX_REPEAT_BYTES", "Filler", "canary", "has_slots", "quote"]
+
+MAX_REPEAT_BYTES = 64 << 20
+"""A reproducer is untrusted input too: no slot grows beyond the largest stimulus of the ORACLE (F9)."""
+
+_SLOT = re.compile(
+    r"\{(?:(workspace|scratch|listener|port|brace)|canary:([A-Za-z0-9_.-]+)|repeat:(\d{1,9}):([^{}]+)|step:(\d+)#((?:/[^{}]*)?))\}"
+)
+
+
+def canary() -> str:
+    """A token that nobody can guess: from the system's entropy, never from the seed."""
+    return "c" + secrets.token_hex(8)
+
+
+def quote(text: str) -> str:
+    """`text` as a template that fills to itself, whatever it holds."""
+    return _SLOT.sub(lambda match: "{brace}" + match.group(0)[1:], text) if "{" in text else text
+
+
+def has_slots(text: str) -> bool:
+    """Whether filling would change `text`."""
+    return "{" in text and _SLOT.search(text) is not None
+
+
+class Filler:
+    """Fills the slots of one run of one conversation.
+
+    Args:
+        places: values of workspace, scratch, listener and port, as far as the target has them.
+        fresh: makes a canary; a fresh one per name and run.
+    """
+
+    def __init__(self, places: Mapping[str, str] | None = None, *, fresh: Callable[[], str] = canary) -> None:
+        self._places = dict(places or {})
+        self._fresh = fresh
+        self.canaries: dict[str, str] = {}
+        self._answers: dict[int, Json] = {}
+
+    def remember(self, step: int, answer: Json) -> None:
+        """Keep step's answer (index from 0) for `{step:...}` slots."""
+        self._answers[step] = answer
+
+    def fill(self, value: Json) -> Json:
+        """A copy of `value` with all slots filled; the same object where there is none.
+
+        Raises:
+            KeyError: a slot names what this run does not have (no workspace, no such earlier answer).
+        """
+        if isinstance(value, str):
+            return self._text(value) if "{" in value else value
+        if isinstance(value, dict):
+            return {self.fill(key): self.fill(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.fill(item) for item in value]
+        return value
+
+    def _text(self, text: str) -> Any:
+        whole = _SLOT.fullmatch(text)
+        if whole:
+            return self._value(whole)
+        return _SLOT.sub(lambda match: str(self._value(match)), text)
+
+    def _value(self, match: re.Match[str]) -> Any:
+        place, name, count, unit, step, path = match.groups()
+        if place == "brace":
+            return "{"
+        if place:
+            return self._places[place]
+        if name:
+            return self.canaries.setdefault(name, self._fresh())
+        if count:
+            if int(count) * len(unit) > MAX_REPEAT_BYTES:
+                raise Fault(f"a slot would grow to {int(count) * len(unit)} bytes; the cap is {MAX_REPEAT_BYTES}")
+            return unit * int(count)
+        return at_pointer(self._answers[int(step) - 1], path)
