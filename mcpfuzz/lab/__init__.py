@@ -1,0 +1,20 @@
+"""The lab: a reference MCP server, hardened by default, with one switch per weakness.
+
+It is the conscience of the harness: every weakness is a real mistake in real code, every scenario must prove its
+own and stay silent on all others. Imports nothing of the rest of mcpfuzz and nothing beyond the standard library.
+
+    messages   codec, eras         bytes <-> values, the five revisions
+    protocol   core, calls, listing
+    tools      kit, schema, arithmetic, notes, shop, texts, and the attack toolsets
+    doors      stdio, serve
+"""
+
+from mcpfuzz.lab.serve import build, main, selected, served_names
+from mcpfuzz.lab.weaknesses import MASKS, TABLE, Weakness
+
+__all__ = ["MASKS", "Weakness", "build", "main", "selected", "served_names", "weaknesses"]
+
+
+def weaknesses() -> tuple[Weakness, ...]:
+    """All weaknesses, in the order of the table."""
+    return TABLE

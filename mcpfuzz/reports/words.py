@@ -1,0 +1,177 @@
+"""A document in words, for every sink that people read: what was sent, what ran, how it ended.
+
+Plain text without any format's quoting; whatever a server said is still as it was (a sink makes it
+visible and escapes it).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mcpfuzz.model import SEVERITIES, Json
+from mcpfuzz.reports.document import Document
+from mcpfuzz.reports.texts import EXITS, clip, counted
+
+__all__ = [
+    "LOAD_HEAD",
+    "by_reason",
+    "compact",
+    "headline",
+    "load_rows",
+    "settings",
+    "step_words",
+    "target_words",
+    "unreached",
+    "verdict",
+]
+
+_VERDICTS = {
+    "clean": "clean",
+    "could-not-test": "could not test",
+    "interrupted": "interrupted",
+    "fault": "mcpfuzz failed",
+}
+
+
+def compact(value: Json, limit: int = 400) -> str:
+    """JSON on one line, as people read it, cut to `limit` characters."""
+    return clip(json.dumps(value, ensure_ascii=False), limit)
+
+
+# ---- one step -------------------------------------------------------------------------------------
+
+
+def step_words(step: Mapping[str, Any], limit: int = 400) -> str:
+    """What a report's step does: `tools/call read_file {"path": "/etc/passwd"}`."""
+    who = [f"[{step['as']}]"] if step.get("as") else []
+    if step.get("on", "c1") != "c1":
+        who.append(f"({step['on']})")
+    if step.get("group"):
+        who.append(f"‖{step['group']}")
+    return clip(" ".join([*who, _action_words(step)]), limit)
+
+
+def _action_words(step: Mapping[str, Any]) -> str:
+    if "send" in step:
+        return _call_words(step["send"]) if _is_call(step) else f"send {_send_words(step)}"
+    if "bytes" in step:
+        return f"bytes {_data_words(step['bytes'])}"
+    if "http" in step:
+        http = step["http"]
+        headers = "".join(f" {name}: {value};" for name, value in http["headers"])
+        body = f" {_data_words(http['body'])}" if http["body"] else ""
+        return f"{http['method']} {http['path']}{headers}{body}"
+    if "ws" in step:
+        ws = step["ws"]
+        more = "" if ws["fin"] else " (not final)"
+        return f"WebSocket frame, opcode {ws['opcode']}{more} {_data_words(ws['payload'])}"
+    if "open" in step:
+        return "open" if step["open"].get("handshake", True) else "open without a handshake"
+    return f"wait {step['wait_s']:g} s" if "wait_s" in step else "close"
+
+
+def _is_call(step: Mapping[str, Any]) -> bool:
+    return bool(step.get("call")) and not step.get("encoded") and isinstance(step["send"], Mapping)
+
+
+def _send_words(step: Mapping[str, Any]) -> str:
+    return str(step["send"]) if step.get("encoded") else json.dumps(step["send"], ensure_ascii=False)
+
+
+def _call_words(message: Mapping[str, Any]) -> str:
+    method, params = str(message.get("method")), message.get("params")
+    if not isinstance(params, Mapping):
+        return method if params is None else f"{method} {json.dumps(params, ensure_ascii=False)}"
+    target = next((str(params[name]) for name in ("name", "uri") if isinstance(params.get(name), str)), "")
+    rest = {name: value for name, value in params.items() if name not in ("name", "uri", "_meta")}
+    if set(rest) == {"arguments"}:
+        rest = rest["arguments"]
+    return " ".join([method, *([target] if target else []), *([json.dumps(rest, ensure_ascii=False)] if rest else [])])
+
+
+def _data_words(data: Mapping[str, str]) -> str:
+    return json.dumps(data["utf8"], ensure_ascii=False) if "utf8" in data else f"base64 {data['base64']}"
+
+
+# ---- the run --------------------------------------------------------------------------------------
+
+
+def target_words(document: Document) -> str:
+    """What was tested: the server's name and version, or how it was started."""
+    server, launch = document["target"]["server"], document["target"]["launch"]
+    named = " ".join(str(part) for part in (server["name"], server["version"]) if part)
+    return named or launch["url"] or " ".join(launch["command"]) or "a server"
+
+
+def settings(document: Document) -> list[str]:
+    """How it was tested, in short pieces: revision, transport, seed, profile, sandbox, writable folder."""
+    run, target = document["run"], document["target"]
+    pieces = [f"MCP {target['revision']}" if target["revision"] else "", target["transport"], f"seed {run['seed']}"]
+    pieces += [f"{run['profile']}, {run['max_time_s']:g} s", f"sandbox {run['sandbox']}"]
+    pieces += [f"may write to {run['writable']}"] if run["writable"] else []
+    return [piece for piece in pieces if piece]
+
+
+def headline(document: Document) -> str:
+    """Findings in numbers: `2 findings (1 critical, 1 low), 1 suspect`."""
+    proved = [one["severity"] for one in document["findings"] if one["confidence"] == "proved"]
+    suspects = len(document["findings"]) - len(proved)
+    levels = [f"{proved.count(level)} {level}" for level in reversed(SEVERITIES) if level in proved]
+    said = counted(len(proved), "finding") + (f" ({', '.join(levels)})" if levels else "")
+    return said + (f", {counted(suspects, 'suspect')}" if suspects else "")
+
+
+def verdict(document: Document) -> str:
+    """The last line: outcome, findings, what was left out, and what the exit code will be."""
+    run = document["run"]
+    statuses = [one["status"] for one in document["scenarios"]]
+    said = [headline(document)] if document["findings"] or run["outcome"] in ("clean", "findings") else []
+    if run["outcome"] in _VERDICTS:
+        reason = f": {run['reason']}" if run["reason"] else ""
+        said.insert(0, _VERDICTS[run["outcome"]] + reason)
+    ran = sum(status != "not-run" for status in statuses)
+    said.append(f"{ran} of {counted(len(statuses), 'scenario')} ran")
+    if statuses.count("partial"):
+        said.append(f"{statuses.count('partial')} only in part")
+    said.append(f"{counted(run['requests'], 'request')} in {run['duration_s']:.1f} s")
+    return f"{', '.join(said)} · {EXITS[run['outcome']]}"
+
+
+def by_reason(scenarios: Iterable[Mapping[str, Any]], status: str) -> list[tuple[str, list[str]]]:
+    """Scenarios of one status, those with the same reason together."""
+    groups: dict[str, list[str]] = {}
+    for one in scenarios:
+        if one["status"] == status:
+            groups.setdefault(one["reason"] or "no reason given", []).append(one["id"])
+    return list(groups.items())
+
+
+def unreached(operations: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]:
+    """Operations that no call got into: kind, name and why."""
+    return [(one["kind"], one["name"], _why_unreached(one)) for one in operations if not one["reached"]]
+
+
+def _why_unreached(one: Mapping[str, Any]) -> str:
+    if one.get("reason"):
+        return str(one["reason"])
+    return f"0 of {counted(one['calls'], 'call')} accepted" if one["calls"] else "never called"
+
+
+LOAD_HEAD = ("scenario", "verdict", "requests", "failures", "per s", "p50 ms", "p95 ms", "p99 ms", "recovery s")
+
+
+def load_rows(load: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The rows of a load run's table, under `LOAD_HEAD`; the last is the sum."""
+    names = ("requests", "failures", "rps", "p50_ms", "p95_ms", "p99_ms", "recovery_s")
+    rows = [
+        (str(one["id"]), str(one["verdict"]), *(_figure(one.get(name)) for name in names)) for one in load["scenarios"]
+    ]
+    return [*rows, ("all", "", *(_figure(load.get(name)) for name in names))]
+
+
+def _figure(value: Json) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "–"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"
