@@ -17,7 +17,7 @@ import psutil
 
 from mcpfuzz.errors import UsageError
 
-__all__ = ["MARK", "become_subreaper", "children_of", "kill_group", "marked", "pin", "refuse_windows", "resident", "sweep"]
+__all__ = ["MARK", "become_subreaper", "carries", "children_of", "cores", "die_with_parent", "kill_group", "marked", "pin", "reap", "refuse_windows", "resident", "sweep"]
 
 LINUX = sys.platform.startswith("linux")
 MARK = "MCPFUZZ_RUN"
@@ -79,19 +79,18 @@ def _direct_children(pid: int) -> list[int]:
 
 def marked(token: str) -> list[int]:
     """Processes of this user whose environment carries our mark with `token`, ourselves left out."""
-    wanted, found = f"{MARK}={token}".encode(), []
-    for pid in psutil.pids():
-        if pid == os.getpid():
-            continue
-        if LINUX:
-            with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
-                if wanted in file.read().split(b"\0"):
-                    found.append(pid)
-        else:
-            with contextlib.suppress(psutil.Error, OSError):
-                if psutil.Process(pid).environ().get(MARK) == token:
-                    found.append(pid)
-    return found
+    return [pid for pid in psutil.pids() if pid != os.getpid() and carries(pid, token)]
+
+
+def carries(pid: int, token: str) -> bool:
+    """Whether one process carries the run's mark: a pid may have been given to a stranger meanwhile."""
+    if LINUX:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
+            return f"{MARK}={token}".encode() in file.read().split(b"\0")
+        return False
+    with contextlib.suppress(psutil.Error, OSError):
+        return bool(psutil.Process(pid).environ().get(MARK) == token)
+    return False
 
 
 def sweep(token: str) -> int:

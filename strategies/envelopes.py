@@ -16,6 +16,7 @@ from mcpfuzz.strategies.messages import (
     Context,
     Malformed,
     base_of,
+    brief,
     fresh_id,
     junk,
     message_of,
@@ -36,11 +37,6 @@ def _told(row: str, why: str, message: Json, base: Base | None, request_id: Json
         row=row, why=why, action=Send(message), id=request_id, expects_answer=due,
         method=base and base.method, name=base and base.name,
     )  # fmt: skip
-
-
-def brief(value: Json) -> str:
-    text = encode(value).decode("utf-8")
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _request(choices: Choices, context: Context, *, vary: int = 30) -> tuple[dict[str, Json], Base, int | str]:

@@ -1,4 +1,4 @@
-"""Frames whose bytes are wrong, rows F1 to F10: each starts as a well-formed message and is hurt in one drawn
+"""Frames whose bytes are wrong, rows F2 to F10: each starts as a well-formed message and is hurt in one drawn
 place. It knows where JSON's tokens are and nothing of MCP beyond its base messages.
 
 Values stay small: what is deep or large is a `{repeat:N:X}` slot, grown only when it is sent.
@@ -6,28 +6,26 @@ Values stay small: what is deep or large is a `{repeat:N:X}` slot, grown only wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
-
-import orjson
 
 from mcpfuzz.model import Json, Raw, Send, pointer
 from mcpfuzz.slots import MAX_REPEAT_BYTES
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.messages import (
     CONSONANTS,
-    UNREADABLE,
-    WILD,
     Base,
     Context,
     Malformed,
     base_of,
+    brief,
+    framed,
     fresh_id,
     message_of,
     scalar,
     word,
 )
+from mcpfuzz.strategies.syntax import TOKEN, Hurt, not_json, text_of
 from mcpfuzz.wire import encode
 
 __all__ = ["FRAMES"]
@@ -35,196 +33,15 @@ __all__ = ["FRAMES"]
 MARK = "~mcpfuzz~"
 """Stands in a base message where the odd thing goes; drawn text never holds it."""
 
-Hurt = tuple[str, str]
-"""The text as it became, and why it is wrong."""
-
-
-class Text(NamedTuple):
-    """A base message as text, with its tokens."""
-
-    text: str
-    tokens: tuple[tuple[int, int], ...]
-    """Start and end of each JSON token."""
-    base: Base
-    id: Json
-
-    def token(self, index: int) -> str:
-        start, end = self.tokens[index]
-        return self.text[start:end]
-
-
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
-
-
-def _text_of(choices: Choices, context: Context) -> Text:
-    base = base_of(choices, context, unknown=10)
-    request_id = fresh_id(choices)
-    text = encode(message_of(choices, context, base, request_id)).decode("utf-8")
-    return Text(text, tuple(match.span() for match in _TOKEN.finditer(text)), base, request_id)
-
-
-# ---- F1: not JSON -----------------------------------------------------------------------------------
-
-
-def _truncated(choices: Choices, it: Text) -> Hurt:
-    cut = choices.integer(1, len(it.text) - 1)
-    return it.text[:cut], f"truncated after {cut} of {len(it.text)} characters"
-
-
-def _trailing_comma(choices: Choices, it: Text) -> Hurt:
-    closers = [index for index, (start, _) in enumerate(it.tokens) if it.text[start] in "}]"]
-    index = choices.pick(closers[::-1])  # the message's own end is the simplest
-    at = it.tokens[index][0]
-    last = _last_key(it, index)
-    where = f"after {last}" if last else f"before {it.text[at]!r} at character {at}"
-    return f"{it.text[:at]},{it.text[at:]}", f"trailing comma {where}"
-
-
-def _last_key(it: Text, closer: int) -> str | None:
-    """The key of the last member of the object that token `closer` ends."""
-    depth = 0
-    for index in range(closer - 1, 0, -1):
-        token = it.token(index)
-        if token in "}]":
-            depth += 1
-        elif token in "{[":
-            if depth == 0:
-                return None
-            depth -= 1
-        elif token == ":" and depth == 0:
-            return it.token(index - 1)
-    return None
-
-
-CONTROLS = "".join(chr(code) for code in range(32) if code != 10)
-
-
-def _control_in_string(choices: Choices, it: Text) -> Hurt:
-    start, end = choices.pick([span for span in it.tokens if it.text[span[0]] == '"'])
-    at = choices.integer(start + 1, end - 1)
-    if it.text[at - 1] == "\\":
-        at = start + 1  # not between a backslash and what it escapes
-    char = choices.pick(CONTROLS)
-    return it.text[:at] + char + it.text[at:], f"raw control byte 0x{ord(char):02x} in the string {it.text[start:end]}"
-
-
-BETWEEN = CONTROLS.replace("\t", "").replace("\r", "") + "\x7f\xa0\u2028\u3000\ufeff"
-"""What looks like white space to some reader, and is none in JSON."""
-
-
-def _control_between(choices: Choices, it: Text) -> Hurt:
-    at = choices.pick(it.tokens)[1]
-    char = choices.pick(BETWEEN)
-    return it.text[:at] + char + it.text[at:], f"U+{ord(char):04X} between two tokens, at character {at}"
-
-
-def _token_lost(choices: Choices, it: Text) -> Hurt:
-    index = choices.integer(0, len(it.tokens) - 1)
-    start, end = it.tokens[index]
-    return it.text[:start] + it.text[end:], f"{it.token(index)} missing at character {start}"
-
-
-def _token_twice(choices: Choices, it: Text) -> Hurt:
-    index = choices.integer(0, len(it.tokens) - 1)
-    end = it.tokens[index][1]
-    token = it.token(index)
-    return it.text[:end] + token + it.text[end:], f"{token} twice in a row at character {end}"
-
-
-def _quotes(choices: Choices, it: Text) -> Hurt:
-    start, end = choices.pick([span for span in it.tokens if it.text[span[0]] == '"'])
-    inner = it.text[start + 1 : end - 1]
-    left, right, how = choices.pick((("", "", "without quotes"), ("'", "'", "in single quotes"),
-                                     ("`", "`", "in backticks"), ("\u201c", "\u201d", "in typographic quotes"),
-                                     ('"', "", "without its closing quote"), ("", '"', "without its opening quote")))  # fmt: skip
-    return f"{it.text[:start]}{left}{inner}{right}{it.text[end:]}", f"the string {it.text[start:end]} {how}"
-
-
-LITERALS = ("undefined", "None", "True", "False", "01", "+1", ".5", "1.", "1e", "0x1F", "--1", "1_000", "-", "nul", "1n", "#1")
-
-
-def _literal(choices: Choices, it: Text) -> Hurt:
-    values = [index for index in range(2, len(it.tokens)) if it.token(index - 1) == ":" and it.token(index) not in "{["]
-    index = choices.pick(values)
-    start, end = it.tokens[index]
-    odd = choices.pick(LITERALS)
-    return it.text[:start] + odd + it.text[end:], f"the value of {it.token(index - 2)} is {odd}, which is no JSON literal"
-
-
-ESCAPES = ("\\x41", "\\q", "\\u12G4", "\\U0001F600", "\\'", "\\0", "\\u", "\\a", "\\ ")
-
-
-def _escape(choices: Choices, it: Text) -> Hurt:
-    start, end = choices.pick([span for span in it.tokens if it.text[span[0]] == '"'])
-    odd = choices.pick(ESCAPES)
-    return it.text[: end - 1] + odd + it.text[end - 1 :], f"the escape {odd} in the string {it.text[start:end]}"
-
-
-def _comment(choices: Choices, it: Text) -> Hurt:
-    at = choices.pick(it.tokens)[1]
-    note = choices.pick(("/* {} */", "// {}", "# {}", "<!-- {} -->", "-- {}")).format(word(choices))
-    return it.text[:at] + note + it.text[at:], f"the comment {note} at character {at}"
-
-
-def _around(choices: Choices, it: Text) -> Hurt:
-    extra = choices.pick(("}", "]", ";", '"', "\x00", "x", "data: ", "event: message", ")]}',", "Content-Length: 99", "id: 1"))
-    extra += choices.text(0, 6, CONSONANTS + "}];,")
-    if choices.chance(50):
-        return extra + it.text, f"{extra!r} before the message"
-    return it.text + extra, f"{extra!r} after the message"
-
-
-NO_JSON = (
-    ("x {0}", "plain text"), ("{1} {0}", "the method's bare name"), ("jsonrpc: 2.0, method: {1} {0}", "YAML"),
-    ("jsonrpc=2.0&method={1}&{0}x=1", "a form"), ("<method>{1}</method> {0}", "XML"), ("\x16\x03\x01{0}", "a TLS greeting"),
-)  # fmt: skip
-
-
-def _no_json_at_all(choices: Choices, it: Text) -> Hurt:
-    odd = choices.text(0, 12, CONSONANTS + " ")
-    form, what = choices.pick(NO_JSON)
-    return form.format(odd, it.base.method), f"no JSON at all: {what}"
-
-
-_HURTS: tuple[Callable[[Choices, Text], Hurt], ...] = (
-    _truncated, _trailing_comma, _control_in_string, _control_between, _token_lost, _token_twice,
-    _quotes, _literal, _escape, _comment, _around, _no_json_at_all,
-)  # fmt: skip
-
-
-def _f1(choices: Choices, context: Context) -> Malformed:
-    it = _text_of(choices, context)
-    text, why = choices.pick(_HURTS)(choices, it)
-    if _is_json(text):  # a lost comma in [1,2] leaves [12]
-        text, why = _truncated(choices, it)
-    return _frame("F1", text, why, it.base, it.id if _carries(text, it.id) else UNREADABLE)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        orjson.loads(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _carries(text: str, request_id: Json) -> bool:
-    """Whether the id still stands there for a lenient reader, whole and ended."""
-    written = f'"id":{encode(request_id).decode("ascii")}'
-    at = text.find(written)
-    return at >= 0 and text[at + len(written) : at + len(written) + 1] in (",", "}")
-
-
-def _frame(row: str, text: str, why: str, base: Base, request_id: Json) -> Malformed:
-    return Malformed(row=row, why=why, action=Raw(text + "\n"), id=request_id, method=base.method, name=base.name)
-
-
 # ---- F2: blank --------------------------------------------------------------------------------------
+
+
+BLANKS = ((" ", "spaces"), ("\t", "tabs"), ("\r", "carriage returns"), (" \t", "spaces and tabs"))
 
 
 def _f2(choices: Choices, context: Context) -> Malformed:
     if choices.chance(20):
-        kind, name = choices.pick(((" ", "spaces"), ("\t", "tabs"), ("\r", "carriage returns"), (" \t", "spaces and tabs")))
+        kind, name = choices.pick(BLANKS)
         count = choices.integer(1, 100_000)
         run = f"{{repeat:{count}:{kind}}}"
         return Malformed(row="F2", why=f"a blank line: {count * len(kind)} {name}", action=Raw(run + "\n"))
@@ -288,7 +105,7 @@ def _f3(choices: Choices, context: Context) -> Malformed:
     spot = _spot(choices, context)
     literal = choices.pick(("NaN", "Infinity", "-Infinity"))
     text = _marked(spot).replace(f'"{MARK}"', literal, 1)
-    return _frame("F3", text, f"{literal} at {spot.where}", spot.base, spot.id)
+    return framed("F3", text, f"{literal} at {spot.where}", spot.base, spot.id)
 
 
 BROKEN_UTF8 = (
@@ -316,14 +133,15 @@ def _f5(choices: Choices, context: Context) -> Malformed:
     escape = f"\\u{half:04x}" if choices.chance(80) else f"\\u{half:04X}"
     tail = choices.text(0, 5, CONSONANTS)  # never the other half
     text = _marked(spot).replace(MARK, choices.text(0, 5, CONSONANTS) + escape + tail, 1)
-    return _frame("F5", text, f"the lone {'low' if low else 'high'} surrogate {escape} at {spot.where}", spot.base, spot.id)
+    why = f"the lone {'low' if low else 'high'} surrogate {escape} at {spot.where}"
+    return framed("F5", text, why, spot.base, spot.id)
 
 
 def _f6(choices: Choices, context: Context) -> Malformed:
     base = base_of(choices, context)
     request_id = fresh_id(choices)
     text = encode(message_of(choices, context, base, request_id, vary=97)).decode("utf-8")
-    return _frame("F6", "\ufeff" + text, "a byte order mark before the message", base, request_id)
+    return framed("F6", "\ufeff" + text, "a byte order mark before the message", base, request_id)
 
 
 # ---- F7: duplicate keys -----------------------------------------------------------------------------
@@ -348,7 +166,7 @@ def _f7(choices: Choices, context: Context) -> Malformed:
         case _:
             other = choices.pick(("2.0", "1.0", word(choices)))
     text, where = _twice(choices, encode(message).decode("utf-8"), 0, key, other)
-    return _frame("F7", text, f'"{key}" twice, the {where} time as {_brief(other)}', base, ids)
+    return framed("F7", text, f'"{key}" twice, the {where} time as {brief(other)}', base, ids)
 
 
 def _f7_inside(choices: Choices, context: Context) -> Malformed:
@@ -358,15 +176,17 @@ def _f7_inside(choices: Choices, context: Context) -> Malformed:
     params = message.get("params")
     if params and choices.chance(60):
         key = choices.pick(list(params))
-        other = {**params[key], word(choices): scalar(choices)} if isinstance(params[key], dict) else word(choices, 5, 9)
+        other: Json = word(choices, 5, 9)
+        if isinstance(params[key], dict):
+            other = {**params[key], other: scalar(choices)}
         text = encode(message).decode("utf-8")
         text, where = _twice(choices, text, text.index('"params":{') + 9, key, other)
-        return _frame("F7", text, f'"{key}" twice in params, the {where} time as {_brief(other)}', base, request_id)
+        return framed("F7", text, f'"{key}" twice in params, the {where} time as {brief(other)}', base, request_id)
     spot = _spot(choices, context)
     key, one, two = word(choices), scalar(choices), scalar(choices)
     twin = f'{{"{key}":{_dump(one)},"{key}":{_dump(two)}}}'
     text = _marked(spot).replace(f'"{MARK}"', twin, 1)
-    return _frame("F7", text, f'"{key}" twice in the object at {spot.where}', spot.base, spot.id)
+    return framed("F7", text, f'"{key}" twice in the object at {spot.where}', spot.base, spot.id)
 
 
 def _twice(choices: Choices, text: str, brace: int, key: str, value: Json) -> Hurt:
@@ -381,7 +201,7 @@ def _twice(choices: Choices, text: str, brace: int, key: str, value: Json) -> Hu
 def _closing(text: str, brace: int) -> int:
     """Where the object that opens at `brace` ends."""
     depth = 0
-    for match in _TOKEN.finditer(text, brace):
+    for match in TOKEN.finditer(text, brace):
         token = match.group()
         depth += (token in "{[") - (token in "}]")
         if depth == 0:
@@ -393,14 +213,12 @@ def _dump(value: Json) -> str:
     return encode(value).decode("utf-8")
 
 
-def _brief(value: Json) -> str:
-    text = _dump(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 # ---- F8, F9: deep and large -------------------------------------------------------------------------
 
-UNITS = (("[", "]", ""), ("[[", "]]", ""), ("[0,", "]", "0"), ('["",', "]", "null"), ("[null,", "]", "[]"), ("[ ", " ]", ""))
+UNITS = (
+    ("[", "]", ""), ("[[", "]]", ""), ("[0,", "]", "0"), ('["",', "]", "null"), ("[null,", "]", "[]"), ("[ ", " ]", ""),
+)  # fmt: skip
+"""What opens, what closes and what is innermost."""
 OBJECT_DEPTH = 5_000
 """Objects cannot be a slot (its unit has no braces), so they stay at the row's lower bound."""
 
@@ -418,7 +236,7 @@ def _f8(choices: Choices, context: Context) -> Malformed:
     if choices.chance(15):
         return Malformed(row="F8", why=f"{what}, and nothing else", action=Raw(nest + "\n"))
     spot = _spot(choices, context, deep=False)
-    return _frame("F8", _marked(spot).replace(f'"{MARK}"', nest, 1), f"{what} at {spot.where}", spot.base, spot.id)
+    return framed("F8", _marked(spot).replace(f'"{MARK}"', nest, 1), f"{what} at {spot.where}", spot.base, spot.id)
 
 
 MIB = 1 << 20
@@ -451,20 +269,21 @@ def _swapped(value: Json, by: str) -> Json:
 
 
 def _f10(choices: Choices, context: Context) -> Malformed:
-    one = _text_of(choices, context)
+    one = text_of(choices, context)
     if choices.chance(70):
         cut = choices.integer(1, len(one.text) - 1)
         why = f"a message split over two lines after character {cut} of {len(one.text)}"
         halves = (Raw(one.text[:cut] + "\n"), Raw(one.text[cut:] + "\n"))
         return Malformed(row="F10", why=why, action=halves, id=one.id, method=one.base.method, name=one.base.name)
-    two = _text_of(choices, context)
+    two = text_of(choices, context)
     between = choices.pick(("", " ", ",", ";", "\t", "\r", "\x00", "\x1e", "\r\r"))
     text = one.text + between + two.text
     why = f"two messages in one frame, with {between!r} between them"
-    return _frame("F10", text, why, one.base, (one.id, two.id))
+    return framed("F10", text, why, one.base, (one.id, two.id))
 
 
 FRAMES: dict[str, Callable[[Choices, Context], Malformed]] = {
-    "F1": _f1, "F2": _f2, "F3": _f3, "F4": _f4, "F5": _f5, "F6": _f6, "F7": _f7, "F8": _f8, "F9": _f9, "F10": _f10,
+    "F1": not_json, "F2": _f2, "F3": _f3, "F4": _f4, "F5": _f5, "F6": _f6, "F7": _f7,
+    "F8": _f8, "F9": _f9, "F10": _f10,
 }  # fmt: skip
 """Row -> its generator."""

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 
 from mcpfuzz.errors import UsageError
 from mcpfuzz.model import Json
+from mcpfuzz.strategies.breaches import is_open
 from mcpfuzz.strategies.choices import Choices, strategy_of
 from mcpfuzz.strategies.envelopes import ENVELOPES
 from mcpfuzz.strategies.frames import FRAMES
 from mcpfuzz.strategies.messages import UNREADABLE, Context, Malformed, Offer, base_of, fresh_id, message_of
-from mcpfuzz.strategies.methods import METHOD_ROWS, drawable, missing
+from mcpfuzz.strategies.methods import LIFECYCLE, NOTICES, UNKNOWN, absent_methods
+from mcpfuzz.strategies.params import PARAMS
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -35,8 +37,38 @@ __all__ = [
     "malformed_frames", "malformed_messages", "requests",
 ]  # fmt: skip
 
-_GENERATORS: Mapping[str, Callable[[Choices, Context], Malformed]] = {**FRAMES, **ENVELOPES, **METHOD_ROWS}
+_MESSAGES: Mapping[str, Callable[[Choices, Context], Malformed]] = {
+    **ENVELOPES, **UNKNOWN, **PARAMS, **NOTICES, **LIFECYCLE,
+}  # fmt: skip
+_GENERATORS: Mapping[str, Callable[[Choices, Context], Malformed]] = {**FRAMES, **_MESSAGES}
 _ANY = Context()
+
+_NEEDS: Mapping[str, tuple[Callable[[Context], bool], str]] = {
+    "M2": (lambda it: bool(absent_methods(it)), "methods of an undeclared capability, or revision E"),
+    "P1": (lambda it: it.offers("tools"), "tools"),
+    "P2": (lambda it: it.offers("tools"), "tools"),
+    "P3": (lambda it: bool(it.breakable), "a tool whose inputSchema forbids something"),
+    "P4": (lambda it: any(is_open(tool.schema) for tool in it.tools), "a tool whose inputSchema is open"),
+    "P5": (lambda it: it.offers("resources"), "resources"),
+    "P6": (lambda it: it.offers("resources"), "resources"),
+    "P7": (lambda it: it.offers("prompts"), "prompts"),
+    "P8": (lambda it: bool(it.lists), "a declared list method"),
+    "P11": (lambda it: it.modern, "revision E"),
+    "P13": (lambda it: it.modern and bool(it.needing), "revision E and a tool that needs a client capability"),
+    "L1": (lambda it: not it.modern, "a revision with initialize"),
+    "L2": (lambda it: not (it.modern and it.dual_era), "one era only"),
+}
+"""Row -> whether a context has what it takes, and that in words. Rows not named need nothing."""
+
+
+def drawable(row: str, context: Context) -> bool:
+    """Whether the row can be drawn for such a server."""
+    return row not in _NEEDS or _NEEDS[row][0](context)
+
+
+def _missing(row: str) -> UsageError:
+    """What to raise where it cannot."""
+    return UsageError(f"row {row} needs {_NEEDS[row][1]}; catalogue(context) lists the rows that can be drawn")
 
 
 def catalogue(context: Context | None = None) -> tuple[str, ...]:
@@ -59,7 +91,7 @@ def draw(choices: Choices, row: str, context: Context = _ANY) -> Malformed:
     if generator is None:
         raise UsageError(f"row {row!r} has no generator; one of {', '.join(_GENERATORS)}")
     if not drawable(row, context):
-        raise missing(row)
+        raise _missing(row)
     return generator(choices, context)
 
 
@@ -72,9 +104,7 @@ def request(choices: Choices, context: Context = _ANY) -> dict[str, Json]:
 # ---- Hypothesis -------------------------------------------------------------------------------------
 
 
-def malformed_frames(
-    *, rows: Iterable[str] | None = None, context: Context = _ANY
-) -> SearchStrategy[Malformed]:
+def malformed_frames(*, rows: Iterable[str] | None = None, context: Context = _ANY) -> SearchStrategy[Malformed]:
     """Frames whose bytes are wrong: not JSON, not UTF-8, too deep, too long, split (rows F1 .. F10).
 
     `Malformed.encoded()` are the lines to send; mind that F9 fills to as much as 64 MiB.
@@ -89,9 +119,7 @@ def malformed_frames(
     return strategy_of(malformed_frame, _chosen(rows, FRAMES, context), context)
 
 
-def malformed_messages(
-    *, rows: Iterable[str] | None = None, context: Context = _ANY
-) -> SearchStrategy[Malformed]:
+def malformed_messages(*, rows: Iterable[str] | None = None, context: Context = _ANY) -> SearchStrategy[Malformed]:
     """Sound JSON that is no sound message: envelope, method, parameters, notifications, responses and
     lifecycle (rows R1 .. L2). P12 and L1 begin by opening a connection of their own.
 
@@ -102,12 +130,10 @@ def malformed_messages(
     Raises:
         UsageError: a row is not a message's, or cannot be drawn in this context.
     """
-    return strategy_of(malformed_message, _chosen(rows, {**ENVELOPES, **METHOD_ROWS}, context), context)
+    return strategy_of(malformed_message, _chosen(rows, _MESSAGES, context), context)
 
 
-def requests(
-    *, revision: str = _ANY.revision, context: Context | None = None
-) -> SearchStrategy[dict[str, Json]]:
+def requests(*, revision: str = _ANY.revision, context: Context | None = None) -> SearchStrategy[dict[str, Json]]:
     """Well-formed requests, as messages, with an id each.
 
     Args:
@@ -138,7 +164,7 @@ def _chosen(rows: Iterable[str] | None, known: Mapping[str, object], context: Co
         if row not in known:
             raise UsageError(f"row {row!r} is none of these: {', '.join(known)}")
         if not drawable(row, context):
-            raise missing(row)
+            raise _missing(row)
     if not chosen:
         raise UsageError("rows is empty; leave it out for all")
     return chosen

@@ -13,6 +13,7 @@ from mcpfuzz.errors import UsageError
 from mcpfuzz.model import Action, Conversation, Json, Open, Raw, Send, Step, Surface
 from mcpfuzz.revisions import BY_DATE, META, METHODS
 from mcpfuzz.slots import Filler, has_slots, quote
+from mcpfuzz.strategies.breaches import Breach, breaches
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.wire import encode
 
@@ -27,6 +28,8 @@ WILD = CONSONANTS + "0123456789 _-\"'\\\t\u00e9\u0153\u6f22\u2028\U0001f600"
 """Text that is legal JSON and seldom tested. No braces, which could look like a slot, and nothing that
 could make a path or a host."""
 
+NOSUCH = "nosuch-"
+"""Begins every made-up tool, prompt and resource name."""
 FIRST_FRESH_ID = 10_000_000_000
 """Far above what a session counts with; every JSON reader keeps integers up to 2^53 - 1 exactly."""
 LAST_FRESH_ID = (1 << 53) - 1
@@ -45,7 +48,7 @@ class Offer(NamedTuple):
 
     name: str
     arguments: Mapping[str, Json]
-    schema: Mapping[str, Json] = {}  # noqa: RUF012 (never written to)
+    schema: Mapping[str, Json] = {}
 
 
 class Base(NamedTuple):
@@ -79,6 +82,8 @@ class Context:
     """Every base message that the server is expected to serve."""
     plain: tuple[Base, ...] = field(init=False, repr=False, compare=False)
     """Those without slots: bytes are sent unfilled."""
+    breakable: tuple[tuple[Offer, tuple[Breach, ...]], ...] = field(init=False, repr=False, compare=False)
+    """Tools whose schema forbids something, with what (P3)."""
     envelope: dict[str, Json] | None = field(init=False, repr=False, compare=False)
     """`params._meta` of a modern request; never to be changed."""
 
@@ -91,6 +96,8 @@ class Context:
         put(self, "methods", self.methods or QUIET_METHODS[BY_DATE[self.revision].era])
         put(self, "bases", tuple(self._made()))
         put(self, "plain", tuple(base for base in self.bases if not has_slots(encode(base.params).decode("utf-8"))))
+        known = ((tool, breaches(tool.schema)) for tool in self.tools)
+        put(self, "breakable", tuple((tool, ways) for tool, ways in known if ways))
         modern = {
             META + "protocolVersion": self.revision,
             META + "clientCapabilities": {},
@@ -131,7 +138,7 @@ class Context:
         letter = BY_DATE[surface.revision].letter
         known = [method for method in METHODS if letter in method.letters and method.name != "initialize"]
         declared = [item.name for item in known if item.capability is None or item.capability in surface.capabilities]
-        quiet = [name for name in ("ping", "server/discover") if name in declared]
+        quiet: list[str] = [name for name in ("ping", "server/discover") if name in declared]
         quiet += [name for name in declared if name.endswith("/list")]
         usable = [operation for operation in surface.operations if operation.skipped is None]
         offers: dict[str, list[Offer]] = {"tool": [], "prompt": []}
@@ -302,3 +309,33 @@ def junk(choices: Choices, *kinds: str) -> Json:
             return choices.integer(0, 1 << 30) + 0.5
         case _:
             raise UsageError(f"junk of kind {kind!r}; one of {', '.join(KINDS)}")
+
+
+def initialize(choices: Choices, version: str) -> dict[str, Json]:
+    """Params of an `initialize`, sound but for the version, perhaps."""
+    info = {"name": "mcpfuzz-" + word(choices), "version": str(choices.integer(0, 999))}
+    return {"protocolVersion": version, "capabilities": {}, "clientInfo": info}
+
+
+# ---- telling what is wrong --------------------------------------------------------------------------
+
+
+def asked(
+    choices: Choices, context: Context, row: str, why: str, base: Base, *, due: bool = True, vary: int = 60
+) -> Malformed:
+    """A case whose base message itself is what is wrong."""
+    request_id = fresh_id(choices)
+    message = message_of(choices, context, base, request_id, vary=vary)
+    return Malformed(row=row, why=why, action=Send(message), id=request_id, expects_answer=due,
+                     method=base.method, name=base.name)  # fmt: skip
+
+
+def framed(row: str, text: str, why: str, base: Base, request_id: Json) -> Malformed:
+    """A case whose text is what is wrong."""
+    return Malformed(row=row, why=why, action=Raw(text + "\n"), id=request_id, method=base.method, name=base.name)
+
+
+def brief(value: Json) -> str:
+    """A value as a label shows it."""
+    text = encode(value).decode("utf-8")
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -21,6 +21,7 @@ __all__ = ["render"]
 
 _MAX_OPERATIONS = 500
 _MAX_STEPS = 100
+_MAX_GLANCE = 8
 _MAX_NOTES = 200
 
 
@@ -94,6 +95,8 @@ def _finding(finding: Mapping[str, Any], number: int, rules: Mapping[str, RuleTe
         tag("h3", tag("span", finding["severity"], class_="badge"), doubt, clip(finding["title"], 300)),
         tag("p", tag("code", finding["rule"]), " in ", tag("code", where(finding["operation"])), class_="at"),
         tag("p", finding["note"], class_="muted") if finding.get("note") else None,
+        _label("sent" if finding["reproducer"]["minimal"] else "sent (not minimal)"),
+        _pre(_sent(finding["reproducer"]["steps"])),
         tag(
             "div",
             tag("div", _label("expected"), _pre(proof["expected"])),
@@ -104,7 +107,7 @@ def _finding(finding: Mapping[str, Any], number: int, rules: Mapping[str, RuleTe
         _stderr(finding.get("stderr") or ""),
         _label("see it again"),
         _pre(finding["reproducer"]["command"]),
-        tag("p", rule.mend, class_="mend") if rule.mend else None,
+        join([_label("mend"), tag("p", rule.mend, class_="mend")]) if rule.mend else None,
         _references(finding, rule),
         id=f"finding-{number}",
         class_=f"finding {finding['severity']} {finding['confidence']}",
@@ -119,21 +122,22 @@ def _pre(words: str, *, class_: str | None = None) -> Markup:
     return tag("pre", text(words, lines=True), class_=class_)
 
 
+def _sent(steps: Sequence[Mapping[str, Any]]) -> str:
+    """What was sent, at a glance: a line a step."""
+    lines = [f"{number}. {step_words(step, 300)}" for number, step in enumerate(steps[:_MAX_GLANCE], start=1)]
+    more = [f"… and {len(steps) - _MAX_GLANCE} more"] if len(steps) > _MAX_GLANCE else []
+    return step_words(steps[0], 600) if len(steps) == 1 else "\n".join([*lines, *more])
+
+
 def _exchange(reproducer: Mapping[str, Any]) -> Markup:
     steps = reproducer["steps"]
-    kind = "Minimal exchange" if reproducer["minimal"] else "Exchange, not minimal"
     shown = [_step(step, number) for number, step in enumerate(steps[:_MAX_STEPS], start=1)]
     more = f"… and {len(steps) - _MAX_STEPS:,} more steps, in the JSON report" if len(steps) > _MAX_STEPS else None
-    return join(
-        [
-            _pre(step_words(steps[0], 600)) if len(steps) == 1 else None,
-            tag(
-                "details",
-                tag("summary", f"{kind}, {counted(len(steps), 'step')}"),
-                tag("ol", *shown, class_="steps"),
-                tag("p", more, class_="muted") if more else None,
-            ),
-        ]
+    return tag(
+        "details",
+        tag("summary", f"The exchange in full, {counted(len(steps), 'step')}"),
+        tag("ol", *shown, class_="steps"),
+        tag("p", more, class_="muted") if more else None,
     )
 
 

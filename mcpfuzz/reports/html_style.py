@@ -31,7 +31,7 @@ background:var(--card);overflow-wrap:anywhere}
 .verdict{border-left:5px solid var(--medium);background:var(--card);padding:.7rem 1rem;border-radius:6px;
 font-weight:600;overflow-wrap:anywhere}
 .verdict.clean{border-color:var(--good)}.verdict.findings,.verdict.fault{border-color:var(--high)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(8.5rem,1fr));gap:.6rem;margin:1rem 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.2rem,1fr));gap:.6rem;margin:1rem 0}
 .tile{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.6rem .8rem}
 .tile b{display:block;font-size:1.35rem;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:.8rem}
@@ -57,7 +57,7 @@ th,td{padding:.3rem .6rem;border-bottom:1px solid var(--rule);text-align:left;ve
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td{overflow-wrap:anywhere}
 tr:last-child>td,tr:last-child>th{border-bottom:0}
-.map{width:auto;font-size:.8rem}
+.scroll:has(.map){width:fit-content;max-width:100%;padding-right:.6rem}.map{width:auto;font-size:.8rem}
 .map thead th{vertical-align:bottom;padding:.5rem .1rem .3rem;font-weight:400}
 .map thead span{writing-mode:vertical-rl;transform:rotate(180deg);max-height:12rem;white-space:nowrap}
 .map tbody th{position:sticky;left:0;background:var(--card);font-weight:400;white-space:nowrap;max-width:18rem;

@@ -208,7 +208,10 @@ def _check_path(spec: str, path: Path) -> None:
         raise UsageError(f"--report {spec}: {path} is a folder; name a file in it")
     if not folder.is_dir():
         raise UsageError(f"--report {spec}: there is no folder {folder}; make it first")
-    if not os.access(path if path.exists() else folder, os.W_OK) or not os.access(folder, os.W_OK | os.X_OK):
+    device = path.exists() and not path.is_file()  # a pipe or /dev/stdout is written to, not replaced
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"--report {spec}: {path if path.exists() else folder} is not writable; choose another place")
+    if not device and not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"--report {spec}: {folder} is not writable; choose another place")
 
 

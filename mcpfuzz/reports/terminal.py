@@ -184,10 +184,9 @@ class TerminalSink:
 
     def _steps(self, reproducer: Mapping[str, Any]) -> None:
         steps = reproducer["steps"]
-        label = "input" if reproducer["minimal"] else "input, not minimal"
         for index, step in enumerate(steps[:_MAX_STEPS]):
             number = f"{index + 1}. " if len(steps) > 1 else ""
-            self._field(label if index == 0 else "", number + step_words(step, 240))
+            self._field("input" if index == 0 else "", number + step_words(step, 240))
         if len(steps) > _MAX_STEPS:
             self._field("", f"… and {len(steps) - _MAX_STEPS} more steps")
 

@@ -92,7 +92,7 @@ def _call_words(message: Mapping[str, Any]) -> str:
 
 
 def _data_words(data: Mapping[str, str]) -> str:
-    return json.dumps(data["utf8"], ensure_ascii=False) if "utf8" in data else f"base64 {data['base64']}"
+    return data["utf8"] if "utf8" in data else f"(base64) {data['base64']}"
 
 
 # ---- the run --------------------------------------------------------------------------------------

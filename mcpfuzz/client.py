@@ -1,0 +1,267 @@
+"""One live MCP connection: a session joined to a channel. It sends what it is told, well-formed or not,
+many at a time if wished, and matches answers by exact id and type. It judges nothing.
+
+There is no reader task: whoever waits, reads. Deadlines are total; what moves `volley`'s patience is an
+answer that was due, never bytes, comments, progress or strays.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TargetError, TooMuch
+from mcpfuzz.model import Frame, Json
+from mcpfuzz.revisions import Revision
+from mcpfuzz.session import Handshake, Session
+from mcpfuzz.transports.launch import Launch
+from mcpfuzz.transports.process import Process
+from mcpfuzz.transports.stdio import StdioChannel, ending_words
+from mcpfuzz.wire import decode, encode, id_key, is_request
+
+__all__ = ["Client", "Sent", "Volley"]
+
+PROBE_PATIENCE_S = 2.5
+"""For the modern probe's answer; an old server may drop it in silence, so `initialize` follows then."""
+MAX_EXTRA = 2_000
+"""Frames nobody asked for that one volley keeps."""
+MAX_REPLIES = 200
+"""Server requests that one volley answers: the client must not become the server's amplifier."""
+
+Key = tuple[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One thing to send, framed, and the ids whose answers are due for it."""
+
+    data: bytes
+    due: tuple[Key, ...] = ()
+
+
+@dataclass(slots=True)
+class Volley:
+    """What came of sending several things at once."""
+
+    answers: dict[Key, Frame] = field(default_factory=dict)
+    """First answer per due id."""
+    extra: list[Frame] = field(default_factory=list)
+    """All else in order of arrival: notifications, strays, second answers, noise."""
+    took: dict[Key, float] = field(default_factory=dict)
+    """Seconds from the last byte sent to the answer."""
+    late: bool = False
+    """Patience ended before all due answers came."""
+    gone: Gone | None = None
+    too_much: TooMuch | None = None
+
+    @property
+    def whole(self) -> bool:
+        return not self.late and self.gone is None and self.too_much is None
+
+
+class Client:
+    """A connection whose handshake is done. Make it with `Client.connect`.
+
+    Attributes:
+        sent: frames sent over its life, for the counters.
+    """
+
+    def __init__(self, channel: StdioChannel, session: Session, process: Process) -> None:
+        self._channel = channel
+        self.session = session
+        self.process = process
+        self.sent = 0
+        self._write_s = 10.0
+
+    @classmethod
+    async def connect(
+        cls, launch: Launch, nursery: trio.Nursery, *, wanted: Revision | None = None, start_timeout: float = 30.0
+    ) -> Client:
+        """Start a stdio server and come to terms with it.
+
+        Args:
+            nursery: where the process's watchers live.
+            wanted: insist on this revision; None negotiates.
+            start_timeout: seconds from start to the agreed session, in total.
+
+        Raises:
+            LaunchError: it does not start, or ended before its first answer.
+            HandshakeError: it answers, but not as an MCP server does.
+            Late: it never answered.
+        """
+        process = Process.start(launch, nursery)
+        channel = StdioChannel(process)
+        try:
+            session = await _shake_hands(channel, process, launch, wanted, time.monotonic() + start_timeout)
+        except BaseException:
+            await process.stop()
+            raise
+        return cls(channel, session, process)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    async def close(self) -> None:
+        """End the server. Bounded; safe to call twice."""
+        await self.process.stop()
+
+    def request(self, method: str, params: Json = None) -> tuple[Key, Sent]:
+        """A well-formed request, framed, under a new id."""
+        request_id = self.session.next_id()
+        key = ("int", request_id)
+        return key, Sent(encode(self.session.message(method, params, request_id)) + b"\n", (key,))
+
+    async def ask(self, method: str, params: Json = None, *, timeout: float) -> Frame:
+        """One request and its answer.
+
+        Raises:
+            Late, Gone, TooMuch.
+        """
+        key, sent = self.request(method, params)
+        volley = await self.volley((sent,), patience=timeout)
+        if volley.gone is not None:
+            raise volley.gone
+        if volley.too_much is not None:
+            raise volley.too_much
+        if volley.late:
+            raise Late(f"{method} was not answered within {timeout:g} s")
+        return volley.answers[key]
+
+    async def barrier(self, timeout: float) -> Volley:
+        """Whether the server still answers: a request that changes nothing."""
+        request_id = self.session.next_id()
+        sent = Sent(encode(self.session.barrier(request_id)) + b"\n", (("int", request_id),))
+        return await self.volley((sent,), patience=timeout)
+
+    async def volley(self, things: Sequence[Sent], *, patience: float) -> Volley:
+        """Send all, then read until every due answer is there, patience ends, or the server does.
+
+        Args:
+            patience: seconds between one due answer and the next (and before the first).
+        """
+        result = Volley()
+        due = {key for thing in things for key in thing.due}
+        try:
+            await self._channel.send(b"".join([thing.data for thing in things]), time.monotonic() + self._write_s)
+            self.sent += len(things)
+            start = time.monotonic()
+            deadline = start + patience
+            replies: list[bytes] = []
+            while due:
+                for raw in await self._channel.receive(deadline):
+                    frame = decode(raw)
+                    if self._sort(frame, due, result, start):
+                        deadline = time.monotonic() + patience
+                    elif is_request(frame.value) and len(replies) < MAX_REPLIES:
+                        replies.append(encode(Session.reply(frame.value)) + b"\n")
+                        await self._channel.send(replies[-1], min(deadline, time.monotonic() + self._write_s))
+        except Gone as gone:
+            result.gone = gone
+        except Late:
+            result.late = True
+        except TooMuch as error:
+            result.too_much = error
+        self._take_waiting(due, result)
+        return result
+
+    def _sort(self, frame: Frame, due: set[Key], result: Volley, start: float) -> bool:
+        """File a frame; True where it is an answer that was due."""
+        value = frame.value
+        if type(value) is dict and "method" not in value:
+            key = id_key(value.get("id"))
+            if key in due:
+                due.discard(key)
+                result.answers[key] = frame
+                result.took[key] = time.monotonic() - start
+                return True
+        elif type(value) is list:
+            return self._sort_batch(frame, value, due, result, start)
+        if len(result.extra) < MAX_EXTRA:
+            result.extra.append(frame)
+        return False
+
+    def _sort_batch(self, frame: Frame, values: list[Json], due: set[Key], result: Volley, start: float) -> bool:
+        """An array of messages: each is filed, with the fault told once."""
+        hit = False
+        for value in values:
+            hit = self._sort(Frame(encode(value), value, frame.faults), due, result, start) or hit
+        if not values:
+            result.extra.append(frame)
+        return hit
+
+    def _take_waiting(self, due: set[Key], result: Volley) -> None:
+        """What already lies in the pipe belongs to this volley rather than to the next."""
+        try:
+            for raw in self._channel.waiting():
+                self._sort(decode(raw), due, result, time.monotonic())
+        except TooMuch as error:
+            result.too_much = error
+
+
+async def _shake_hands(
+    channel: StdioChannel, process: Process, launch: Launch, wanted: Revision | None, deadline: float
+) -> Session:
+    handshake = Handshake(wanted)
+    heard: list[Frame] = []
+    try:
+        for data in handshake.start():
+            await channel.send(data + b"\n", deadline)
+        probe_until = min(deadline, time.monotonic() + PROBE_PATIENCE_S)
+        while handshake.session is None and handshake.failure is None:
+            try:
+                lines = await channel.receive(probe_until if handshake.probing else deadline)
+            except Late:
+                if time.monotonic() >= deadline or not (more := handshake.overdue()):
+                    raise
+                for data in more:
+                    await channel.send(data + b"\n", deadline)
+                continue
+            for raw in lines:
+                frame = decode(raw)
+                if len(heard) < 20:
+                    heard.append(frame)
+                for data in handshake.receive(frame):
+                    await channel.send(data + b"\n", deadline)
+    except Gone as gone:
+        raise _stillborn(launch, process, gone, heard) from None
+    except Late:
+        raise Late(_silence(launch, process, heard)) from None
+    except TooMuch as error:
+        raise HandshakeError(f"{launch.argv[0]!r} is not usable: {error}") from None
+    if handshake.session is None:
+        raise HandshakeError(f"{launch.argv[0]!r} does not agree on an MCP revision: {handshake.failure}")
+    return handshake.session
+
+
+def _stillborn(launch: Launch, process: Process, gone: Gone, heard: list[Frame]) -> TargetError:
+    code = gone.returncode
+    how = f"ended with {ending_words(code)}" if code is not None else "closed its output"
+    said = _last_line(process.stderr()) or _last_line(_noise(heard))
+    return LaunchError(
+        f"{launch.argv[0]!r} {how} before it answered initialize"
+        + (f"; its last words: {said}" if said else "")
+        + "; run the command by hand to see why"
+    )
+
+
+def _silence(launch: Launch, process: Process, heard: list[Frame]) -> str:
+    said = _last_line(_noise(heard)) or _last_line(process.stderr())
+    return (
+        f"{launch.argv[0]!r} started but never answered initialize"
+        + (f"; it wrote: {said}" if said else "")
+        + "; is it an MCP server on stdio? (--start-timeout gives it longer)"
+    )
+
+
+def _noise(heard: list[Frame]) -> str:
+    return "\n".join(frame.raw[:300].decode("utf-8", "replace") for frame in heard)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:200] if lines else ""

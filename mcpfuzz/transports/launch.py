@@ -1,0 +1,60 @@
+"""How a server is started: the one value that says so, and the one place where a process begins, so that
+a sandbox can be put around it (`wrap`). It knows nothing of MCP.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mcpfuzz.errors import LaunchError
+from mcpfuzz.host import MARK
+
+__all__ = ["KEPT_VARIABLES", "Launch", "clean_environment"]
+
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SHELL", "USER", "LOGNAME", "SYSTEMROOT")
+"""All that a server inherits of our environment: no CI token, no proxy, no credential (promise 30)."""
+
+
+def unwrapped(argv: tuple[str, ...]) -> tuple[str, ...]:
+    """No sandbox."""
+    return argv
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """A command, ready to start: placeholders filled, workspace re-pointed."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: str
+    token: str
+    """The run's mark in the environment of every process (`host.MARK`)."""
+    wrap: Callable[[tuple[str, ...]], tuple[str, ...]] = field(default=unwrapped)
+    """Puts a sandbox around the command."""
+
+    def check(self) -> None:
+        """Raises LaunchError where the command or the folder cannot be there."""
+        program = self.argv[0]
+        if not Path(self.cwd).is_dir():
+            raise LaunchError(f"cannot start {program!r}: the folder {self.cwd!r} does not exist; see --cwd")
+        if "/" in program:
+            path = Path(self.cwd, program)
+            if not path.exists():
+                raise LaunchError(f"cannot start {program!r}: no such file; check the command after --")
+            if not os.access(path, os.X_OK) or path.is_dir():
+                raise LaunchError(f"cannot start {program!r}: not an executable file; check the command after --")
+        elif shutil.which(program, path=self.env.get("PATH")) is None:
+            raise LaunchError(f"cannot start {program!r}: not found on PATH; check the command after --")
+
+    def environment(self) -> dict[str, str]:
+        return {**self.env, MARK: self.token}
+
+
+def clean_environment(home: str, temporary: str, given: Mapping[str, str]) -> dict[str, str]:
+    """What a server gets to see: a few variables of ours, a HOME and TMPDIR of its own, and `given`."""
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    return {**kept, "HOME": home, "TMPDIR": temporary, "NO_PROXY": "*", "no_proxy": "*", **given}

@@ -1,0 +1,200 @@
+"""One server process that we own: started, watched, its stderr drained, ended with all its descendants.
+
+Promises kept here (hostility 7 to 10): stderr is drained all the time and only a tail is kept; death is
+noticed at once, even while a grandchild holds the pipes; the end is bounded (close stdin, SIGTERM,
+SIGKILL, sweep by mark) and leaves nothing behind, whatever caused it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+
+import trio
+
+from mcpfuzz import host
+from mcpfuzz.errors import LaunchError
+from mcpfuzz.transports.launch import Launch
+
+__all__ = ["Process"]
+
+STDERR_TAIL_BYTES = 64 << 10
+GRACE_S = 0.3
+"""For a server to leave after its stdin closed; then SIGTERM, the same again, then SIGKILL."""
+
+
+class Process:
+    """A running server. Make it with `Process.start`; `await stop()` is safe to call twice.
+
+    Attributes:
+        pid: of the process that was started (a sandbox's outer process, where there is one).
+        returncode: None while it runs; negative for a signal.
+        stdin, stdout: our ends of its pipes, non-blocking.
+        started_at: `time.monotonic()`.
+    """
+
+    def __init__(self, popen: subprocess.Popen[bytes], launch: Launch, stdin: int, stdout: int, stderr: int) -> None:
+        self._popen = popen
+        self._launch = launch
+        self.pid = popen.pid
+        self.stdin, self.stdout, self._stderr = stdin, stdout, stderr
+        self.returncode: int | None = None
+        self.started_at = time.monotonic()
+        self.dead = trio.Event()
+        self._tail: deque[bytes] = deque()
+        self._tail_size = 0
+        self.stderr_bytes = 0
+        self._waiters: set[trio.CancelScope] = set()
+        self._stopped = False
+
+    @classmethod
+    def start(cls, launch: Launch, nursery: trio.Nursery) -> Process:
+        """Start the command; its watchers live in `nursery`.
+
+        Raises:
+            LaunchError: the command cannot be started.
+        """
+        launch.check()
+        child_in, stdin = os.pipe()
+        stdout, child_out = os.pipe()
+        stderr, child_err = os.pipe()
+        try:
+            popen = subprocess.Popen(
+                launch.wrap(launch.argv),
+                stdin=child_in,
+                stdout=child_out,
+                stderr=child_err,
+                cwd=launch.cwd,
+                env=launch.environment(),
+                start_new_session=True,
+                preexec_fn=host.die_with_parent if host.LINUX else None,
+            )
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            for end in (stdin, stdout, stderr):
+                os.close(end)
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise LaunchError(f"cannot start {launch.argv[0]!r}: {why}; check the command after --") from None
+        finally:
+            for end in (child_in, child_out, child_err):
+                os.close(end)
+        for end in (stdin, stdout, stderr):
+            os.set_blocking(end, False)
+        process = cls(popen, launch, stdin, stdout, stderr)
+        nursery.start_soon(process._watch)
+        nursery.start_soon(process._drain)
+        return process
+
+    async def _watch(self) -> None:
+        """Notice the end of the process itself, not of its pipes."""
+        if host.LINUX:
+            pidfd = os.pidfd_open(self.pid)
+            try:
+                await trio.lowlevel.wait_readable(pidfd)
+            finally:
+                os.close(pidfd)
+        else:
+            await trio.to_thread.run_sync(self._popen.wait, abandon_on_cancel=True)
+        self.poll()
+
+    def poll(self) -> int | None:
+        """The exit code, should it have ended by now."""
+        if self.returncode is None and self._popen.poll() is not None:
+            self.returncode = self._popen.returncode
+            self.dead.set()
+            for scope in self._waiters:
+                scope.cancel()
+        return self.returncode
+
+    @contextlib.contextmanager
+    def interrupted_by_death(self, deadline: float) -> object:  # type: ignore[misc]
+        """A cancel scope that the process's end, or `deadline` (monotonic), cuts short."""
+        with trio.CancelScope(deadline=trio.current_time() + max(0.0, deadline - time.monotonic())) as scope:
+            if self.returncode is not None:
+                scope.cancel()
+            self._waiters.add(scope)
+            try:
+                yield scope
+            finally:
+                self._waiters.discard(scope)
+
+    async def _drain(self) -> None:
+        """Keep the server's stderr flowing; keep the tail of it."""
+        while not self._stopped:
+            try:
+                chunk = os.read(self._stderr, 1 << 16)
+            except BlockingIOError:
+                try:
+                    await trio.lowlevel.wait_readable(self._stderr)
+                except trio.ClosedResourceError:
+                    return
+                continue
+            except OSError:
+                return
+            if not chunk:
+                return
+            self.stderr_bytes += len(chunk)
+            self._tail.append(chunk)
+            self._tail_size += len(chunk)
+            while self._tail_size - len(self._tail[0]) > STDERR_TAIL_BYTES:
+                self._tail_size -= len(self._tail.popleft())
+            await trio.lowlevel.checkpoint()  # an endless stderr must not starve the caller
+
+    def stderr(self) -> str:
+        """The last of what it wrote to stderr."""
+        return b"".join(self._tail)[-STDERR_TAIL_BYTES:].decode("utf-8", "replace")
+
+    def forget_stderr(self) -> None:
+        """Begin a new record, so that a trace holds only its own."""
+        self._tail.clear()
+        self._tail_size = 0
+
+    async def settle(self, seconds: float = 0.25) -> None:
+        """Give a dying process's last words and exit code a moment to arrive."""
+        with trio.move_on_after(seconds):
+            await self.dead.wait()
+        self.poll()
+        for _ in range(3):
+            await trio.lowlevel.checkpoint()
+
+    def resident(self) -> int:
+        """Resident bytes of the whole tree."""
+        return host.resident(self.pid) if self.returncode is None else 0
+
+    async def stop(self) -> None:
+        """End it and everything it started. Bounded in seconds; shielded from cancellation."""
+        if self._stopped:
+            return
+        with trio.CancelScope(shield=True):
+            family = host.children_of(self.pid)
+            with contextlib.suppress(OSError):
+                os.close(self.stdin)
+            for number in (None, signal.SIGTERM, signal.SIGKILL):
+                if number is not None:
+                    host.kill_group(self.pid, number)
+                with trio.move_on_after(GRACE_S if number != signal.SIGKILL else 5):
+                    await self.dead.wait()
+                if self.poll() is not None:
+                    break
+            self._stopped = True
+            host.kill_group(self.pid, signal.SIGKILL)  # what outlived its leader
+            for pid in family:
+                if host.carries(pid, self._launch.token):
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.kill(pid, signal.SIGKILL)
+            host.sweep(self._launch.token)
+            self._close()
+
+    def kill(self) -> None:
+        """End it at once, without grace: it is damaged."""
+        host.kill_group(self.pid, signal.SIGKILL)
+
+    def _close(self) -> None:
+        trio.lowlevel.notify_closing(self._stderr)
+        trio.lowlevel.notify_closing(self.stdout)
+        for end in (self.stdout, self._stderr):
+            with contextlib.suppress(OSError):
+                os.close(end)
