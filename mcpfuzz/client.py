@@ -68,10 +68,14 @@ class Client:
 
     Attributes:
         sent: frames sent over its life, for the counters.
+        greeting: the frames of the handshake, noise included (a few at most).
     """
 
-    def __init__(self, channel: StdioChannel, session: Session, process: Process) -> None:
+    def __init__(
+        self, channel: StdioChannel, session: Session, process: Process, greeting: tuple[Frame, ...] = ()
+    ) -> None:
         self._channel = channel
+        self.greeting = greeting
         self.session = session
         self.process = process
         self.sent = 0
@@ -95,12 +99,13 @@ class Client:
         """
         process = Process.start(launch, nursery)
         channel = StdioChannel(process)
+        heard: list[Frame] = []
         try:
-            session = await _shake_hands(channel, process, launch, wanted, time.monotonic() + start_timeout)
+            session = await _shake_hands(channel, process, launch, wanted, time.monotonic() + start_timeout, heard)
         except BaseException:
             await process.stop()
             raise
-        return cls(channel, session, process)
+        return cls(channel, session, process, tuple(heard))
 
     @property
     def alive(self) -> bool:
@@ -179,6 +184,11 @@ class Client:
                 result.answers[key] = frame
                 result.took[key] = time.monotonic() - start
                 return True
+            if (meant := _meant(value.get("id"), due)) is not None:
+                due.discard(meant)
+                result.answers[meant] = Frame(frame.raw, value, (*frame.faults, "wrong-id"))
+                result.took[meant] = time.monotonic() - start
+                return True
         elif type(value) is list:
             return self._sort_batch(frame, value, due, result, start)
         if len(result.extra) < MAX_EXTRA:
@@ -204,10 +214,14 @@ class Client:
 
 
 async def _shake_hands(
-    channel: StdioChannel, process: Process, launch: Launch, wanted: Revision | None, deadline: float
+    channel: StdioChannel,
+    process: Process,
+    launch: Launch,
+    wanted: Revision | None,
+    deadline: float,
+    heard: list[Frame],
 ) -> Session:
     handshake = Handshake(wanted)
-    heard: list[Frame] = []
     try:
         for data in handshake.start():
             await channel.send(data + b"\n", deadline)
@@ -236,6 +250,13 @@ async def _shake_hands(
     if handshake.session is None:
         raise HandshakeError(f"{launch.argv[0]!r} does not agree on an MCP revision: {handshake.failure}")
     return handshake.session
+
+
+def _meant(value: Json, due: set[Key]) -> Key | None:
+    """The due id that a wrongly typed one stands for ("7" or 7.0 for 7): it is a fault, not a hang."""
+    if value is None or isinstance(value, dict | list):
+        return None
+    return next((key for key in due if str(key[1]) == str(value) or (type(value) is float and key[1] == value)), None)
 
 
 def _stillborn(launch: Launch, process: Process, gone: Gone, heard: list[Frame]) -> TargetError:

@@ -102,6 +102,8 @@ class Step:
     """Connection's name."""
     group: str | None = None
     """Neighbouring steps of one group go out together, without waiting for each other."""
+    times: int = 1
+    """How often the step is done; a Call is sent again and again, each time under a new id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +287,15 @@ class Case:
     label: str
     """What it is, in words: "valid", "/age below minimum", "R4 batch of two requests"."""
     row: str | None = None
-    """Row of the ORACLE table (facts: F1 .. W4) that judges the answer; None: universal oracles only."""
+    """Row of the ORACLE table (F1 .. W4) that judges the answer; None: universal oracles only."""
+    ids: Json = None
+    """With `row`: the id a reader finds in it, a list where there are several, None where there is none."""
+    trap: Json = None
+    """With `row`: a bad value that a sound server must not take at its word."""
+    valid: bool | None = None
+    """Arguments: whether they obey the schema; None: not known, or there are none."""
+    coercible: bool = False
+    """Arguments: invalid, yet a reader that converts types the usual way could take them without harm."""
     control: Conversation | None = None
     """The benign twin; None: the campaign takes the operation's good call, or a listing."""
 

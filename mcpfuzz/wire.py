@@ -36,6 +36,7 @@ FAULTS = {
     "error-shape": "an error without an integer code and a string message (JR-04, JR-05)",
     "id-type": "an id that is neither string nor integer (JR-01)",
     "notification-with-id": "a notification that carries an id (JR-07)",
+    "wrong-id": "an answer whose id has another type than the request's (JR-01); the client adds this one",
     "carriage-return": "a line that ends in CR LF",
 }
 """Everything that can be wrong with one received frame; spec rows in brackets."""

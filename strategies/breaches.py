@@ -19,7 +19,7 @@ WRONG: Mapping[str, tuple[str, ...]] = {
     "string": ("number", "array", "object", "real"),
     "integer": ("array", "object", "real"),
     "number": ("array", "object"),
-    "boolean": ("array", "object", "number"),
+    "boolean": ("array", "object"),
     "array": ("number", "object"),
     "object": ("number", "array"),
 }

@@ -57,19 +57,19 @@ MISSPELT = ("Method", "METHOD", "methods", "method ", "mthod", "name", "action",
 
 
 def _r2(choices: Choices, context: Context) -> Malformed:
-    message, base, request_id = _request(choices, context, vary=60)
+    message, base, request_id = _request(choices, context, vary=95)
     method = message.pop("method")
-    form = choices.integer(0, 3)
+    form = choices.integer(0, 9)
     if form == 0:
         kept = [key for key in message if choices.chance(40)]
         message = {key: message[key] for key in kept}
         why = f"only {', '.join(kept)}" if kept else "an empty object"
-    elif form == 1:
+    elif form < 5:
         key = choices.pick(MISSPELT)
         message[key] = method
         why = f'"{key}" instead of "method"'
     else:
-        extra = {word(choices): scalar(choices) for _ in range(choices.integer(0, 2))}
+        extra = {word(choices): scalar(choices) for _ in range(choices.integer(0, 3))}
         message.update((key, value) for key, value in extra.items() if key not in message)
         why = "no method"
     return _told("R2", why, message, base, request_id if "id" in message else UNREADABLE)
@@ -99,8 +99,8 @@ def _r5(choices: Choices, context: Context) -> Malformed:
 
 
 def _r6(choices: Choices, context: Context) -> Malformed:
-    message, base, request_id = _request(choices, context, vary=60)
-    form = choices.integer(0, 4)
+    message, base, request_id = _request(choices, context, vary=90)
+    form = choices.integer(0, 9)
     if form == 0:
         del message["jsonrpc"]
         return _told("R6", "no jsonrpc", message, base, request_id)
@@ -113,8 +113,8 @@ def _r6(choices: Choices, context: Context) -> Malformed:
 
 
 def _r7(choices: Choices, context: Context) -> Malformed:
-    message, base, request_id = _request(choices, context)
-    if choices.chance(30):
+    message, base, request_id = _request(choices, context, vary=60)
+    if choices.chance(20):
         value: Json = choices.pick(([message["method"]], {"name": message["method"]}, {message["method"]: {}}))
     else:
         value = junk(choices, "number", "array", "object", "real", "bool", "null")
@@ -190,7 +190,7 @@ def _r13(choices: Choices, context: Context) -> Malformed:
 def _r14(choices: Choices, context: Context) -> Malformed:
     message, base, request_id = _request(choices, context)
     if base.params and choices.chance(30):
-        value: Json = list(base.params.values())
+        value: Json = [*base.params.values(), scalar(choices)]
     else:
         value = junk(choices, "array", "text", "number", "real", "bool")
     message["params"] = value

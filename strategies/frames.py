@@ -45,7 +45,7 @@ def _f2(choices: Choices, context: Context) -> Malformed:
         count = choices.integer(1, 100_000)
         run = f"{{repeat:{count}:{kind}}}"
         return Malformed(row="F2", why=f"a blank line: {count * len(kind)} {name}", action=Raw(run + "\n"))
-    run = choices.text(0, 24, " \t\r")
+    run = choices.text(6 if choices.chance(95) else 0, 30, " \t\r")
     return Malformed(row="F2", why=f"a blank line: {run!r}", action=Raw(run + "\n"))
 
 
@@ -152,7 +152,7 @@ def _f7(choices: Choices, context: Context) -> Malformed:
         return _f7_inside(choices, context)
     base = base_of(choices, context)
     request_id = fresh_id(choices)
-    message = message_of(choices, context, base, request_id, vary=60)
+    message = message_of(choices, context, base, request_id, vary=90)
     key = choices.pick([key for key in ("method", "params", "jsonrpc", "id") if key in message])
     ids: Json = request_id
     match key:

@@ -24,9 +24,9 @@ UNREADABLE = None
 
 CONSONANTS = "bcdfghjklmnpqrstvwxz"
 """Made-up names come from these, so that they never spell a word that a server might act on."""
-WILD = CONSONANTS + "0123456789 _-\"'\\\t\u00e9\u0153\u6f22\u2028\U0001f600"
-"""Text that is legal JSON and seldom tested. No braces, which could look like a slot, and nothing that
-could make a path or a host."""
+WILD = CONSONANTS + "0123456789 _-\"'\t\u00e9\u0153\u6f22\u2028\U0001f600"
+"""Text that is legal JSON and seldom tested. No braces, which could look like a slot, and no dot,
+slash or backslash, which could make a host or a path."""
 
 NOSUCH = "nosuch-"
 """Begins every made-up tool, prompt and resource name."""
@@ -280,7 +280,12 @@ def shuffled(choices: Choices, message: dict[str, Json]) -> dict[str, Json]:
 
 def scalar(choices: Choices) -> Json:
     """A boring but distinct scalar."""
-    return choices.integer(0, 1 << 40) if choices.chance(50) else choices.text(0, 10, WILD)
+    return choices.integer(0, 1 << 40) if choices.chance(50) else choices.text(3 if choices.chance(90) else 0, 10, WILD)
+
+
+def _few(choices: Choices) -> int:
+    """How many members; none is the simplest and, there being only one empty array, rare."""
+    return choices.integer(1, 3) if choices.chance(90) else 0
 
 
 KINDS = ("number", "text", "bool", "null", "array", "object", "real")
@@ -296,15 +301,15 @@ def junk(choices: Choices, *kinds: str) -> Json:
             number = choices.integer(0, 1 << 40)
             return -number if choices.chance(30) else number
         case "text":
-            return choices.text(0, 12, WILD)
+            return choices.text(4 if choices.chance(90) else 0, 12, WILD)
         case "bool":
             return choices.chance(50)
         case "null":
             return None
         case "array":
-            return [scalar(choices) for _ in range(choices.integer(0, 3))]
+            return [scalar(choices) for _ in range(_few(choices))]
         case "object":
-            return {word(choices): scalar(choices) for _ in range(choices.integer(0, 2))}
+            return {word(choices): scalar(choices) for _ in range(_few(choices))}
         case "real":
             return choices.integer(0, 1 << 30) + 0.5
         case _:

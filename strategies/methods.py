@@ -68,6 +68,7 @@ def _m1(choices: Choices, context: Context) -> Malformed:
 
 
 def absent_methods(context: Context) -> tuple[str, ...]:
+    """What such a server does not have: removed by the revision, or of a capability it did not declare."""
     removed = tuple(name for name in REMOVED if name != "initialize" or not context.dual_era) if context.modern else ()
     return removed + tuple(name for name in context.undeclared if name not in removed and name not in context.methods)
 
@@ -128,7 +129,7 @@ def _response(choices: Choices, row: str, why: str, *, result: bool, error: bool
     """The id it carries is one that nobody asked with; an answer that echoes it is an answer to a response."""
     message: dict[str, Json] = {"jsonrpc": "2.0", "id": fresh_id(choices)}
     if result:
-        message["result"] = {word(choices): scalar(choices) for _ in range(choices.integer(0, 2))}
+        message["result"] = junk(choices, "object")
     if error:
         message["error"] = {"code": -choices.integer(1, 33_000), "message": choices.text(0, 12, WILD)}
     if choices.chance(20):

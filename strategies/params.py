@@ -102,7 +102,7 @@ def _p3(choices: Choices, context: Context) -> Malformed:
     tool, known = choices.pick(context.breakable)
     arguments, why = _broken(choices, dict(tool.arguments), choices.pick(known))
     base = Base("tools/call", {"name": quote(tool.name), "arguments": arguments}, tool.name)
-    return asked(choices, context, "P3", f"{tool.name}: {why}", base)
+    return asked(choices, context, "P3", f"{tool.name}: {why}", base, vary=90)
 
 
 def _p4(choices: Choices, context: Context) -> Malformed:
@@ -115,13 +115,13 @@ def _p4(choices: Choices, context: Context) -> Malformed:
 
 
 FETCHED = frozenset({"http", "https", "ftp", "ftps", "ws", "wss", "data", "javascript", "mailto", "ssh", "git"})
-"""Schemes whose resources could lie elsewhere: nothing of ours is asked for under them."""
+"""Schemes whose resources could lie elsewhere: nothing made up is asked for under them."""
 
 
 def _p5(choices: Choices, context: Context) -> Malformed:
-    schemes = {uri.partition(":")[0] for uri in context.resources if ":" in uri} - FETCHED
-    scheme = choices.pick(("mcpfuzz", *sorted(schemes)))
-    uri = f"{scheme}:{choices.pick(('', '///'))}{NOSUCH}{word(choices, 3, 12)}"
+    near = [uri for uri in context.resources if uri.partition(":")[0].lower() not in FETCHED]
+    stem = choices.pick(("mcpfuzz:", *(f"{uri}-" for uri in near)))  # beside a resource that the server itself named
+    uri = f"{stem}{NOSUCH}{word(choices, 3, 12)}"
     base = Base("resources/read", {"uri": quote(uri)}, uri)
     return asked(choices, context, "P5", f"the unknown resource {uri}", base)
 
@@ -214,9 +214,9 @@ def _p11(choices: Choices, context: Context) -> Malformed:
     meta = {key: value for key, value in params["_meta"].items() if key not in lost}
     why = f"_meta without {' and '.join(lost)}"
     message["params"] = {**params, "_meta": meta}
-    if choices.chance(8):
+    if choices.chance(5):
         message["params"], why = {key: value for key, value in params.items() if key != "_meta"}, "params without _meta"
-    elif choices.chance(4):
+    elif choices.chance(3):
         del message["params"]
         why = "no params, so no _meta"
     return Malformed(row="P11", why=why, action=Send(message), id=request_id, expects_answer=True,

@@ -206,12 +206,14 @@ class _Cost:
         """Alternatives inside loops."""
         self.exponential = False
         self.exact = True
+        self._times = 1
+        """How often the fixed loops around repeat what is being looked at."""
 
     def limit(self, *, anchored: bool) -> int:
         """The longest text on which a failing match takes at most about a million steps."""
         if self.exponential:
             return int(math.log(1e5) / math.log(2 + self.loops + self.branches))
-        degree = self.loops + (0 if anchored else 1)
+        degree = min(1_000, self.loops + (0 if anchored else 1))
         if degree <= 1:
             return 1_000_000
         return next(n for n in itertools.count() if math.comb(n + degree, degree) > 1_000_000) - 1
@@ -228,7 +230,7 @@ class _Cost:
                 self.exact = self.exact and not av[1] and not av[2]
             elif op is _sre.BRANCH:
                 self.exponential = self.exponential or (inside and not _distinct(av[1]))
-                self.branches += len(av[1]) if inside else 0
+                self.branches += self._times * len(av[1]) if inside else 0
                 for branch in av[1]:
                     self.add(branch, inside, depth + 1)
             elif op is _sre.AT:
@@ -238,8 +240,10 @@ class _Cost:
 
     def _loop(self, av: Any, inside: bool, depth: int) -> None:
         low, high, body = av
-        self.loops += high > low
+        self.loops += self._times * (high > low)
+        before, self._times = self._times, min(1_000, self._times * max(1, low))
         self.add(body, inside or high > 1, depth + 1)
+        self._times = before
         if high > 1 and _has_loop(body) and not _led(body):
             self.exponential = True
 
@@ -266,20 +270,22 @@ def _has_loop(tree: Any) -> bool:
 
 
 def _led(body: Any) -> bool:
-    """Whether a loop's body starts with a character that none of its own loops can match: "-[a-z]+"."""
+    """Whether a loop's body starts, or ends, with a character that none of its own loops can match: "-[a-z]+"."""
     while len(body) == 1 and body[0][0] is _sre.SUBPATTERN:
         body = body[0][1][3]
-    first = _ascii_set(*body[0]) if len(body) else None
-    if not first or body[0][0] is not _sre.LITERAL:
+    nodes = list(body)
+    return bool(nodes) and (_marked(nodes[0], nodes[1:]) or _marked(nodes[-1], nodes[:-1]))
+
+
+def _marked(mark: Any, rest: list[Any]) -> bool:
+    if mark[0] is not _sre.LITERAL:
         return False
-    for op, av in list(body)[1:]:
-        if op in _LOOPS:
-            inner = _ascii_set(*av[2][0]) if len(av[2]) == 1 else None
-            if inner is None or inner & first:
-                return False
-        elif _ascii_set(op, av) is None:
+    for op, av in rest:
+        node = av[2][0] if op in _LOOPS and len(av[2]) == 1 else (op, av)
+        chars = _ascii_set(*node)
+        if chars is None or mark[1] in chars:
             return False
-    return True
+    return mark[1] < 128
 
 
 def _distinct(branches: Any) -> bool:

@@ -52,7 +52,7 @@ TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 def text_of(choices: Choices, context: Context) -> Text:
     base = base_of(choices, context, unknown=10)
     request_id = fresh_id(choices)
-    text = encode(message_of(choices, context, base, request_id)).decode("utf-8")
+    text = encode(message_of(choices, context, base, request_id, vary=60)).decode("utf-8")
     return Text(text, tuple(match.span() for match in TOKEN.finditer(text)), base, request_id)
 
 

@@ -132,6 +132,14 @@ def test_an_odd_but_legal_id_comes_back_as_it_was(lab: Driven, request_id: Any) 
     assert "tools" in lab.answer(request_id)["result"]
 
 
+def test_a_call_nested_too_deep_is_refused_with_its_id(lab: Driven) -> None:
+    outline: Any = {"title": "leaf"}
+    for _ in range(60):
+        outline = {"title": "twig", "children": [outline]}
+    params = lab.params({"name": "render_outline", "arguments": {"outline": outline}})
+    assert errors(lab.meanwhile(message(lab, method="tools/call", params=params))) == [(-32600, 77)]
+
+
 def test_unknown_top_level_members_are_ignored(lab: Driven) -> None:
     lab.send(message(lab, extra={"a": 1}))
     assert "tools" in lab.answer(77)["result"]

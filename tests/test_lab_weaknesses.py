@@ -91,7 +91,7 @@ def deep_nesting_kills(lab: Lab) -> bool:
     outline: dict[str, Any] = {"title": "leaf"}
     for _ in range(220):
         outline = {"title": "twig", "children": [outline]}
-    return lab.dies(lambda: lab.tell("render_outline", outline=outline))
+    return lab.dies(lambda: lab.post_call("render_outline", outline=outline))
 
 
 @demonstrates("crash-frame")
@@ -272,7 +272,7 @@ ROBUSTNESS = [weakness.name for weakness in weaknesses() if weakness.group == "r
 SECRETS = {"API_TOKEN": "sk_test_4711"}
 
 
-@pytest.mark.parametrize("seed", [None, "1", "2", "amber"])
+@pytest.mark.parametrize("seed", [None, "1", "amber"])
 @pytest.mark.parametrize("name", ROBUSTNESS)
 def test_a_weakness_shows_and_its_hardened_twin_does_not(name: str, seed: str | None) -> None:
     show = DEMONSTRATIONS[name]

@@ -11,9 +11,9 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
-__all__ = ["MAX_DEPTH", "MAX_LINE", "Json", "Reading", "Refused", "dumps", "finite", "loads"]
+__all__ = ["MAX_DEPTH", "MAX_LINE", "READABLE_DEPTH", "Decoded", "Json", "Reading", "Refused", "dumps", "finite", "loads"]
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict."""
@@ -22,7 +22,11 @@ MAX_LINE = 4 * 1024 * 1024
 """Bytes of one message. The largest legal argument here is a few kilobytes."""
 
 MAX_DEPTH = 64
-"""Nested containers. Python's decoder gives up near 1,000 (3.11), a C stack at some 10,000s."""
+"""Nested containers of a message that is served."""
+
+READABLE_DEPTH = 500
+"""Nested containers of a message that is read, so that its refusal can carry its id. Python's decoder gives up
+near 1,000 (3.11), a C stack at some 10,000s."""
 
 MAX_DIGITS = 1000
 """Digits of an integer; beyond that it is read as a float, which no schema here accepts. CPython's own limit of
@@ -48,7 +52,7 @@ class Refused(ValueError):
 class Reading:
     """What the decoder lets through; every field's default is the strict one."""
 
-    max_depth: int | None = MAX_DEPTH
+    max_depth: int | None = READABLE_DEPTH
     """Containers in containers; None: as deep as Python goes, then RecursionError."""
     constants: bool = False
     """Read NaN, Infinity and -Infinity, which are not JSON."""
@@ -56,15 +60,15 @@ class Reading:
     """Read lone surrogates, which no UTF-8 can carry."""
 
 
-def _depth(text: str) -> int:
-    """The deepest nesting, without recursion and without trusting the text to be JSON."""
+def _depth(text: str, enough: int) -> int:
+    """The deepest nesting, told exactly between MAX_DEPTH and `enough`. No recursion, and no trust in the text."""
     if text.count("[") + text.count("{") <= MAX_DEPTH:
         return 0
     deepest = depth = 0
     for match in _BRACKETS.finditer(_STRINGS.sub("", text)):
         depth += 1 if match[0] in "[{" else -1
         deepest = max(deepest, depth)
-        if deepest > MAX_DEPTH:
+        if deepest > enough:
             break
     return deepest
 
@@ -92,7 +96,14 @@ def _no_surrogates(text: str, value: Json) -> None:
             raise Refused(-32700, "Parse error: a lone surrogate is not text") from None
 
 
-def loads(line: bytes, reading: Reading = Reading()) -> Json:
+class Decoded(NamedTuple):
+    """One line's value, and whether it is nested deeper than MAX_DEPTH (never, where depth is not looked at)."""
+
+    value: Json
+    deep: bool
+
+
+def loads(line: bytes, reading: Reading = Reading()) -> Decoded:
     """The value of one line.
 
     Raises:
@@ -103,13 +114,14 @@ def loads(line: bytes, reading: Reading = Reading()) -> Json:
     if len(line) > MAX_LINE:
         raise Refused(-32600, "Invalid request: the message is too large")
     text = line.decode("utf-8")
-    if reading.max_depth is not None and _depth(text) > reading.max_depth:
+    depth = 0 if reading.max_depth is None else _depth(text, reading.max_depth)
+    if reading.max_depth is not None and depth > reading.max_depth:
         raise Refused(-32600, "Invalid request: nested too deep")
     constant = float if reading.constants else _constant
     value = json.loads(text, object_pairs_hook=_unique, parse_constant=constant, parse_int=_integer)
     if not reading.surrogates:
         _no_surrogates(text, value)
-    return value
+    return Decoded(value, depth > MAX_DEPTH)
 
 
 def dumps(value: Json, *, constants: bool = False) -> str:

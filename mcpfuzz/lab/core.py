@@ -95,7 +95,7 @@ class Server:
         }
         deep, frame = lab.on("crash-depth"), lab.on("crash-frame")
         self._reading = codec.Reading(
-            max_depth=None if deep else codec.MAX_DEPTH,
+            max_depth=None if deep else codec.READABLE_DEPTH,
             constants=lab.on("nan-out"),
             surrogates=lab.on("crash-surrogate"),
         )
@@ -115,14 +115,24 @@ class Server:
         if not line.strip():
             return []
         try:
-            message = codec.loads(line, self._reading)
+            message, deep = codec.loads(line, self._reading)
         except self._unreadable as error:
             code = error.code if isinstance(error, codec.Refused) else -32700
             text = str(error) if isinstance(error, codec.Refused) else "Parse error"
             return [self._error(connection, NO_ID, Refusal(code, text))]
+        if deep:
+            return self._too_deep(message, connection)
         if isinstance(message, list):
             return self._batch(message, connection)
         return self._message(message, connection, inline=connection.emit is None)
+
+    def _too_deep(self, message: Json, connection: Connection) -> list[Json]:
+        """Refuse what is nested too deep; with its id if it is a request."""
+        if isinstance(message, dict) and "id" not in message and isinstance(message.get("method"), str):
+            return []  # a notification
+        request_id = message.get("id") if isinstance(message, dict) and "method" in message else None
+        refusal = Refusal(-32600, "Invalid request: nested too deep")
+        return [self._error(connection, request_id if _is_id(request_id) else NO_ID, refusal)]
 
     def refuse_size(self, connection: Connection) -> Json:
         """The answer to a line that was thrown away unread."""

@@ -14,7 +14,7 @@ from mcpfuzz.reports.document import Document
 from mcpfuzz.reports.html_map import coverage_map
 from mcpfuzz.reports.html_style import STYLE
 from mcpfuzz.reports.html_tags import Child, Markup, coloured_json, join, page, tag, text
-from mcpfuzz.reports.texts import RuleText, clip, counted, rule_text, where
+from mcpfuzz.reports.texts import RuleText, clip, counted, rule_text, visible, where
 from mcpfuzz.reports.words import LOAD_HEAD, by_reason, load_rows, settings, step_words, target_words, verdict
 
 __all__ = ["render"]
@@ -124,9 +124,9 @@ def _pre(words: str, *, class_: str | None = None) -> Markup:
 
 def _sent(steps: Sequence[Mapping[str, Any]]) -> str:
     """What was sent, at a glance: a line a step."""
-    lines = [f"{number}. {step_words(step, 300)}" for number, step in enumerate(steps[:_MAX_GLANCE], start=1)]
+    lines = [f"{number}. {visible(step_words(step, 300))}" for number, step in enumerate(steps[:_MAX_GLANCE], start=1)]
     more = [f"… and {len(steps) - _MAX_GLANCE} more"] if len(steps) > _MAX_GLANCE else []
-    return step_words(steps[0], 600) if len(steps) == 1 else "\n".join([*lines, *more])
+    return visible(step_words(steps[0], 600)) if len(steps) == 1 else "\n".join([*lines, *more])
 
 
 def _exchange(reproducer: Mapping[str, Any]) -> Markup:

@@ -9,7 +9,7 @@ STYLE = """
 --bg:#f6f7f9;--card:#fff;--ink:#1b2330;--soft:#5b6677;--rule:#dfe3ea;--code:#f2f4f7;--accent:#2457c5;
 --critical:#8e1237;--high:#c62f2f;--medium:#b36200;--low:#1f6f8b;--info:#5b6677;--good:#1c7c4a;
 --key:#22509e;--str:#1c6b3f;--num:#9a4b00;--lit:#7a2f9c}
-@media (prefers-color-scheme:dark){:root{
+@media screen and (prefers-color-scheme:dark){:root{
 --bg:#12161d;--card:#1a202a;--ink:#e4e9f1;--soft:#9aa6b8;--rule:#2d3644;--code:#11151b;--accent:#8db4ff;
 --critical:#ff6b93;--high:#ff7b72;--medium:#f0a54a;--low:#63c0dd;--info:#9aa6b8;--good:#57cc8d;
 --key:#8db4ff;--str:#7fd4a0;--num:#f0b070;--lit:#d3a3f0}}
@@ -74,6 +74,7 @@ footer{margin-top:3rem;color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}
 @media (max-width:40rem){.pair{grid-template-columns:1fr;gap:0}h1{font-size:1.3rem}main{padding:1rem .7rem 3rem}
 .map tbody th{max-width:9rem}th,td{padding:.3rem .4rem}}
 @media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}pre{max-height:none}
-.finding,.tile{break-inside:avoid-page}details::details-content{content-visibility:visible;height:auto}
+pre,.tile,tr{break-inside:avoid}h2,h3,.label,summary{break-after:avoid}
+details::details-content{content-visibility:visible;height:auto}
 a{color:inherit;text-decoration:none}}
 """

@@ -41,7 +41,7 @@ EVIL_TEXTS: Sequence[str] = (
     "]]></system-out><!ENTITY x SYSTEM 'file:///etc/passwd'>",
     "[click](javascript:alert(1)) ![x](http://evil.test/p.png) @everyone #1 http://evil.test www.evil.test",
     "```\n# heading\n<b>bold</b>\n````\n| a | b |",
-    "\n::error file=x,line=1,title=owned::pwned\n##[error]pwned\n##vso[task.complete result=Failed]\n ::stop-commands::x",
+    "\n::error file=x,line=1,title=owned::pwned\n##[error]pwned\n##vso[task.complete]\n ::stop-commands::x",
     "[bold red]markup[/bold red] [link=http://evil.test]x[/link] [/]",
     "=cmd|' /C calc'!A0",
     "../../../../tmp/owned\0.json",

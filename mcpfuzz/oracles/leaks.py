@@ -1,0 +1,68 @@
+"""What an answer must not hold: stack traces, paths of the machine, secrets. Patterns only name the form;
+that nothing of it was sent, and that a benign call does not show it, is for the proof to check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+__all__ = ["LEAKS", "Leak", "leaks_in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """One form of leak."""
+
+    rule: str
+    name: str
+    pattern: re.Pattern[str]
+    errors_only: bool = False
+    """Harmless in an ordinary result (a tool may list paths)."""
+
+
+def _leak(rule: str, name: str, pattern: str, *, errors_only: bool = False) -> Leak:
+    return Leak(rule, name, re.compile(pattern), errors_only)
+
+
+LEAKS: tuple[Leak, ...] = (
+    _leak("stack-trace-leak", "a Python traceback", r"Traceback \(most recent call last\)|File \"[^\"\n]{1,300}\", line \d+"),
+    _leak("stack-trace-leak", "a JavaScript stack", r"\n\s+at [^\n]{1,200}[(/ ][^\n()]{1,300}:\d+:\d+\)?"),
+    _leak("stack-trace-leak", "a Go stack", r"goroutine \d+ \[[a-z ]+\]:"),
+    _leak("stack-trace-leak", "a Java stack", r"\n\s+at [\w.$]+\([\w]+\.java:\d+\)"),
+    _leak(
+        "path-leak", "an absolute path",
+        r"(?<![\w/.:-])/(?:home|root|usr|opt|var|srv|app|Users|private|workspace|data)/[\w.@+-]+(?:/[\w.@+-]+)*",
+        errors_only=True,
+    ),
+    _leak("secret-leak", "a password in a URL", r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{1,80}:[^\s/:@\"']{3,80}@[\w.-]+"),
+    _leak("secret-leak", "a private key", r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
+    _leak("secret-leak", "a provider's token", r"\b(?:sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,})"),
+)  # fmt: skip
+
+_HINT = re.compile(r"Traceback|\", line |\n\s+at |goroutine |://|PRIVATE KEY|/[a-zA-Z]|sk-|gh[pousr]_|AKIA|xox")
+MAX_TEXT = 1 << 20
+"""Longer answers are searched in their first and last half of this many characters."""
+
+
+def leaks_in(text: str, *, error: bool, sent: str, known: Sequence[str] = ()) -> Iterator[tuple[Leak, str]]:
+    """The leaks that a text shows, with the leaked words.
+
+    Args:
+        error: the answer is an error (or isError).
+        sent: what was sent; an echo is no leak.
+        known: folders that the user configured; their paths, and all inside, may be named.
+    """
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT // 2] + text[-MAX_TEXT // 2 :]
+    if _HINT.search(text) is None:
+        return
+    for leak in LEAKS:
+        if leak.errors_only and not error:
+            continue
+        for match in leak.pattern.finditer(text):
+            found = match.group(0)
+            if found.strip() not in sent and not any(found.startswith(folder) for folder in known):
+                yield leak, found
+                break

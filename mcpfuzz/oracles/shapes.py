@@ -1,0 +1,151 @@
+"""The shape of results, per method: our own small reading of the specification's schema, strict where a
+validation library is lenient (null for optionals, coerced types, base64). Only what is certain in every
+revision is a fault; fields the schema leaves open are not looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping
+
+from mcpfuzz.model import Json
+from mcpfuzz.revisions import Revision
+
+__all__ = ["shape_faults"]
+
+_ROLES = frozenset({"user", "assistant"})
+_TEXT_CONTENT = {"text": ("text",), "image": ("data", "mimeType"), "audio": ("data", "mimeType")}
+
+
+def shape_faults(method: str, result: Json, revision: Revision) -> list[str]:
+    """What is wrong with a result, in words; empty where nothing is."""
+    if not isinstance(result, dict):
+        return [f"the result is {_kind(result)}, not an object"]
+    faults = []
+    if revision.result_type and not isinstance(result.get("resultType"), str):
+        faults.append("no resultType (JR-20)")
+    if result.get("resultType") == "input_required":
+        return faults
+    checker = _CHECKERS.get(method)
+    if checker is not None:
+        faults += checker(result)
+    return faults
+
+
+def _kind(value: Json) -> str:
+    return {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(
+        type(value), "a number"
+    )
+
+
+def _content(block: Json, where: str) -> Iterator[str]:
+    if not isinstance(block, dict):
+        yield f"{where} is {_kind(block)}, not an object"
+        return
+    kind = block.get("type")
+    if not isinstance(kind, str):
+        yield f"{where}.type is missing or no string"
+        return
+    for name in _TEXT_CONTENT.get(kind, ()):
+        if not isinstance(block.get(name), str):
+            yield f"{where}.{name} is missing or no string"
+    if kind in ("image", "audio") and isinstance(block.get("data"), str) and not _is_base64(block["data"]):
+        yield f"{where}.data is not base64 (PR-06)"
+    if kind == "resource":
+        yield from _embedded(block.get("resource"), where + ".resource")
+    if kind == "resource_link" and not isinstance(block.get("uri"), str):
+        yield f"{where}.uri is missing or no string"
+
+
+def _embedded(resource: Json, where: str) -> Iterator[str]:
+    if not isinstance(resource, dict):
+        yield f"{where} is {_kind(resource)}, not an object"
+        return
+    if not isinstance(resource.get("uri"), str):
+        yield f"{where}.uri is missing or no string"
+    text, blob = resource.get("text"), resource.get("blob")
+    if not isinstance(text, str) and not isinstance(blob, str):
+        yield f"{where} has neither text nor blob"
+    elif isinstance(blob, str) and not _is_base64(blob):
+        yield f"{where}.blob is not base64 (RS-09)"
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text[: 1 << 16 & ~3], validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _call(result: Mapping[str, Json]) -> Iterator[str]:
+    content = result.get("content")
+    if not isinstance(content, list):
+        yield "content is missing or no array" if "content" in result or "structuredContent" not in result else ""
+    else:
+        for index, block in enumerate(content[:50]):
+            yield from _content(block, f"content[{index}]")
+    if "isError" in result and not isinstance(result["isError"], bool):
+        yield f"isError is {_kind(result['isError'])}, not a boolean"
+    if "structuredContent" in result and not isinstance(result["structuredContent"], dict):
+        yield f"structuredContent is {_kind(result['structuredContent'])}, not an object"
+
+
+def _read(result: Mapping[str, Json]) -> Iterator[str]:
+    contents = result.get("contents")
+    if not isinstance(contents, list):
+        yield "contents is missing or no array"
+        return
+    for index, item in enumerate(contents[:50]):
+        yield from _embedded(item, f"contents[{index}]")
+
+
+def _get_prompt(result: Mapping[str, Json]) -> Iterator[str]:
+    messages = result.get("messages")
+    if not isinstance(messages, list):
+        yield "messages is missing or no array"
+        return
+    for index, message in enumerate(messages[:50]):
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            yield f"messages[{index}] has no role user or assistant"
+        else:
+            yield from _content(message.get("content"), f"messages[{index}].content")
+
+
+def _complete(result: Mapping[str, Json]) -> Iterator[str]:
+    completion = result.get("completion")
+    values = completion.get("values") if isinstance(completion, dict) else None
+    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+        yield "completion.values is missing or no array of strings"
+    elif len(values) > 100:
+        yield f"completion.values has {len(values)} entries, at most 100 are allowed (CP-05)"
+
+
+def _listing(member: str, needed: str) -> Callable[[Mapping[str, Json]], Iterator[str]]:
+    def check(result: Mapping[str, Json]) -> Iterator[str]:
+        items = result.get(member)
+        if not isinstance(items, list):
+            yield f"{member} is missing or no array"
+            return
+        for index, item in enumerate(items[:500]):
+            if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+                yield f"{member}[{index}] has no string name"
+            elif not isinstance(item.get(needed), dict if needed == "inputSchema" else str):
+                yield f"{member}[{index}].{needed} is missing or of the wrong type"
+        if "nextCursor" in result and not isinstance(result["nextCursor"], str):
+            yield f"nextCursor is {_kind(result['nextCursor'])}, not a string"
+
+    return check
+
+
+_CHECKERS: Mapping[str, Callable[[Mapping[str, Json]], Iterator[str]]] = {
+    "tools/call": lambda result: filter(None, _call(result)),
+    "resources/read": _read,
+    "prompts/get": _get_prompt,
+    "completion/complete": _complete,
+    "tools/list": _listing("tools", "inputSchema"),
+    "resources/list": _listing("resources", "uri"),
+    "resources/templates/list": _listing("resourceTemplates", "uriTemplate"),
+    "prompts/list": _listing("prompts", "name"),
+}
