@@ -153,6 +153,10 @@ class Exchange:
     """From the last byte sent to the answer; 0 without one."""
     status: int | None = None
     """HTTP status, where there is one."""
+    due: bool = True
+    """Whether an answer was owed and waited for."""
+    rss: int = 0
+    """Resident bytes of the server's tree after a step done many times over; 0 where not looked at."""
 
 
 EndingKind = Literal["alive", "exited", "silent", "closed"]
@@ -178,9 +182,6 @@ class Trace:
     ending: Ending = Ending()
     stderr: str = ""
     """What the server wrote to stderr meanwhile, bounded."""
-    rss_before: int = 0
-    """Resident bytes of the server's process tree before the first step; 0 where unknown."""
-    rss_after: int = 0
     canaries: Mapping[str, str] = field(default_factory=dict)
     """Slot name -> the value that was filled in, for this run only."""
 

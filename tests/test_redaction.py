@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import math
+import re
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -33,7 +34,7 @@ CODINGS = {
     "url": lambda s: quote(s, safe=""),
     "url, slashes kept": quote,
     "form": quote_plus,
-    "url, lower case": lambda s: quote(s, safe="").replace("%2F", "%2f").replace("%2B", "%2b"),
+    "url, lower case": lambda s: re.sub("%..", lambda code: code.group().lower(), quote(s, safe="")),
     "base64": b64,
     "base64 at offset 1": lambda s: b64("x" + s),
     "base64 at offset 2": lambda s: b64("user:" + s + "!"),
@@ -312,9 +313,9 @@ def test_a_surface_of_ten_thousand_huge_tools_is_bounded() -> None:
     (discovered,) = (event for event in sample_run() if isinstance(event, Discovered))
     schema = {"enum": list(range(10_000)), "deep": {"x": ["y" * 10_000] * 1000}}
     tool = replace(discovered.surface.operations[0], schema=schema, name="n" * 1_000_000)
-    surface = replace(discovered.surface, operations=(tool,) * 200)
+    surface = replace(discovered.surface, operations=(tool,) * 10_000)
     kept = Gate().pass_(replace(discovered, surface=surface)).surface
-    assert len(repr(kept)) < 200 * 25_000
+    assert len(repr(kept)) < 10_000 * 1000
     assert kept.operations[0].name == "n" * 200 + "… (999800 more characters)"
 
 

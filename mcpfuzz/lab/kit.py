@@ -81,7 +81,6 @@ class Tool:
     hints: Mapping[str, bool] = field(default_factory=lambda: dict(READ))
     slow: bool = False
     """Runs on a worker thread, so that the connection goes on being served."""
-    toolset: str = "core"
     listed: bool = True
     describe: Callable[[int], str] | None = None
     """The description at the n-th listing, where it does not stay the same."""

@@ -311,7 +311,7 @@ class Notes:
                 also=("download_notes", "dump_notes"),
                 title="Export notes",
                 description="All notes with a tag as a Markdown list or CSV. Takes a fifth of a second.",
-                arguments={"tag": tag, "format": {"enum": ["markdown", "csv"], "default": "markdown"}},
+                arguments={"tag": tag, "format": {"type": "string", "enum": ["markdown", "csv"], "default": "markdown"}},
                 required=("tag",),
                 renames={"tag": ("label", "topic"), "format": ("kind", "output")},
                 run=self.export_queued if lab.on("hang-call") else self.export,

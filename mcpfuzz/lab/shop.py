@@ -235,8 +235,8 @@ class Shop:
                 description="A value in another unit of the same kind: mass, length or volume.",
                 arguments={
                     "value": {**number, "examples": [2.5]},
-                    "from": {"enum": list(_UNITS), "examples": ["kg"]},
-                    "to": {"enum": list(_UNITS), "examples": ["g"]},
+                    "from": {"type": "string", "enum": list(_UNITS), "examples": ["kg"]},
+                    "to": {"type": "string", "enum": list(_UNITS), "examples": ["g"]},
                 },
                 required=("value", "from", "to"),
                 renames={"value": ("amount", "quantity"), "from": ("source_unit",), "to": ("target_unit",)},
@@ -257,7 +257,7 @@ class Shop:
                 description="Reminds you after some minutes.",
                 arguments={
                     "minutes": {"type": "integer", "minimum": 1, "maximum": 10080, "examples": [30]},
-                    "channel": {"enum": ["mail", "chat", "pager"], "default": "mail"},
+                    "channel": {"type": "string", "enum": ["mail", "chat", "pager"], "default": "mail"},
                 },
                 required=("minutes",),
                 renames={"minutes": ("delay", "after"), "channel": ("medium", "via")},

@@ -46,6 +46,8 @@ MAX_STIMULUS = 1 << 20
 
 _SLACK = 8192
 """A credential that straddles a cut is still seen whole up to this length."""
+_NAME_SLACK = 512
+"""The same for names: there may be 10,000 of a megabyte each."""
 
 _E = TypeVar("_E", bound=events.Event)
 
@@ -62,7 +64,7 @@ class Gate:
         self._redactor = Redactor(secrets)
         self._max = max_evidence
         self._caps = Caps(text=max_evidence, total=16 * max_evidence)
-        self._schema_caps = Caps(text=300, items=50, nodes=300, total=20_000, depth=12)
+        self._small = Caps(text=300, items=50, nodes=300, total=20_000, depth=12)
 
     def learn(self, *secrets: str) -> None:
         """Redact these too, from the next event on: session ids, tokens met on the way."""
@@ -94,7 +96,8 @@ class Gate:
     def _text(self, text: str, cap: int | None = None) -> str:
         """Evidence in one string."""
         cap = self._max if cap is None else cap
-        return str(evidence(text, self._redactor.text, Caps(text=cap, total=cap), slack=self._slack))
+        slack = self._slack if cap > MAX_NAME else max(_NAME_SLACK, self._redactor.longest)
+        return str(evidence(text, self._redactor.text, Caps(text=cap, total=cap), slack=slack))
 
     def _evidence(self, value: Json, caps: Caps | None = None) -> Json:
         return evidence(value, self._redactor.text, caps or self._caps, slack=self._slack)
@@ -115,26 +118,26 @@ class Gate:
     # ---- what a server offers ---------------------------------------------------------------------
 
     def _surface(self, surface: Surface) -> Surface:
+        """What sinks show of a surface; schemas and good values are the engine's and stay with it."""
         return replace(
             surface,
-            server=self._evidence(surface.server, self._schema_caps),
-            capabilities=self._evidence(surface.capabilities, self._schema_caps),
+            server=self._evidence(surface.server, self._small),
+            capabilities=self._evidence(surface.capabilities, self._small),
             operations=tuple(map(self._operation, surface.operations)),
             good={},
             notes=tuple(map(self._text, surface.notes[:100])),
         )
 
     def _operation(self, operation: Operation) -> Operation:
-        small = self._schema_caps
         return replace(
             operation,
             name=self._text(operation.name, MAX_NAME),
-            schema=self._evidence(operation.schema, small),
-            description=self._text(operation.description, 1000),
-            output_schema=self._evidence(operation.output_schema, small),
-            annotations=self._evidence(operation.annotations, small),
-            template=None if operation.template is None else self._text(operation.template, MAX_NAME),
-            skipped=None if operation.skipped is None else self._text(operation.skipped),
+            schema={},
+            description=self._text(operation.description, MAX_NAME),
+            output_schema=None,
+            annotations={},
+            template=None,
+            skipped=None if operation.skipped is None else self._text(operation.skipped, MAX_NAME),
         )
 
     def _stats(self, stats: OperationStats) -> OperationStats:

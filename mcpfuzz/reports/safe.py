@@ -115,7 +115,7 @@ class _Cutter:
     def _object(self, value: Mapping[Json, Json], depth: int) -> dict[str, Json]:
         made: dict[str, Json] = {}
         for key, item in islice(value.items(), self._caps.items):
-            if self._nodes <= 0:
+            if self._nodes <= 0 or self._total <= 0:
                 break
             made[self.string(str(key), self._caps.key)] = self.cut(item, depth + 1)
         if len(made) < len(value):
@@ -125,7 +125,7 @@ class _Cutter:
     def _array(self, value: list[Json] | tuple[Json, ...], depth: int) -> list[Json]:
         made: list[Json] = []
         for item in islice(value, self._caps.items):
-            if self._nodes <= 0:
+            if self._nodes <= 0 or self._total <= 0:
                 break
             made.append(self.cut(item, depth + 1))
         if len(made) < len(value):

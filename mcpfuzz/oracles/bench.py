@@ -1,0 +1,23 @@
+"""What oracles may know besides the trace: fixed facts of one run, no state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Bench"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Facts of the target that a judgement needs."""
+
+    revision: str
+    transport: str = "stdio"
+    logging: bool = False
+    """Whether the server declared the logging capability."""
+    strict: bool = False
+    """WEAK verdicts of the ORACLE table count."""
+    secrets: tuple[str, ...] = ()
+    """Values that must not show (from --env, --header, --identity)."""
+    known: tuple[str, ...] = ()
+    """Folders that the user configured or that we made; naming them is no leak."""

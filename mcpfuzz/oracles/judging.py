@@ -1,0 +1,147 @@
+"""From one case and its trace to suspicions: which proofs are worth looking for, and under which rule and
+cause they would be reported. The universal oracles look at every trace; the ORACLE table and the labels
+of generated arguments speak where a case carries them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mcpfuzz.model import Case, Place, Proof, Surface, Suspicion, Trace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.proofs import observe, row_verdict
+from mcpfuzz.oracles.rules import RULES
+
+__all__ = ["judge_trace", "normalised"]
+
+_VARIABLE = (
+    (re.compile(r"0x[0-9a-fA-F]+|\b[0-9a-fA-F]{8,}\b"), "<hex>"),
+    (re.compile(r"(?:/[\w.@+-]+){2,}/?"), "<path>"),
+    (re.compile(r"'[^'\n]{0,400}'|\"[^\"\n]{0,400}\"|`[^`\n]{0,400}`"), "<text>"),
+    (re.compile(r"[-+]?\d[\d.,:eE+-]*"), "<n>"),
+    (re.compile(r"\s+"), " "),
+)
+_FRAME = re.compile(r'File "([^"]+)", line \d+, in (\S+)')
+UNIVERSAL = (
+    ("crash", "process-exit", "the server stays alive", {}),
+    ("hang", "server-hang", "the server keeps answering", {}),
+    ("no-answer", "no-answer", "every request is answered", {}),
+    ("oversized-answer", "oversized-answer", "an answer in proportion to the request", {}),
+    ("wrong-id", "wrong-id", "the same id, in value and type", {}),
+    ("duplicate-answer", "duplicate-answer", "one answer", {}),
+    ("stdout-pollution", "stdout-noise", "nothing but MCP messages on stdout", {}),
+    ("result-shape", "ill-formed", "an answer as the specification shapes it", {}),
+    ("stack-trace-leak", "leak", "a message without internals", {"rule": "stack-trace-leak"}),
+    ("path-leak", "leak", "a message without the machine's paths", {"rule": "path-leak"}),
+    ("secret-leak", "leak", "a message without secrets", {"rule": "secret-leak"}),
+)
+_FABRICATED = frozenset({"P2", "P5", "P7"})
+_BY_INVARIANT = {"U3": "wrong-id", "U4": "result-shape", "U7": "duplicate-answer"}
+
+
+def normalised(text: str) -> str:
+    """A message with ids, numbers, paths, quotes and times taken out: equal causes give equal text."""
+    for pattern, stand_in in _VARIABLE:
+        text = pattern.sub(stand_in, text)
+    return text.strip()[:200]
+
+
+def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iterator[Suspicion]:
+    """All that is suspicious about one trace."""
+    for rule, kind, expected, params in UNIVERSAL:
+        if rule == "oversized-answer" and case.valid is False:
+            continue
+        proof = Proof(kind=kind, expected=expected, params=params)
+        seen = observe(proof, trace, bench)
+        if seen is not None:
+            yield _suspicion(rule, case, proof, seen, _cause(rule, case, trace, seen))
+    if trace.ending.kind != "alive":
+        return
+    yield from _by_schema(case, trace, bench, surface)
+    if case.row is not None:
+        yield from _by_table(case, trace, bench)
+
+
+def _suspicion(rule: str, case: Case, proof: Proof, seen: str, cause: str) -> Suspicion:
+    place = case.place
+    title = f"{RULES[rule].title}: {case.label}" if case.label else RULES[rule].title
+    return Suspicion(rule=rule, place=place, title=title[:200], proof=proof, observed=seen, cause=cause)
+
+
+def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
+    where = f"{case.place.kind}:{case.place.name}"
+    if rule == "crash":
+        return crash_cause(trace) or f"{trace.ending.returncode} {where}"
+    if rule in ("hang", "no-answer", "poisoned", "memory-growth", "oversized-answer"):
+        return where
+    if rule in ("wrong-id", "stdout-pollution", "duplicate-answer"):
+        return where if case.place.kind == "tool" else case.place.kind
+    return f"{where} {normalised(seen)[:60]}"
+
+
+def crash_cause(trace: Trace) -> str:
+    """The signature of a crash: exit code, the innermost frames, the last line of stderr."""
+    lines = [line.strip() for line in trace.stderr.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    inner = [f"{path.rsplit('/', 1)[-1]}:{name}" for path, name in _FRAME.findall(trace.stderr)[-3:]]
+    return f"{trace.ending.returncode} {' '.join(inner)} {normalised(lines[-1]).split(':')[0]}"
+
+
+def _by_schema(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iterator[Suspicion]:
+    operation = surface.operation(case.place.kind, case.place.name)
+    if operation is None or operation.kind != "tool":
+        return
+    if operation.output_schema and case.valid is not False:
+        params: dict[str, Any] = {"tool": operation.name, "schema": dict(operation.output_schema)}
+        proof = Proof(kind="output-schema", expected="structuredContent that obeys outputSchema", params=params)
+        seen = observe(proof, trace, bench)
+        if seen is not None:
+            yield _suspicion("output-schema", case, proof, seen, f"{operation.name} {normalised(seen)[:80]}")
+    if case.valid is False and (not case.coercible or bench.strict):
+        extra = "additionalProperties" in case.label or "unknown argument" in case.label
+        rule = "extra-argument-accepted" if extra else "unvalidated-arguments"
+        proof = Proof(kind="accepted", expected="an error: the schema forbids these arguments")
+        seen = observe(proof, trace, bench)
+        if seen is not None:
+            yield _suspicion(rule, case, proof, seen, operation.name)
+
+
+def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
+    params = {"row": case.row, "ids": case.ids, "trap": case.trap}
+    verdict = row_verdict(params, trace, bench)
+    if verdict.level != "FAIL":
+        return
+    rule = _row_rule(str(case.row), verdict.rule, trace)
+    if rule in ("wrong-id", "duplicate-answer", "result-shape") and any(
+        observe(Proof(kind=kind, expected=""), trace, bench) for kind in ("wrong-id", "duplicate-answer", "ill-formed")
+    ):
+        return  # a universal oracle tells it already
+    proof = Proof(kind="verdict", expected="an outcome that the ORACLE table allows", params=params)
+    yield _suspicion(rule, case, proof, verdict.because, f"{case.row} {verdict.rule} {normalised(verdict.because)[:80]}")
+
+
+def _row_rule(row: str, decided: str, trace: Trace) -> str:
+    if row in ("N1", "N2") and decided in (row, "U7", "U3"):
+        return "answer-to-notification"
+    if decided in _BY_INVARIANT:
+        return _BY_INVARIANT[decided]
+    if row in _FABRICATED and "result" in _kinds(trace):
+        return "fabricated-success"
+    return {"F": "malformed-frame", "P": "malformed-params"}.get(row[0], "malformed-message")
+
+
+def _kinds(trace: Trace) -> set[str]:
+    kinds = set()
+    for exchange in trace.exchanges:
+        for frame in (exchange.answer, *exchange.others):
+            if frame is not None and isinstance(frame.value, dict):
+                kinds |= frame.value.keys() & {"result", "error"}
+    return kinds
+
+
+def place_words(place: Place) -> str:
+    """A place for people: `tool add /a`."""
+    return " ".join(part for part in (place.kind, place.name, place.argument) if part)

@@ -1,0 +1,290 @@
+"""The proofs: for each kind of effect, how it is seen in a trace. Pure functions of (params, trace,
+bench): the same function judges the first sighting, the confirmation on a fresh server, every step of
+shrinking, the benign control, and a replay from the report.
+
+Each returns what was observed, in words, or None where the effect is absent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import jsonschema
+import orjson
+
+from mcpfuzz.errors import Fault
+from mcpfuzz.model import Exchange, Frame, Json, Proof, Trace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.leaks import leaks_in
+from mcpfuzz.oracles.outcomes import Outcomes, outcome_of
+from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error, method_of, strings, words
+from mcpfuzz.oracles.shapes import shape_faults
+from mcpfuzz.oracles.table import Verdict, judge
+from mcpfuzz.revisions import BY_DATE
+from mcpfuzz.wire import is_answer
+
+__all__ = ["PROOFS", "case_outcome", "observe", "row_verdict"]
+
+ANSWER_CAP_BYTES = 4 << 20
+"""An answer of more is oversized where its request was small (`AMPLIFICATION`)."""
+AMPLIFICATION = 1_000
+GROWTH_PER_CALL = 12 << 10
+"""Bytes a call may leave behind; allocators round, caches warm up, so two windows must both show more."""
+GROWTH_TOTAL = 3 << 20
+NOISE = frozenset({"not-json", "not-object", "not-utf8", "bom", "too-deep"})
+ILL_FORMED = frozenset(
+    {"nan", "duplicate-key", "lone-surrogate", "not-utf8", "no-jsonrpc", "result-and-error", "no-result-no-error", "error-shape"}
+)
+
+Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
+
+
+def observe(proof: Proof, trace: Trace, bench: Bench) -> str | None:
+    """What of `proof` shows in `trace`, in words; None: nothing.
+
+    Raises:
+        Fault: no such proof.
+    """
+    seen = PROOFS.get(proof.kind)
+    if seen is None:
+        raise Fault(f"{proof.kind!r} is no proof that this version knows")
+    return seen(proof.params, trace, bench)
+
+
+# ---- the process ----------------------------------------------------------------------------------
+
+
+def _process_exit(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    if trace.ending.kind == "exited":
+        return f"the process ended: {trace.ending.detail}"
+    if trace.ending.kind == "closed":
+        return "the server closed its output and answers no more"
+    return None
+
+
+def _server_hang(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    return f"nothing answered any more: {trace.ending.detail}" if trace.ending.kind == "silent" else None
+
+
+def _no_answer(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    if trace.ending.kind != "alive":
+        return None
+    for exchange in trace.exchanges:
+        if exchange.due and exchange.answer is None and exchange.sent:
+            return f"step {exchange.step + 1} was not answered; a later {BY_DATE[bench.revision].barrier} was"
+    return None
+
+
+def _poisoned(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The last step is a known-good call."""
+    if trace.ending.kind in ("exited", "closed"):
+        return None
+    last = trace.exchanges[-1] if trace.exchanges else None
+    if last is None or last.step != len(trace.conversation) - 1 or accepted(last):
+        return None
+    return f"the known-good call fails: {words(last.answer)}"
+
+
+def _memory_growth(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Steps done many times over: the first warms up, the windows behind it must all grow."""
+    steps = trace.conversation.steps
+    marks = [(exchange.rss, steps[exchange.step].times) for exchange in trace.exchanges if exchange.rss]
+    if len(marks) < 3:
+        return None
+    grown = [(after - before, times) for (before, _), (after, times) in zip(marks, marks[1:], strict=False)]
+    total = sum(size for size, _ in grown)
+    if total < GROWTH_TOTAL or any(size < GROWTH_PER_CALL * times for size, times in grown):
+        return None
+    calls = sum(times for _, times in grown)
+    return f"{total >> 20} MiB more after {calls} calls, {total // calls >> 10} KiB each"
+
+
+def _no_shutdown(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    return trace.ending.detail if trace.ending.kind == "alive" and "stdin" in trace.ending.detail else None
+
+
+# ---- answers --------------------------------------------------------------------------------------
+
+
+def _oversized(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for exchange in trace.exchanges:
+        size = len(exchange.answer.raw) if exchange.answer else 0
+        if size > ANSWER_CAP_BYTES and size > AMPLIFICATION * len(exchange.sent):
+            return f"{size:,} bytes in answer to {len(exchange.sent):,}"
+    return "a line beyond the cap of 64 MiB" if "MAX_FRAME_BYTES" in trace.ending.detail else None
+
+
+def _leak(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    sent = "\n".join(_sent_texts(trace))
+    for frame in frames(trace):
+        text = strings(frame.value) if frame.value is not None else frame.raw[: 1 << 16].decode("utf-8", "replace")
+        if params["rule"] == "secret-leak":
+            for secret in bench.secrets:
+                if secret in text and secret not in sent:
+                    return "the answer holds a configured secret"
+        for leak, found in leaks_in(text, error=is_error(frame), sent=sent, known=bench.known):
+            if leak.rule == params["rule"]:
+                return f"{leak.name}: {found[:160]!r}"
+    return None
+
+
+def _sent_texts(trace: Trace) -> list[str]:
+    """What was sent as it stands and as a reader decodes it: an echo may come back in either form."""
+    texts = []
+    for exchange in trace.exchanges:
+        raw = exchange.sent[: 1 << 20]
+        texts.append(raw.decode("utf-8", "replace"))
+        for line in raw.split(b"\n"):
+            try:
+                texts.append(strings(orjson.loads(line)))
+            except ValueError:
+                continue
+    return texts
+
+
+def _stdout_noise(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for frame in frames(trace):
+        if NOISE & set(frame.faults) and not is_answer(frame.value):
+            return f"a line that is no message: {words(frame, 120)!r}"
+    return None
+
+
+def _wrong_id(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for exchange in trace.exchanges:
+        if exchange.answer is not None and "wrong-id" in exchange.answer.faults:
+            return f"id {exchange.id!r} came back as {exchange.answer.value.get('id')!r}"
+    return None
+
+
+def _duplicate(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for exchange in trace.exchanges:
+        if exchange.answer is None or exchange.id is None:
+            continue
+        for frame in exchange.others:
+            value = frame.value
+            if is_answer(value) and type(value.get("id")) is type(exchange.id) and value.get("id") == exchange.id:
+                return f"a second answer with id {exchange.id!r}: {words(frame, 120)}"
+    return None
+
+
+def _ill_formed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Answers that break JSON, JSON-RPC or the method's own result schema."""
+    for exchange in trace.exchanges:
+        for frame in (exchange.answer, *exchange.others):
+            found = _frame_fault(frame, exchange, trace, bench)
+            if found:
+                return found
+    return None
+
+
+def _frame_fault(frame: Frame | None, exchange: Exchange, trace: Trace, bench: Bench) -> str | None:
+    if frame is None or not isinstance(frame.value, dict):
+        return None
+    bad = [fault for fault in frame.faults if fault in ILL_FORMED]
+    if bad:
+        return f"{', '.join(bad)} in {words(frame, 120)}"
+    asked = method_of(trace, exchange) if frame is exchange.answer else None
+    result = frame.value.get("result")
+    if asked is not None and "result" in frame.value and "error" not in frame.value:
+        faults = shape_faults(asked[0], result, BY_DATE[bench.revision])
+        if faults:
+            return f"{asked[0]}: {'; '.join(faults[:3])}"
+    return None
+
+
+def _output_schema(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for exchange in trace.exchanges:
+        asked = method_of(trace, exchange)
+        result = answered_result(exchange)
+        if asked is None or asked[0] != "tools/call" or result is None or result.get("isError") is True:
+            continue
+        if not isinstance(asked[1], dict) or asked[1].get("name") != params["tool"]:
+            continue
+        if "structuredContent" not in result:
+            return "an outputSchema is declared, but there is no structuredContent" if accepted(exchange) else None
+        why = schema_fault(orjson.dumps(params["schema"]), result["structuredContent"])
+        if why:
+            return why
+    return None
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: bytes) -> jsonschema.Draft202012Validator | None:
+    try:
+        loaded = orjson.loads(schema)
+        jsonschema.Draft202012Validator.check_schema(loaded)
+        return jsonschema.Draft202012Validator(loaded)
+    except (jsonschema.SchemaError, RecursionError, ValueError, re.error):
+        return None
+
+
+def schema_fault(schema: bytes, value: Json) -> str | None:
+    """Where `value` breaks a schema, in words; None where it does not, or where the schema is no schema."""
+    validator = _validator(schema)
+    if validator is None:
+        return None
+    try:
+        error = next(validator.iter_errors(value), None)
+    except Exception as problem:  # noqa: BLE001 - remote references and broken patterns surface as many types
+        if isinstance(problem, MemoryError):
+            raise
+        return None
+    if error is None:
+        return None
+    where = "/" + "/".join(str(part) for part in error.absolute_path)
+    return f"structuredContent{where if where != '/' else ''} breaks {error.validator}: {error.message[:160]}"
+
+
+def _accepted(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The last answered operation call went through as if nothing were wrong."""
+    for exchange in reversed(trace.exchanges):
+        if exchange.answer is not None and accepted(exchange):
+            return f"a normal answer: {words(exchange.answer)}"
+    return None
+
+
+# ---- the ORACLE table -----------------------------------------------------------------------------
+
+
+def case_outcome(trace: Trace, ids: Json, trap: Json) -> Outcomes:
+    """What a malformed message came to: all that arrived for its steps."""
+    arrived = [frame for frame in frames(trace) if frame.faults != ("blank",)]
+    closed = trace.ending.kind in ("exited", "closed")
+    return outcome_of(tuple(ids) if isinstance(ids, list) else ids, None, arrived, closed=closed, trap=trap)
+
+
+def row_verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> Verdict:
+    """The table's verdict on a trace; params: row, ids, trap."""
+    outcome = case_outcome(trace, params.get("ids"), params.get("trap"))
+    return judge(
+        params["row"], outcome, bench.revision, bench.transport, strict=bench.strict, logging=bench.logging or None
+    )
+
+
+def _verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    if trace.ending.kind != "alive":
+        return None
+    verdict = row_verdict(params, trace, bench)
+    return verdict.because if verdict.level == "FAIL" else None
+
+
+PROOFS: Mapping[str, Seen] = {
+    "process-exit": _process_exit,
+    "server-hang": _server_hang,
+    "no-answer": _no_answer,
+    "poisoned": _poisoned,
+    "memory-growth": _memory_growth,
+    "no-shutdown": _no_shutdown,
+    "oversized-answer": _oversized,
+    "leak": _leak,
+    "stdout-noise": _stdout_noise,
+    "wrong-id": _wrong_id,
+    "duplicate-answer": _duplicate,
+    "ill-formed": _ill_formed,
+    "output-schema": _output_schema,
+    "accepted": _accepted,
+    "verdict": _verdict,
+}

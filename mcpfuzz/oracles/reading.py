@@ -1,0 +1,76 @@
+"""Reading a trace: small questions with one answer, shared by judging and by the proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mcpfuzz.model import Call, Exchange, Frame, Json, Send, Trace
+
+__all__ = ["accepted", "answered_result", "frames", "is_error", "method_of", "strings", "words"]
+
+MAX_STRINGS = 2_000
+
+
+def method_of(trace: Trace, exchange: Exchange) -> tuple[str, Json] | None:
+    """Method and params of the step's well-formed request; None where it is none."""
+    action = trace.conversation.steps[exchange.step].action
+    if isinstance(action, Call):
+        return action.method, action.params
+    if isinstance(action, Send) and isinstance(action.message, dict):
+        method = action.message.get("method")
+        return (method, action.message.get("params")) if isinstance(method, str) else None
+    return None
+
+
+def answered_result(exchange: Exchange) -> Mapping[str, Json] | None:
+    """The result object of the answer, isError or not; None where there is none."""
+    value = exchange.answer.value if exchange.answer is not None else None
+    result = value.get("result") if isinstance(value, dict) and "error" not in value else None
+    return result if isinstance(result, dict) else None
+
+
+def accepted(exchange: Exchange) -> bool:
+    """Whether the answer is a normal one: a result, and no tool error."""
+    result = answered_result(exchange)
+    return result is not None and result.get("isError") is not True and result.get("resultType") != "input_required"
+
+
+def is_error(frame: Frame) -> bool:
+    """Whether a frame is an error response or a tool result with isError."""
+    value = frame.value
+    if not isinstance(value, dict):
+        return False
+    result = value.get("result")
+    return "error" in value or (isinstance(result, dict) and result.get("isError") is True)
+
+
+def frames(trace: Trace) -> Iterator[Frame]:
+    """All that arrived, in order."""
+    for exchange in trace.exchanges:
+        yield from exchange.others
+        if exchange.answer is not None:
+            yield exchange.answer
+
+
+def strings(value: Json) -> str:
+    """All text inside a value, one piece a line, in order; bounded."""
+    found: list[str] = []
+    todo = [value]
+    while todo and len(found) < MAX_STRINGS:
+        item = todo.pop()
+        if isinstance(item, str):
+            found.append(item)
+        elif isinstance(item, dict):
+            for key, member in reversed(item.items()):
+                todo += (member, key)
+        elif isinstance(item, list):
+            todo += reversed(item)
+    return "\n".join(found)
+
+
+def words(frame: Frame | None, limit: int = 200) -> str:
+    """A frame for people, on one line."""
+    if frame is None:
+        return "no answer"
+    text = frame.raw[: limit * 4].decode("utf-8", "replace").replace("\n", " ")
+    return text if len(text) <= limit else text[: limit - 1] + "…"

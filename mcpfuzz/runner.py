@@ -1,0 +1,256 @@
+"""Says one conversation to a live server, step by step, and writes down all that comes back: the trace.
+
+Each step whose answer is owed is waited for; any other is followed by a barrier at once, so that
+"silence" has an end and what arrives is attributed to its step. It judges nothing and restarts nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import trio
+
+from mcpfuzz.client import Client, Sent, Volley
+from mcpfuzz.errors import Fault, TargetError
+from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Frame, Json, Open, Raw, Send, Step, Trace, Wait
+from mcpfuzz.slots import Filler
+from mcpfuzz.transports.stdio import ending_words
+from mcpfuzz.wire import encode, id_key
+
+__all__ = ["Talk", "call_message", "converse", "outgoing", "owes_answer"]
+
+Opener = Callable[[Step, bool], Awaitable[Client]]
+"""(step, handshake) -> a new connection for the step's identity; the caller closes it."""
+BATCH = 25
+"""Repeated calls that are in flight together."""
+
+
+@dataclass(slots=True)
+class Talk:
+    """One conversation under way: where its connections are and what its slots are filled with."""
+
+    main: Client
+    filler: Filler
+    patience: float
+    """Seconds for one owed answer."""
+    opener: Opener | None = None
+    barrier_patience: float = 0.0
+    """Seconds for a barrier's answer; 0: `patience`."""
+
+
+def owes_answer(message: Json) -> bool:
+    """Whether a message is a request that JSON-RPC owes an answer whatever is in it."""
+    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0" or not isinstance(message.get("method"), str):
+        return False
+    if "result" in message or "error" in message:
+        return False
+    known = isinstance(message.get("id"), int | str) and not isinstance(message.get("id"), bool)
+    return known and isinstance(message.get("params", {}), dict)
+
+
+def call_message(client: Client, call: Call, filler: Filler) -> tuple[Json, dict[str, Json]]:
+    """The message of a Call under a new id, slots filled."""
+    request_id = client.session.next_id()
+    params = filler.fill(call.params) if call.params is not None else None
+    return request_id, client.session.message(call.method, params, request_id)
+
+
+def outgoing(client: Client, step: Step, filler: Filler) -> tuple[Sent, Json, bool]:
+    """A step's bytes, the id it carries where one can be read, and whether its answer is owed.
+
+    Raises:
+        Fault: the step is not for this transport.
+    """
+    action = step.action
+    if isinstance(action, Call):
+        request_id, message = call_message(client, action, filler)
+        return Sent(encode(message) + b"\n", (("int", request_id),)), request_id, True
+    if isinstance(action, Send):
+        message = filler.fill(action.message)
+        data = encode(message) + b"\n"
+        carried = message.get("id") if isinstance(message, dict) else None
+        key = id_key(carried)
+        if key is not None and owes_answer(message):
+            return Sent(data, (key,)), carried, True
+        return Sent(data), carried, False
+    if isinstance(action, Raw):
+        data = filler.fill(action.data).encode("utf-8") if isinstance(action.data, str) else action.data
+        return Sent(data), None, False
+    raise Fault(f"{type(action).__name__} steps need another transport than stdio")
+
+
+async def converse(talk: Talk, conversation: Conversation) -> Trace:
+    """Say it all; stop early only where the server is gone or silent.
+
+    Returns:
+        The trace; its ending is the last barrier's verdict. Never raises for what the server does.
+    """
+    exchanges: list[Exchange] = []
+    clients = {"c1": talk.main}
+    ending = Ending()
+    for client in clients.values():
+        client.process.forget_stderr()
+    try:
+        for indices in _groups(conversation):
+            steps = [conversation.steps[index] for index in indices]
+            client, ending = await _connection(talk, clients, steps[0], indices[0], exchanges)
+            if ending.kind == "alive" and not isinstance(steps[0].action, Open | Close | Wait):
+                ending = await _say(talk, client, steps, indices, exchanges)
+            if ending.kind != "alive":
+                break
+        if ending.kind == "alive":
+            ending = await _ending(talk, talk.main, len(conversation) - 1)
+        if ending.kind != "alive":
+            await talk.main.process.settle()
+        return Trace(
+            conversation=conversation,
+            exchanges=tuple(exchanges),
+            ending=ending,
+            stderr=talk.main.process.stderr(),
+            canaries=dict(talk.filler.canaries),
+        )
+    finally:
+        for name, client in clients.items():
+            if name != "c1":
+                await client.close()
+
+
+def _groups(conversation: Conversation) -> list[list[int]]:
+    """Indices of steps that go out together."""
+    made: list[list[int]] = []
+    previous: str | None = None
+    for index, step in enumerate(conversation.steps):
+        if step.group is not None and step.group == previous:
+            made[-1].append(index)
+        else:
+            made.append([index])
+        previous = step.group
+    return made
+
+
+async def _connection(
+    talk: Talk, clients: dict[str, Client], step: Step, index: int, exchanges: list[Exchange]
+) -> tuple[Client, Ending]:
+    """The step's connection, opened where it must be; Close and Wait are done here."""
+    if isinstance(step.action, Wait):
+        await trio.sleep(min(step.action.seconds, talk.patience))
+        return talk.main, Ending()
+    if isinstance(step.action, Close):
+        client = clients.pop(step.on, None)
+        if client is not None and client is not talk.main:
+            await client.close()
+        return talk.main, Ending()
+    if isinstance(step.action, Open) and step.on == "c1":
+        exchanges.append(Exchange(step=index, sent=b"", others=talk.main.greeting, due=False))
+        return talk.main, Ending()
+    if step.on not in clients:
+        if talk.opener is None:
+            raise Fault("a conversation with several connections needs an opener")
+        handshake = step.action.handshake if isinstance(step.action, Open) else True
+        try:
+            clients[step.on] = await talk.opener(step, handshake)
+        except TargetError as error:
+            return talk.main, Ending(kind="closed", at_step=index, detail=str(error))
+    return clients[step.on], Ending()
+
+
+async def _say(
+    talk: Talk, client: Client, steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
+) -> Ending:
+    """Send neighbouring steps together and file what comes back."""
+    if len(steps) == 1 and steps[0].times > 1:
+        return await _repeat(talk, client, steps[0], indices[0], exchanges)
+    made = [outgoing(client, step, talk.filler) for step in steps]
+    things = [sent for sent, _, _ in made]
+    owed = all(due for _, _, due in made)
+    if not owed:
+        barrier_id = client.session.next_id()
+        things.append(Sent(encode(client.session.barrier(barrier_id)) + b"\n", (("int", barrier_id),)))
+    volley = await client.volley(things, patience=talk.patience)
+    _file(volley, made, indices, exchanges, talk.filler)
+    if volley.gone is not None:
+        return _gone(client, indices[-1], volley.gone.returncode)
+    if volley.too_much is not None:
+        return Ending(kind="closed", at_step=indices[-1], detail=str(volley.too_much))
+    if volley.late:
+        return await _ending(talk, client, indices[-1])
+    return Ending()
+
+
+def _file(
+    volley: Volley,
+    made: Sequence[tuple[Sent, Json, bool]],
+    indices: Sequence[int],
+    exchanges: list[Exchange],
+    filler: Filler,
+) -> None:
+    """One exchange per step; what belongs to none of them goes to the last."""
+    extra = list(volley.extra)
+    for position, ((sent, carried, due), index) in enumerate(zip(made, indices, strict=True)):
+        key = sent.due[0] if sent.due else id_key(carried)
+        answer = volley.answers.get(key) if key else None
+        if answer is None and key is not None:
+            answer = _take(extra, key)
+        others: tuple[Frame, ...] = tuple(extra) if position == len(made) - 1 else ()
+        exchanges.append(
+            Exchange(
+                step=index, sent=sent.data, id=carried, answer=answer, others=others,
+                took_s=volley.took.get(key, 0.0) if key else 0.0, due=due,
+            )
+        )  # fmt: skip
+        if answer is not None:
+            filler.remember(index, answer.value)
+
+
+def _take(extra: list[Frame], key: object) -> Frame | None:
+    """The answer to an id that was not owed one but got one."""
+    for position, frame in enumerate(extra):
+        value = frame.value
+        if isinstance(value, dict) and "method" not in value and id_key(value.get("id")) == key:
+            return extra.pop(position)
+    return None
+
+
+async def _repeat(talk: Talk, client: Client, step: Step, index: int, exchanges: list[Exchange]) -> Ending:
+    """A Call many times over, some in flight together; memory is read at its end."""
+    left, last, size = step.times, None, 0
+    while left:
+        made = [outgoing(client, step, talk.filler) for _ in range(min(left, BATCH))]
+        left -= len(made)
+        volley = await client.volley([sent for sent, _, _ in made], patience=talk.patience)
+        if not volley.whole:
+            exchanges.append(Exchange(step=index, sent=made[0][0].data, id=made[0][1]))
+            if volley.gone is not None:
+                return _gone(client, index, volley.gone.returncode)
+            return await _ending(talk, client, index)
+        last, size = volley.answers[made[-1][0].due[0]], len(made[-1][0].data)
+        carried = made[-1][1]
+    exchanges.append(
+        Exchange(step=index, sent=b" " * size, id=carried, answer=last, rss=client.process.resident())
+    )
+    return Ending()
+
+
+async def _ending(talk: Talk, client: Client, index: int) -> Ending:
+    """How the server is now: alive, silent or gone."""
+    patience = talk.barrier_patience or talk.patience
+    started = time.monotonic()
+    volley = await client.barrier(patience)
+    if volley.gone is not None:
+        return _gone(client, index, volley.gone.returncode)
+    if volley.too_much is not None:
+        return Ending(kind="closed", at_step=index, detail=str(volley.too_much))
+    if volley.late:
+        barrier = client.session.revision.barrier
+        return Ending(
+            kind="silent", at_step=index, detail=f"{barrier} unanswered for {time.monotonic() - started:.1f} s"
+        )
+    return Ending()
+
+
+def _gone(client: Client, index: int, returncode: int | None) -> Ending:
+    if returncode is None:
+        return Ending(kind="closed", at_step=index, detail="it closed its output but lives")
+    return Ending(kind="exited", at_step=index, returncode=returncode, detail=ending_words(returncode))

@@ -1,0 +1,237 @@
+"""Discovery: what a server offers, listed within caps, and turned into operations that all look alike.
+
+Lists are the server's word and not trusted: pages are capped, a cursor that comes back ends the listing,
+entries that cannot be read are told as notes. Nothing is called here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcpfuzz.client import Client
+from mcpfuzz.errors import Gone, Late, TargetError
+from mcpfuzz.model import Call, Json, Operation, OperationKind, Surface
+
+__all__ = ["MAX_OPERATIONS", "Leave", "bind", "discover", "looks_destructive"]
+
+MAX_PAGES = 40
+MAX_OPERATIONS = 1_000
+"""Operations that one run looks at; more are told as a note."""
+
+_DESTROYS = re.compile(
+    r"(?<![a-z])(delet|drop|remov|overwrit|send|pay(?!load)|publish|deploy|execut|eras|purg|destroy|truncat|wip(?:e|ing)"
+    r"|kill|terminat|uninstall|revok|transfer|refund|charg(?:e|ing)|shutdown|reboot|format(?:s)? (?:the )?dis[ck])",
+    re.IGNORECASE,
+)
+_TEMPLATE_VARIABLE = re.compile(r"\{[+#./;?&]?([\w,.%*:]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What the user allows (contract, `--allow-destructive`)."""
+
+    destructive: bool = False
+    contained: bool = False
+    """mcpfuzz started the server and a workspace copy or the lab is behind it."""
+
+
+def looks_destructive(tool: Mapping[str, Json]) -> bool:
+    """Whether a tool says, or its words say, that it destroys or sends something.
+
+    An annotation decides where there is one; without, name, title and description are read.
+    """
+    hints = tool.get("annotations")
+    hints = hints if isinstance(hints, dict) else {}
+    if hints.get("readOnlyHint") is True:
+        return False
+    if isinstance(hints.get("destructiveHint"), bool):
+        return bool(hints["destructiveHint"])
+    words = " ".join(str(tool.get(name) or "") for name in ("name", "title", "description"))[:4_000]
+    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", words).replace("_", " ")
+    return _DESTROYS.search(spaced) is not None
+
+
+def bind(operation: Operation, arguments: Mapping[str, Json]) -> Call:
+    """The request that calls an operation with these arguments."""
+    if operation.kind == "tool":
+        return Call("tools/call", {"name": operation.name, "arguments": arguments})
+    if operation.kind == "prompt":
+        return Call("prompts/get", {"name": operation.name, "arguments": arguments})
+    if operation.kind == "completion":
+        ref, _, argument = operation.name.rpartition("#")
+        kind, _, name = ref.partition(":")
+        target = {"type": f"ref/{kind}", "name" if kind == "prompt" else "uri": name}
+        return Call("completion/complete", {"ref": target, "argument": {"name": argument, "value": arguments.get("value", "")}})
+    return Call("resources/read", {"uri": _expand(operation, arguments)})
+
+
+def _expand(operation: Operation, arguments: Mapping[str, Json]) -> str:
+    """A resource's URI; templates are filled as they stand, since a strict expander would hide attacks."""
+    if operation.template is None:
+        return str(arguments.get("uri", operation.name))
+
+    def fill(match: re.Match[str]) -> str:
+        names = match.group(1).split(",")
+        return ",".join(str(arguments.get(name.rstrip("*").partition(":")[0], "")) for name in names)
+
+    return _TEMPLATE_VARIABLE.sub(fill, operation.template)
+
+
+async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
+    """List everything.
+
+    Raises:
+        Gone: the server ended meanwhile.
+        TargetError: a listing that was declared was never answered.
+    """
+    session, notes = client.session, [*()]
+    operations: list[Operation] = []
+    listings = (
+        ("tools", "tools/list", "tools", _tool),
+        ("resources", "resources/list", "resources", _resource),
+        ("resources", "resources/templates/list", "resourceTemplates", _template),
+        ("prompts", "prompts/list", "prompts", _prompt),
+    )
+    for capability, method, member, read in listings:
+        if capability not in session.capabilities and session.capabilities:
+            continue
+        for entry in await _pages(client, method, member, timeout, notes):
+            operation = read(entry, leave)
+            if operation is None:
+                notes.append(f"{method}: an entry that cannot be used: {str(entry)[:80]!r}")
+            elif any(known.key == operation.key for known in operations):
+                notes.append(f"{method}: {operation.name[:80]!r} is listed twice")
+            else:
+                operations.append(operation)
+    operations += _completions(session.capabilities, operations)
+    if len(operations) > MAX_OPERATIONS:
+        notes.append(f"{len(operations)} operations are offered; the first {MAX_OPERATIONS} are tested")
+    return Surface(
+        revision=session.revision.date,
+        revisions=tuple(sorted({session.revision.date, *session.offered})),
+        server=session.server,
+        capabilities=session.capabilities,
+        operations=tuple(operations[:MAX_OPERATIONS]),
+        good={},
+        notes=tuple(notes[:40]),
+    )
+
+
+async def _pages(client: Client, method: str, member: str, timeout: float, notes: list[str]) -> list[Json]:
+    """All entries of a listing, page by page, within caps."""
+    entries: list[Json] = []
+    cursors: set[str] = set()
+    params: dict[str, Json] = {}
+    for _ in range(MAX_PAGES):
+        try:
+            frame = await client.ask(method, params, timeout=timeout)
+        except Late:
+            notes.append(f"{method} was not answered within {timeout:g} s")
+            return entries
+        except Gone as gone:
+            raise Gone(f"{gone} at {method}", returncode=gone.returncode) from None
+        except TargetError as error:
+            notes.append(f"{method}: {error}")
+            return entries
+        result = frame.value.get("result") if isinstance(frame.value, dict) else None
+        if not isinstance(result, dict) or not isinstance(result.get(member), list):
+            notes.append(f"{method} gave no list of {member}")
+            return entries
+        entries += result[member]
+        cursor = result.get("nextCursor")
+        if cursor is None or len(entries) > MAX_OPERATIONS:
+            return entries
+        if not isinstance(cursor, str):
+            notes.append(f"{method}: nextCursor is no string")
+            return entries
+        if cursor in cursors:
+            notes.append(f"{method}: the cursor {cursor[:40]!r} came back; the listing has no end")
+            return entries
+        cursors.add(cursor)
+        params = {"cursor": cursor}
+    notes.append(f"{method}: over {MAX_PAGES} pages; the rest is not read")
+    return entries
+
+
+def _text(entry: Mapping[str, Json], name: str) -> str:
+    value = entry.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _tool(entry: Json, leave: Leave) -> Operation | None:
+    if not isinstance(entry, dict) or not _text(entry, "name"):
+        return None
+    schema, output, hints = entry.get("inputSchema"), entry.get("outputSchema"), entry.get("annotations")
+    skipped = None
+    if looks_destructive(entry) and not (leave.destructive or leave.contained):
+        skipped = "may destroy or send something: give --workspace or --allow-destructive"
+    return Operation(
+        kind="tool",
+        name=entry["name"],
+        description=_text(entry, "description") or _text(entry, "title"),
+        schema=schema if isinstance(schema, dict) else {},
+        output_schema=output if isinstance(output, dict) else None,
+        annotations=hints if isinstance(hints, dict) else {},
+        skipped=skipped,
+    )
+
+
+def _resource(entry: Json, leave: Leave) -> Operation | None:
+    if not isinstance(entry, dict) or not _text(entry, "uri"):
+        return None
+    schema = {"type": "object", "properties": {"uri": {"const": entry["uri"]}}, "required": ["uri"]}
+    return Operation(kind="resource", name=entry["uri"], description=_text(entry, "description"), schema=schema)
+
+
+def _template(entry: Json, leave: Leave) -> Operation | None:
+    if not isinstance(entry, dict) or not _text(entry, "uriTemplate"):
+        return None
+    template = entry["uriTemplate"]
+    names = [
+        name.rstrip("*").partition(":")[0] for group in _TEMPLATE_VARIABLE.findall(template) for name in group.split(",")
+    ]
+    return Operation(
+        kind="resource",
+        name=template,
+        template=template,
+        description=_text(entry, "description"),
+        schema=_string_schema(names, names),
+    )
+
+
+def _prompt(entry: Json, leave: Leave) -> Operation | None:
+    if not isinstance(entry, dict) or not _text(entry, "name"):
+        return None
+    given = entry.get("arguments")
+    arguments = [item for item in given if isinstance(item, dict) and _text(item, "name")] if isinstance(given, list) else []
+    names = [item["name"] for item in arguments]
+    required = [item["name"] for item in arguments if item.get("required") is True]
+    return Operation(
+        kind="prompt", name=entry["name"], description=_text(entry, "description"), schema=_string_schema(names, required)
+    )
+
+
+def _string_schema(names: list[str], required: list[str]) -> dict[str, Json]:
+    return {"type": "object", "properties": {name: {"type": "string"} for name in names}, "required": required}
+
+
+def _completions(capabilities: Mapping[str, Json], operations: list[Operation]) -> list[Operation]:
+    """One operation per argument that can be completed."""
+    if "completions" not in capabilities:
+        return []
+    kinds: dict[str, OperationKind] = {"prompt": "prompt", "resource": "resource"}
+    made = []
+    for operation in operations:
+        if operation.kind not in kinds or (operation.kind == "resource" and operation.template is None):
+            continue
+        for name in operation.schema.get("properties", {}):
+            made.append(
+                Operation(
+                    kind="completion",
+                    name=f"{operation.kind}:{operation.name}#{name}",
+                    schema=_string_schema(["value"], ["value"]),
+                )
+            )
+    return made[:50]

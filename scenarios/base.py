@@ -1,0 +1,45 @@
+"""What a scenario is: one attack story, in one file, that draws cases. It never holds a client, never sees
+an answer, and shares nothing with its neighbours. Everything a reader wants to know stands in the value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mcpfuzz.model import Case, Conversation, Operation, OperationKind, Place, Surface
+from mcpfuzz.strategies.choices import Choices
+
+__all__ = ["Draw", "Scenario", "single"]
+
+Draw = Callable[[Choices, Surface, Operation | None, int], Case | None]
+"""(choices, surface, operation, index) -> the index-th case, or None where there is none to draw."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One story.
+
+    A scenario with `kinds` is played on each operation of those kinds; without, once on the session.
+    """
+
+    id: str
+    title: str
+    about: str
+    """What is tried and what would prove it, in two sentences."""
+    draw: Draw
+    rules: tuple[str, ...]
+    """Rules that it is there to prove; universal rules may come up anywhere."""
+    kinds: tuple[OperationKind, ...] = ()
+    cases: int = 24
+    """Cases per operation and round; the profile multiplies rounds."""
+    rounds: int | None = None
+    """At most so many rounds, whatever the profile; None: as many as the profile has."""
+    alone: bool = False
+    """Cases are played one by one, never in a volley."""
+    references: tuple[str, ...] = field(default=())
+
+
+def single(scenario: str, place: Place, conversation: Conversation, label: str) -> Case:
+    """A case of which nothing more is known."""
+    return Case(scenario=scenario, place=place, conversation=conversation, label=label)
