@@ -17,7 +17,7 @@ import trio
 from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TargetError, TooMuch
 from mcpfuzz.model import Frame, Json
 from mcpfuzz.revisions import Revision
-from mcpfuzz.session import Handshake, Session
+from mcpfuzz.session import Handshake, Session, unagreed
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import Process
 from mcpfuzz.transports.stdio import StdioChannel, ending_words
@@ -83,7 +83,13 @@ class Client:
 
     @classmethod
     async def connect(
-        cls, launch: Launch, nursery: trio.Nursery, *, wanted: Revision | None = None, start_timeout: float = 30.0
+        cls,
+        launch: Launch,
+        nursery: trio.Nursery,
+        *,
+        wanted: Revision | None = None,
+        start_timeout: float = 30.0,
+        handshake: bool = True,
     ) -> Client:
         """Start a stdio server and come to terms with it.
 
@@ -91,6 +97,7 @@ class Client:
             nursery: where the process's watchers live.
             wanted: insist on this revision; None negotiates.
             start_timeout: seconds from start to the agreed session, in total.
+            handshake: False leaves the first word to whoever uses the connection.
 
         Raises:
             LaunchError: it does not start, or ended before its first answer.
@@ -100,6 +107,8 @@ class Client:
         process = Process.start(launch, nursery)
         channel = StdioChannel(process)
         heard: list[Frame] = []
+        if not handshake:
+            return cls(channel, unagreed(wanted), process)
         try:
             session = await _shake_hands(channel, process, launch, wanted, time.monotonic() + start_timeout, heard)
         except BaseException:

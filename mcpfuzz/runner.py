@@ -23,6 +23,8 @@ __all__ = ["Talk", "call_message", "converse", "outgoing", "owes_answer"]
 
 Opener = Callable[[Step, bool], Awaitable[Client]]
 """(step, handshake) -> a new connection for the step's identity; the caller closes it."""
+LEAVE_S = 3.0
+"""For a server to leave once its stdin is closed (FR-06)."""
 BATCH = 25
 """Repeated calls that are in flight together."""
 
@@ -138,8 +140,10 @@ async def _connection(
         await trio.sleep(min(step.action.seconds, talk.patience))
         return talk.main, Ending()
     if isinstance(step.action, Close):
+        if step.on == "c1":
+            return talk.main, await _hang_up(talk.main, index)
         client = clients.pop(step.on, None)
-        if client is not None and client is not talk.main:
+        if client is not None:
             await client.close()
         return talk.main, Ending()
     if isinstance(step.action, Open) and step.on == "c1":
@@ -154,6 +158,13 @@ async def _connection(
         except TargetError as error:
             return talk.main, Ending(kind="closed", at_step=index, detail=str(error))
     return clients[step.on], Ending()
+
+
+async def _hang_up(client: Client, index: int) -> Ending:
+    """Close the server's stdin and see whether it leaves; the connection is of no more use then."""
+    if await client.process.leaves(LEAVE_S):
+        return Ending(kind="closed", at_step=index, detail="stdin closed, it left")
+    return Ending(kind="closed", at_step=index, detail=f"still running {LEAVE_S:g} s after stdin was closed")
 
 
 async def _say(

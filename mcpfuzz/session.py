@@ -21,7 +21,7 @@ from mcpfuzz.model import Frame, Json
 from mcpfuzz.revisions import BY_DATE, LATEST_LEGACY, LATEST_MODERN, META, Revision
 from mcpfuzz.wire import encode, id_key
 
-__all__ = ["CLIENT_INFO", "Handshake", "Session"]
+__all__ = ["CLIENT_INFO", "Handshake", "Session", "envelope", "unagreed"]
 
 CLIENT_INFO = {"name": "mcpfuzz", "version": "0.1.0"}
 UNSUPPORTED_VERSION = -32022
@@ -82,6 +82,11 @@ class Session:
             return {"jsonrpc": "2.0", "id": asked["id"], "result": {}}
         refusal = {"code": -32601, "message": "not offered by this client"}
         return {"jsonrpc": "2.0", "id": asked["id"], "error": refusal}
+
+
+def unagreed(revision: Revision | None) -> Session:
+    """A session that was never agreed: for talking before, or instead of, the handshake."""
+    return Session(revision or LATEST_LEGACY, server={}, capabilities={}, offered=())
 
 
 def envelope(revision: Revision) -> dict[str, Json]:

@@ -705,7 +705,7 @@ _FORMATS: dict[str, Callable[[Choices], str]] = {
     "date-time": lambda choices: f"{_date(choices)}T{_time(choices)}",
     "duration": _duration,
     "email": lambda choices: f"{choices.pick(PEOPLE)}@{choices.pick(HOSTS)}",
-    "idn-email": lambda choices: f"{choices.pick((*PEOPLE, 'zo\u00eb'))}@{choices.pick((*HOSTS, 'b\u00fccher.test'))}",
+    "idn-email": lambda choices: choices.pick((*PEOPLE, "zo\u00eb")) + "@" + choices.pick((*HOSTS, "b\u00fccher.test")),
     "hostname": lambda choices: choices.pick((*HOSTS, f"h{choices.integer(0, 9999)}.test")),
     "idn-hostname": lambda choices: choices.pick((*HOSTS, "b\u00fccher.test", f"\u4f8b{choices.integer(0, 99)}.invalid")),
     "ipv4": _ipv4,

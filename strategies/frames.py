@@ -249,7 +249,7 @@ def _f9(choices: Choices, context: Context) -> Malformed:
     unit = choices.pick(LETTERS)
     size = choices.pick(SIZES) * MIB + choices.integer(0, MIB)
     wire_bytes = len(unit.encode("utf-8")) + (unit in ('"', "\\"))
-    count = min(size, MAX_REPEAT_BYTES) // wire_bytes
+    count = -(-min(size, MAX_REPEAT_BYTES) // wire_bytes)
     spot = _spot(choices, context, told=True)
     message = _swapped(spot.message, f"{{repeat:{count}:{unit}}}")
     why = f"a string of {count * wire_bytes} bytes, {unit!r} repeated, at {spot.where}"

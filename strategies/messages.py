@@ -22,8 +22,8 @@ __all__ = ["UNREADABLE", "Base", "Context", "Malformed", "Offer", "base_of", "fr
 UNREADABLE = None
 """`Malformed.id` where no id can be read; the same None that `model.Exchange.id` has then."""
 
-CONSONANTS = "bcfghjklnpqrstvwxz"
-"""Made-up names come from these (no d and m either: dd, rm, mkfs), so that they spell nothing to act on."""
+CONSONANTS = "bcfgjklnpqrstvwxz"
+"""Made-up names come from these (no d, h and m either: dd, sh, rm), so that they spell nothing to act on."""
 WILD = CONSONANTS + "0123456789 _-\"'\t\u00e9\u0153\u6f22\u2028\U0001f600"
 """Text that is legal JSON and seldom tested. No braces, which could look like a slot, and no dot,
 slash or backslash, which could make a host or a path."""

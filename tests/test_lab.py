@@ -240,7 +240,7 @@ def test_bad_arguments_are_an_error_result_in_plain_words(lab: Driven, tool: str
     result = lab.call(tool, **arguments)
     text = result["content"][0]["text"]
     assert result["isError"] is True and "structuredContent" not in result
-    assert len(text) < 300 and "Traceback" not in text and '/' not in text.replace("1/0", "").replace("+ - * /", "")
+    assert len(text) < 300 and "Traceback" not in text and "/" not in text.replace("1/0", "").replace("+ - * /", "")
 
 
 def test_a_number_too_large_for_a_double_is_refused_by_the_schema(lab: Driven) -> None:
@@ -319,13 +319,19 @@ def test_an_unknown_revision_is_answered_with_the_latest_one(revision: str) -> N
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_batches_are_served_in_the_one_revision_that_has_them(revision: str) -> None:
     with Driven(revision=revision) as lab:
-        two = [message(lab, id=1), message(lab, id=..., method="notifications/x"), message(lab, id="2", method="no/such")]
+        two = [
+            message(lab, id=1),
+            message(lab, id=..., method="notifications/x"),
+            message(lab, id="2", method="no/such"),
+        ]
         answers = lab.meanwhile(two)
         if revision != "2025-03-26":
             assert errors(answers) == [(-32600, None)]  # R4
             return
         [[first, second]] = answers
-        assert first["id"] == 1 and first["result"]["tools"] and second["id"] == "2" and second["error"]["code"] == -32601
+        assert (
+            first["id"] == 1 and first["result"]["tools"] and second["id"] == "2" and second["error"]["code"] == -32601
+        )
         assert errors(lab.meanwhile([])) == [(-32600, None)]  # R3
         [three] = lab.meanwhile([1, 2, 3])  # R5
         assert errors(three) == [(-32600, None)] * 3

@@ -7,6 +7,7 @@ import html
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -29,7 +30,7 @@ def b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-CODINGS = {
+CODINGS: dict[str, Callable[[str], str]] = {
     "as it is": lambda s: s,
     "url": lambda s: quote(s, safe=""),
     "url, slashes kept": quote,

@@ -86,8 +86,6 @@ class Calls:
         self._tools: dict[str, tuple[Tool, Names]] = {}
         for tool in tools:
             names = Names(tool, lab.draw)
-            if names.tool in self._tools:  # two tools drew one name: the later keeps its own
-                names.tool = tool.name
             self._tools[names.tool] = (tool, names)
         self._schemas = {name: _input_schema(tool, names) for name, (tool, names) in self._tools.items()}
         self._free = lab.draw.of("call slots", 1, 2, 3)
@@ -162,12 +160,16 @@ class Calls:
 
         if not request.inline:
             if not self.workers.submit(job):
-                return _content(Reply("Too many calls are under way, try again later.", is_error=True), request.revision)
+                return _content(
+                    Reply("Too many calls are under way, try again later.", is_error=True), request.revision
+                )
             return PENDING
         result = self._answer(name, arguments, request, reply, cancelled)
         if isinstance(result, Pending):
             done.wait(INLINE_S)
-            result = _content(replies[0] if replies else Reply("The tool gave no answer.", is_error=True), request.revision)
+            result = _content(
+                replies[0] if replies else Reply("The tool gave no answer.", is_error=True), request.revision
+            )
         request.connection.running.pop(key, None)
         return result
 
@@ -214,7 +216,7 @@ class Calls:
 
 
 def _told(error: BaseException, tool: Tool) -> str:
-    """What the client is told of a failure: our own words, never the exception's, unless the tool's weak twin says so."""
+    """What the client is told of a failure: our own words; an exception's only where a weak twin says so."""
     if isinstance(error, Invalid):
         return f"Invalid arguments: {error}."
     return str(error) if isinstance(error, ToolError) else tool.explain(error)
@@ -259,4 +261,3 @@ def _content(reply: Reply, revision: Revision) -> dict[str, Any]:
     if reply.is_error or not revision.modern:
         result["isError"] = reply.is_error
     return result
-

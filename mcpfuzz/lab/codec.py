@@ -13,7 +13,18 @@ import re
 from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
-__all__ = ["MAX_DEPTH", "MAX_LINE", "READABLE_DEPTH", "Decoded", "Json", "Reading", "Refused", "dumps", "finite", "loads"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_LINE",
+    "READABLE_DEPTH",
+    "Decoded",
+    "Json",
+    "Reading",
+    "Refused",
+    "dumps",
+    "finite",
+    "loads",
+]
 
 Json: TypeAlias = Any
 """A JSON value: None, bool, int, float, str, list or dict."""

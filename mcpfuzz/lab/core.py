@@ -15,9 +15,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from mcpfuzz.lab import codec
-from mcpfuzz.lab.calls import PENDING, Calls, Pending
+from mcpfuzz.lab.calls import Calls, Pending
 from mcpfuzz.lab.codec import Json
-from mcpfuzz.lab.eras import LEGACY, LEGACY_METHODS, LEVELS, MODERN, MODERN_METHODS, REVISIONS, Refusal, Revision, enveloped, open_envelope
+from mcpfuzz.lab.eras import (
+    LEGACY,
+    LEGACY_METHODS,
+    LEVELS,
+    MODERN,
+    MODERN_METHODS,
+    REVISIONS,
+    Refusal,
+    Revision,
+    enveloped,
+    open_envelope,
+)
 from mcpfuzz.lab.kit import Tool, World
 from mcpfuzz.lab.listing import Listing
 
@@ -144,7 +155,9 @@ class Server:
             print("batch:", ", ".join(message["method"] for message in messages), file=sys.stderr)
         batches = connection.revision is not None and connection.revision.batches
         if not batches or not 0 < len(messages) <= MOST_IN_BATCH:
-            return [self._error(connection, NO_ID, Refusal(-32600, "Invalid request: this is no batch that is taken here"))]
+            return [
+                self._error(connection, NO_ID, Refusal(-32600, "Invalid request: this is no batch that is taken here"))
+            ]
         answers = [answer for message in messages for answer in self._message(message, connection, inline=True)]
         return [answers] if answers else []
 
@@ -174,7 +187,9 @@ class Server:
         known = ("cancelled", "initialized", "progress", "roots/list_changed")
         if self.lab.on("executes-notification") and method in self._handlers:
             # executes-notification: served like a request, only the answer is left out
-            self._message({"jsonrpc": "2.0", "id": 0, "method": method, "params": params or {}}, connection, inline=True)
+            self._message(
+                {"jsonrpc": "2.0", "id": 0, "method": method, "params": params or {}}, connection, inline=True
+            )
         elif self.lab.on("answers-notification") and method.removeprefix("notifications/") not in known:
             # answers-notification: "method not found" goes out whether or not anybody asked
             return [{"jsonrpc": "2.0", "id": None, "error": {"code": -32601, "message": "Method not found"}}]
@@ -192,17 +207,23 @@ class Server:
             meta = _meta(params)
             revision = self._revision(method, meta, connection)
             request = Request(
-                **{"id": message["id"], "method": method, "params": params, "meta": meta},
-                **{"revision": revision, "connection": connection, "inline": inline, "also": also},
+                id=message["id"],
+                method=method,
+                params=params,
+                meta=meta,
+                revision=revision,
+                connection=connection,
+                inline=inline,
+                also=also,
             )
             result = handler(request)
         except Refusal as refusal:
             return [*also, self._failure(connection, message["id"], method, refusal)]
         except self._guard(method):
             return [*also, self._failure(connection, message["id"], method, Refusal(-32603, "Internal error"))]
-        if result is PENDING:
+        if isinstance(result, Pending):
             return also
-        return [*also, {"jsonrpc": "2.0", "id": message["id"], "result": revision.finished(method, dict(result))}]
+        return [*also, {"jsonrpc": "2.0", "id": message["id"], "result": revision.finished(method, result)}]
 
     def _guard(self, method: str) -> tuple[type[Exception], ...]:
         """What is answered as an internal error. A tool's call is guarded by the tool itself (`Tool.catches`)."""
@@ -222,7 +243,9 @@ class Server:
     def _revision(self, method: str, meta: Mapping[str, Json], connection: Connection) -> Revision:
         """The revision that this request is served in; refuses what the era does not allow."""
         fresh = connection.revision is None
-        if self.era == "modern" or (self.era == "both" and (enveloped(meta) or (fresh and method == "server/discover"))):
+        if self.era == "modern" or (
+            self.era == "both" and (enveloped(meta) or (fresh and method == "server/discover"))
+        ):
             if method in self._handlers and method not in MODERN_METHODS:
                 raise Refusal(-32601, "Method not found")
             connection.modern_seen = True
@@ -243,7 +266,9 @@ class Server:
         client = params.get("clientInfo")
         if not isinstance(params.get("protocolVersion"), str) or not isinstance(params.get("capabilities"), dict):
             raise Refusal(-32602, "Invalid params: initialize needs protocolVersion and capabilities")
-        if not (isinstance(client, dict) and isinstance(client.get("name"), str) and isinstance(client.get("version"), str)):
+        if not (
+            isinstance(client, dict) and isinstance(client.get("name"), str) and isinstance(client.get("version"), str)
+        ):
             raise Refusal(-32602, "Invalid params: clientInfo needs a name and a version")
         wanted = params["protocolVersion"]
         connection.revision = request.revision = REVISIONS[wanted if wanted in LEGACY else LEGACY[-1]]

@@ -6,10 +6,10 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
-from mcpfuzz.lab.kit import READ, WRITE, Call, Reply, Tool, ToolError, World
+from mcpfuzz.lab.kit import WRITE, Call, Reply, Tool, ToolError, World, brief
 from mcpfuzz.lab.schema import Schema, closed, quoted
 
 __all__ = ["Data"]
@@ -51,7 +51,9 @@ class Data:
         for step, (name, city, hidden) in enumerate(_CUSTOMERS):
             self.db.execute("INSERT INTO customers VALUES (?, ?, ?, ?)", (step + 1, name, city, hidden))
             for number in self.invoices[2 * step : 2 * step + 2]:
-                self.db.execute("INSERT INTO invoices VALUES (?, ?, ?, ?)", (number, step + 1, 900 + 37 * number % 5000, hidden))
+                self.db.execute(
+                    "INSERT INTO invoices VALUES (?, ?, ?, ?)", (number, step + 1, 900 + 37 * number % 5000, hidden)
+                )
             user = name.split()[0].lower()
             stored = f"pbkdf2_sha256$600000${os.urandom(6).hex()}${os.urandom(16).hex()}"
             row = (user, name, city, f"{user}@mail.example", "customer", 0, stored)
@@ -70,7 +72,7 @@ class Data:
         with self._lock:
             cursor = self._execute(sql, tuple(values))
             names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row)) for row in cursor.fetchmany(_MOST_ROWS)]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchmany(_MOST_ROWS)]
 
     # ---- lookups ----
 
@@ -153,7 +155,12 @@ class Data:
 
     def tools(self) -> list[Tool]:
         lab = self.lab
-        user: Schema = {"type": "string", "pattern": "^[a-z]{1,20}$", "description": "A user's name", "examples": ["ada", "bruno"]}
+        user: Schema = {
+            "type": "string",
+            "pattern": "^[a-z]{1,20}$",
+            "description": "A user's name",
+            "examples": ["ada", "bruno"],
+        }
         city: Schema = {"type": "string", "minLength": 1, "maxLength": 40, "examples": ["Kiel"]}
         name: Schema = {"type": "string", "minLength": 1, "maxLength": 200, "examples": ["Ada Brandt", "Chiara Dini"]}
         text: Schema = {"type": "string"}
@@ -164,39 +171,70 @@ class Data:
             # unbounded-limit: nobody said how much is too much
             del days["maximum"]
         return [
-            _tool("find_customer", ("lookup_customer", "customer_by_name"), "Customers with exactly this name.",
-                  {"name": name}, self.customer, {"name": ("customer", "full_name")}),
-            _tool("get_invoice", ("show_invoice", "invoice_details"), "Number and cents of an invoice.",
-                  {"number": {**name, "examples": [str(self.invoices[1]), str(self.invoices[2])]}},
-                  self.invoice, {"number": ("invoice", "invoice_id")}),
-            _tool("query_records", ("run_query", "report_sql"),
-                  "Runs one reading SQL statement over the tables customers (id, name, city) and invoices (number, cents).",
-                  {"sql": {"type": "string", "maxLength": 1000, "examples": ["SELECT name FROM customers LIMIT 2"]}},
-                  self.query_checked_by_name if lab.on("sql-read-only") else self.query, {"sql": ("query", "statement")}),
-            _tool("get_profile", ("show_profile", "whois"), "What a user shows of themselves.",
-                  {"user": user}, self.profile, {"user": ("username", "login")}, output=shown),
-            _tool("update_profile", ("edit_profile", "change_profile"), "Changes name or city of a user.",
-                  {"user": user, "name": name, "city": city}, self.update, {"user": ("username", "login")},
-                  required=("user",), output=shown, hints=WRITE, open=lab.on("mass-assignment")),
-            _tool("price_history", ("past_prices", "price_log"), "Prices in cents of the last days, one to a line.",
-                  {"days": days}, self.history, {"days": ("limit", "span")}),
-        ]  # fmt: skip
-
-
-def _tool(
-    name: str, also: tuple[str, ...], description: str, arguments: Mapping[str, Schema], run: Any,
-    renames: Mapping[str, tuple[str, ...]], *, hints: Mapping[str, bool] = READ, **more: Any,
-) -> Tool:  # fmt: skip
-    more.setdefault("required", tuple(arguments))
-    title = name.replace("_", " ").capitalize()
-    return Tool(name=name, also=also, title=title, description=description, arguments=arguments, run=run,
-                renames=renames, hints=hints, **more)  # fmt: skip
+            brief(
+                "find_customer",
+                ("lookup_customer", "customer_by_name"),
+                "Customers with exactly this name.",
+                {"name": name},
+                self.customer,
+                {"name": ("customer", "full_name")},
+            ),
+            brief(
+                "get_invoice",
+                ("show_invoice", "invoice_details"),
+                "Number and cents of an invoice.",
+                {"number": {**name, "examples": [str(self.invoices[1]), str(self.invoices[2])]}},
+                self.invoice,
+                {"number": ("invoice", "invoice_id")},
+            ),
+            brief(
+                "query_records",
+                ("run_query", "report_sql"),
+                "Runs one reading SQL statement over customers (id, name, city) and invoices (number, cents).",
+                {"sql": {"type": "string", "maxLength": 1000, "examples": ["SELECT name FROM customers LIMIT 2"]}},
+                self.query_checked_by_name if lab.on("sql-read-only") else self.query,
+                {"sql": ("query", "statement")},
+            ),
+            brief(
+                "get_profile",
+                ("show_profile", "whois"),
+                "What a user shows of themselves.",
+                {"user": user},
+                self.profile,
+                {"user": ("username", "login")},
+                output=shown,
+            ),
+            brief(
+                "update_profile",
+                ("edit_profile", "change_profile"),
+                "Changes name or city of a user.",
+                {"user": user, "name": name, "city": city},
+                self.update,
+                {"user": ("username", "login")},
+                required=("user",),
+                output=shown,
+                hints=WRITE,
+                open=lab.on("mass-assignment"),
+            ),
+            brief(
+                "price_history",
+                ("past_prices", "price_log"),
+                "Prices in cents of the last days, one to a line.",
+                {"days": days},
+                self.history,
+                {"days": ("limit", "span")},
+            ),
+        ]
 
 
 def _may(action: int, first: str | None, second: str | None, *_: str | None) -> int:
     """SQLite asks before each action of a free query."""
     reading = action == sqlite3.SQLITE_READ and first in _OPEN_TABLES
     harmless = action in (sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE)
-    function = action == sqlite3.SQLITE_FUNCTION and second not in ("load_extension", "zeroblob", "randomblob", "printf")
+    function = action == sqlite3.SQLITE_FUNCTION and second not in (
+        "load_extension",
+        "zeroblob",
+        "randomblob",
+        "printf",
+    )
     return sqlite3.SQLITE_OK if reading or harmless or function else sqlite3.SQLITE_DENY
-

@@ -13,13 +13,15 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 from mcpfuzz.lab.codec import Json
+from mcpfuzz.lab.serve import served_names
 
-__all__ = ["Driven", "Ended", "Late"]
+__all__ = ["CLIENT", "ENVELOPE", "Driven", "Ended", "Late", "Named"]
 
 CLIENT = {"name": "driver", "version": "1"}
 ENVELOPE = {
@@ -95,11 +97,9 @@ class Driven:
     def raw(self, data: bytes) -> None:
         """Bytes as they stand, line ends included. A pipe that is already broken is left to the next wait."""
         assert self.process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):
             self.process.stdin.write(data)
             self.process.stdin.flush()
-        except BrokenPipeError:
-            pass
 
     def send(self, message: Json) -> None:
         """One message, exactly as it stands."""
@@ -181,10 +181,8 @@ class Driven:
     def end(self, seconds: float | None = None) -> int:
         """Close stdin; the exit code. Raises Late where the process lives on."""
         assert self.process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):
             self.process.stdin.close()
-        except BrokenPipeError:
-            pass
         return self.died(seconds)
 
     def died(self, seconds: float | None = None) -> int:
@@ -221,16 +219,62 @@ class Driven:
             thread.join(self.seconds)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             assert pipe is not None
-            try:
+            with suppress(BrokenPipeError):
                 pipe.close()
-            except BrokenPipeError:
-                pass
+
+
+class Named(Driven):
+    """A lab that is spoken to by canonical names, whatever it serves them as; it reads the listing first.
+
+    Args:
+        shuffle: passed on as `--shuffle`; None: canonical names are served.
+    """
+
+    def __init__(self, *options: str, shuffle: str | None = None, **more: Any) -> None:
+        super().__init__(*options, *(["--shuffle", shuffle] if shuffle else []), **more)
+        self.names = served_names(shuffle)
+        """Canonical tool -> (served tool, canonical argument -> served argument)."""
+        self.schemas: dict[str, Mapping[str, Any]] = {}
+        cursor: dict[str, Any] = {}
+        while True:
+            page = self.request("tools/list", cursor)["result"]
+            self.schemas.update({tool["name"]: tool["inputSchema"] for tool in page["tools"]})
+            if "nextCursor" not in page:
+                break
+            cursor = {"cursor": page["nextCursor"]}
+
+    def argument(self, tool: str, name: str) -> dict[str, Any]:
+        """The schema of one argument."""
+        served, arguments = self.names[tool]
+        schema = self.schemas[served]["properties"][arguments[name]]
+        assert isinstance(schema, dict)
+        return schema
+
+    def example(self, tool: str, name: str) -> Any:
+        return self.argument(tool, name)["examples"][0]
+
+    def post_call(self, tool: str, **given: Any) -> int:
+        served, arguments = self.names[tool]
+        named = {arguments.get(name.rstrip("_"), name): value for name, value in given.items()}
+        return self.post("tools/call", {"name": served, "arguments": named})
+
+    def tell(self, tool: str, **given: Any) -> dict[str, Any]:
+        """Call by canonical names; the whole answer."""
+        return self.answer(self.post_call(tool, **given))
+
+    def say(self, tool: str, **given: Any) -> str:
+        """Call by canonical names; the text."""
+        return str(self.tell(tool, **given)["result"]["content"][0]["text"])
+
+    def dies(self, act: Callable[[], object]) -> bool:
+        """Whether the process is gone after this, and a barrier."""
+        try:
+            act()
+            self.request("ping")
+        except Ended:
+            return True
+        return False
 
 
 def _refuse(constant: str) -> Json:
     raise ValueError(constant)
-
-
-def switches(names: Iterable[str]) -> list[str]:
-    """The command line that switches these weaknesses on."""
-    return [word for name in names for word in ("--weakness", name)]

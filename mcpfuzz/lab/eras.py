@@ -138,7 +138,9 @@ def open_envelope(meta: Mapping[str, Json]) -> None:
     if not isinstance(meta.get(CAPABILITIES), dict):
         raise Refusal(-32602, f"Invalid params: _meta lacks {CAPABILITIES}")
     client = meta.get(CLIENT, SERVER_INFO)
-    if not (isinstance(client, dict) and isinstance(client.get("name"), str) and isinstance(client.get("version"), str)):
+    if not (
+        isinstance(client, dict) and isinstance(client.get("name"), str) and isinstance(client.get("version"), str)
+    ):
         raise Refusal(-32602, f"Invalid params: {CLIENT} needs a name and a version")
     if LOG_LEVEL in meta and meta[LOG_LEVEL] not in LEVELS:
         raise Refusal(-32602, f"Invalid params: {LOG_LEVEL} must be one of {', '.join(LEVELS)}")

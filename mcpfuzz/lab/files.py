@@ -10,8 +10,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from mcpfuzz.lab.codec import Json
-from mcpfuzz.lab.kit import READ, WRITE, Call, Reply, Tool, ToolError, World
+from mcpfuzz.lab.kit import WRITE, Call, Reply, Tool, ToolError, World, brief
 from mcpfuzz.lab.schema import Schema, quoted
 
 __all__ = ["Files"]
@@ -136,7 +135,10 @@ class Files:
         """command-injection: the path becomes part of a command line that a shell reads."""
         done = subprocess.run(
             f"wc -l {call.args['path']}",
-            **{"shell": True, "cwd": self.root, "capture_output": True, "stdin": subprocess.DEVNULL},
+            shell=True,
+            cwd=self.root,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
             timeout=PROGRAM_S,
             check=False,
         )
@@ -171,24 +173,30 @@ class Files:
             "description": "A path inside the workspace",
             "examples": ["readme.txt", "docs/prices.txt"],
         }
-        names = ("file", "filename")
+        names = {"path": ("file", "filename")}
         lines: Schema = {"type": "integer", "minimum": 1, "maximum": 100, "default": 5}
         text: Schema = {"type": "string", "maxLength": 2000, "examples": ["a line"]}
         shell = self.count_by_shell if self.lab.on("command-injection") else self.count
         return [
-            self._tool("read_file", ("open_file", "cat_file"), "The text of a file.", {"path": path}, self.read, names),
-            self._tool(
-                "read_document", ("open_document", "show_document"), "A document's text.", {"path": path}, self.document, names
+            brief("read_file", ("open_file", "cat_file"), "The text of a file.", {"path": path}, self.read, names),
+            brief(
+                "read_document",
+                ("open_document", "show_document"),
+                "A document's text.",
+                {"path": path},
+                self.document,
+                names,
             ),
-            self._tool(
+            brief(
                 "preview_file",
                 ("head_file", "peek_file"),
                 "The first lines of a file.",
                 {"path": path, "lines": lines},
                 self.preview,
                 names,
+                required=("path",),
             ),
-            self._tool(
+            brief(
                 "save_file",
                 ("write_file", "store_file"),
                 "Writes a new file, making folders as needed. Never overwrites.",
@@ -197,33 +205,24 @@ class Files:
                 names,
                 hints=WRITE,
             ),
-            self._tool(
+            brief(
                 "list_files",
                 ("browse_files", "show_files"),
                 "Paths of the files in a folder and below, relative to the workspace.",
                 {"folder": {**path, "examples": [".", "docs"], "default": "."}},
                 self.listing,
-                ("directory", "dir"),
+                {"folder": ("directory", "dir")},
+                required=(),
             ),
-            self._tool("count_lines", ("line_count", "measure_file"), "How many lines a file has.", {"path": path}, shell, names),
-            self._tool(
+            brief(
+                "count_lines",
+                ("line_count", "measure_file"),
+                "How many lines a file has.",
+                {"path": path},
+                shell,
+                names,
+            ),
+            brief(
                 "sort_lines", ("sort_file", "order_lines"), "A file's lines, sorted.", {"path": path}, self.sort, names
             ),
         ]
-
-    def _tool(
-        self, name: str, also: tuple[str, ...], description: str, arguments: dict[str, Schema], run: Json,
-        renames: tuple[str, ...], *, hints: Mapping[str, bool] = READ,
-    ) -> Tool:  # fmt: skip
-        first = next(iter(arguments))
-        return Tool(
-            name=name,
-            also=also,
-            title=name.replace("_", " ").capitalize(),
-            description=description,
-            arguments=arguments,
-            required=tuple(name for name, schema in arguments.items() if "default" not in schema),
-            renames={first: renames},
-            run=run,
-            hints=hints,
-        )

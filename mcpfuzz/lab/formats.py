@@ -7,11 +7,10 @@ import binascii
 import json
 import re
 import zlib
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcpfuzz.lab.codec import Json
-from mcpfuzz.lab.kit import READ, Call, Reply, Tool, ToolError, World
+from mcpfuzz.lab.kit import Call, Reply, Tool, ToolError, World, brief
 from mcpfuzz.lab.schema import Schema, quoted
 
 __all__ = ["Formats"]
@@ -82,7 +81,7 @@ class Formats:
             if self.lab.on("template-injection"):
                 # template-injection: what stands between the braces is evaluated, not looked up
                 return str(eval(expression, {}, dict(values)))
-            return values.get(expression, match[0])
+            return str(values.get(expression, match[0]))
 
         return Reply(_SLOT.sub(fill, call.args["template"]))
 
@@ -124,28 +123,48 @@ class Formats:
         text: Schema = {"type": "string", "maxLength": 2000}
         snapshot = base64.b64encode(b'{"heading": "Spring", "items": []}').decode("ascii")
         if self.lab.on("deserialisation"):
-            snapshot = "gASVHgAAAAAAAAB9lCiMB2hlYWRpbmeUjAZTcHJpbmeUjAVpdGVtc5RdlHUu"
+            import pickle
+
+            snapshot = base64.b64encode(pickle.dumps({"heading": "Spring", "items": []})).decode("ascii")
         return [
-            _tool(
-                "import_feed", ("read_feed", "parse_feed"), "The items of an XML feed.",
-                {"xml": {**text, "examples": [_FEED]}}, self.feed, {"xml": ("feed", "document")},
+            brief(
+                "import_feed",
+                ("read_feed", "parse_feed"),
+                "The items of an XML feed.",
+                {"xml": {**text, "examples": [_FEED]}},
+                self.feed,
+                {"xml": ("feed", "document")},
             ),
-            _tool(
-                "take_snapshot", ("export_state", "dump_state"), "The shop window's state as base64, to be restored later.",
-                {"heading": {**text, "maxLength": 60, "examples": ["Spring"]}}, self.snapshot, {"heading": ("title", "caption")},
+            brief(
+                "take_snapshot",
+                ("export_state", "dump_state"),
+                "The shop window's state as base64, to be restored later.",
+                {"heading": {**text, "maxLength": 60, "examples": ["Spring"]}},
+                self.snapshot,
+                {"heading": ("title", "caption")},
             ),
-            _tool(
-                "restore_snapshot", ("import_state", "load_state"), "Checks a snapshot, as base64, and tells its heading.",
-                {"data": {**text, "examples": [snapshot]}}, self.restore, {"data": ("snapshot", "state")},
+            brief(
+                "restore_snapshot",
+                ("import_state", "load_state"),
+                "Checks a snapshot, as base64, and tells its heading.",
+                {"data": {**text, "examples": [snapshot]}},
+                self.restore,
+                {"data": ("snapshot", "state")},
             ),
-            _tool(
-                "render_message", ("fill_template", "preview_message"),
+            brief(
+                "render_message",
+                ("fill_template", "preview_message"),
                 "Fills {{name}} and {{shop}} into a text; other braces stay.",
-                {"template": {**text, "examples": ["Dear {{name}}, yours, {{shop}}"]}, "name": {**text, "examples": ["Ada"]}},
-                self.message, {"template": ("text", "body"), "name": ("recipient", "to")},
+                {
+                    "template": {**text, "examples": ["Dear {{name}}, yours, {{shop}}"]},
+                    "name": {**text, "maxLength": 60, "examples": ["Ada"]},
+                },
+                self.message,
+                {"template": ("text", "body"), "name": ("recipient", "to")},
             ),
-            _tool(
-                "match_pattern", ("test_pattern", "try_pattern"),
+            brief(
+                "match_pattern",
+                ("test_pattern", "try_pattern"),
                 "Says whether a regular expression occurs in a text."
                 if regex
                 else "Says whether a text matches a pattern in which * is any letters and ? is any one.",
@@ -153,23 +172,18 @@ class Formats:
                     "pattern": {**text, "minLength": 1, "maxLength": 100, "examples": ["kiln" if regex else "k?ln*"]},
                     "text": {**text, "maxLength": 500, "examples": ["kilns"]},
                 },
-                self.matches_regex if regex else self.matches, {"pattern": ("expression", "mask"), "text": ("subject", "words")},
+                self.matches_regex if regex else self.matches,
+                {"pattern": ("expression", "mask"), "text": ("subject", "words")},
             ),
-            _tool(
-                "unpack", ("inflate", "decompress"), "Unpacks zlib data, as base64, and tells its size and beginning.",
-                {"data": {"type": "string", "maxLength": 200_000, "examples": [packed]}}, self.unpack,
+            brief(
+                "unpack",
+                ("inflate", "decompress"),
+                "Unpacks zlib data, as base64, and tells its size and beginning.",
+                {"data": {"type": "string", "maxLength": 200_000, "examples": [packed]}},
+                self.unpack,
                 {"data": ("packed", "archive")},
             ),
-        ]  # fmt: skip
-
-
-def _tool(
-    name: str, also: tuple[str, ...], description: str, arguments: Mapping[str, Schema],
-    run: Callable[[Call], Reply], renames: Mapping[str, tuple[str, ...]],
-) -> Tool:  # fmt: skip
-    title = name.replace("_", " ").capitalize()
-    return Tool(name=name, also=also, title=title, description=description, arguments=arguments,
-                required=tuple(arguments), run=run, renames=renames, hints=READ)  # fmt: skip
+        ]
 
 
 def _items(text: str, *, external: bool) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from mcpfuzz.lab.codec import Json
 from mcpfuzz.lab.schema import Schema
 
-__all__ = ["LATER", "Call", "Draw", "Later", "Names", "Reply", "Tool", "ToolError", "World"]
+__all__ = ["LATER", "Call", "Draw", "Later", "Names", "Reply", "Tool", "ToolError", "World", "brief", "no_words"]
 
 _T = TypeVar("_T")
 
@@ -29,6 +29,11 @@ WRITE: Final[Mapping[str, bool]] = {"readOnlyHint": False, "destructiveHint": Fa
 
 class ToolError(Exception):
     """The tool says no. Its one sentence goes to the client as an `isError` result."""
+
+
+def no_words(error: BaseException) -> str:
+    """What is told of a failure that is no ToolError: that it failed."""
+    return "The tool failed."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +95,34 @@ class Tool:
     """Arguments are held against the schema before `run` sees them."""
     catches: tuple[type[BaseException], ...] = (Exception,)
     """What `run` may raise without harm to the server."""
-    explain: Callable[[BaseException], str] = lambda error: "The tool failed."
+    explain: Callable[[BaseException], str] = no_words
     """Words for an exception that is no ToolError. The sound answer tells nothing of it."""
     tickets: Callable[[Json], Json] | None = None
     """Turns a request's id into the key its slow call waits under."""
+
+
+def brief(
+    name: str,
+    also: tuple[str, ...],
+    description: str,
+    arguments: Mapping[str, Schema],
+    run: Callable[[Call], Reply | Later],
+    renames: Mapping[str, tuple[str, ...]],
+    **more: Any,
+) -> Tool:
+    """A tool whose title is its name and which, unless told otherwise, needs all its arguments and only reads."""
+    more.setdefault("required", tuple(arguments))
+    more.setdefault("hints", READ)
+    return Tool(
+        name=name,
+        also=also,
+        title=name.replace("_", " ").capitalize(),
+        description=description,
+        arguments=arguments,
+        run=run,
+        renames=renames,
+        **more,
+    )
 
 
 class Draw:
@@ -143,7 +172,8 @@ class World:
         self._workspace = workspace
         self.settings = {
             "api_token": os.environ.get("API_TOKEN") or "sk_live_" + os.urandom(16).hex(),
-            "database": os.environ.get("DATABASE_URL") or f"postgresql://shop:{os.urandom(8).hex()}@db.internal:5432/shop",
+            "database": os.environ.get("DATABASE_URL")
+            or f"postgresql://shop:{os.urandom(8).hex()}@db.internal:5432/shop",
         }
         """What a shop's server needs to know and nobody else may."""
 

@@ -62,7 +62,9 @@ def _seeded(prefix: str) -> Iterator[Note]:
         subject = _SUBJECTS[number % len(_SUBJECTS)]
         body = " ".join(_SENTENCES[(number + line * (number % 5 + 1)) % len(_SENTENCES)] for line in range(48))
         first = 1001 if number < 24 else 2001 - 24
-        yield Note(f"{prefix}-{first + number}", f"About the {subject}, part {number // 8 + 1}", body, (subject,), number < 24)
+        yield Note(
+            f"{prefix}-{first + number}", f"About the {subject}, part {number // 8 + 1}", body, (subject,), number < 24
+        )
 
 
 class Notes:
@@ -101,7 +103,10 @@ class Notes:
     def create(self, call: Call) -> Reply:
         with self._lock:
             note = Note(
-                f"{self.prefix}-{self._next}", call.args["title"], call.args.get("body", ""), tuple(call.args.get("tags", ()))
+                f"{self.prefix}-{self._next}",
+                call.args["title"],
+                call.args.get("body", ""),
+                tuple(call.args.get("tags", ())),
             )
             self._next += 1
             own = [key for key, other in self._notes.items() if not other.pinned]
@@ -133,7 +138,7 @@ class Notes:
         if key not in self._pages:
             self._pages[key] = "\f".join(f"{note.title}\n{note.body}" for note in self.all()).casefold()
         pages = self._pages[key].split("\f")
-        return self._found(call, [note for note, page in zip(self.all(), pages) if query in page])
+        return self._found(call, [note for note, page in zip(self.all(), pages, strict=False) if query in page])
 
     def _found(self, call: Call, found: list[Note]) -> Reply:
         if not found:
@@ -208,7 +213,12 @@ class Notes:
             "description": "A note's id, as create and list tell it",
             "examples": [f"{self.prefix}-1001", f"{self.prefix}-1002"],
         }
-        tag = {"type": "string", "pattern": "^[a-z][a-z0-9-]{0,19}$", "description": "A tag", "examples": ["kiln", "clay"]}
+        tag = {
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9-]{0,19}$",
+            "description": "A tag",
+            "examples": ["kiln", "clay"],
+        }
         limit = {"type": "integer", "minimum": 1, "maximum": 50, "default": 10, "description": "How many at most"}
         text = {"type": "string"}
         return [
@@ -311,7 +321,10 @@ class Notes:
                 also=("download_notes", "dump_notes"),
                 title="Export notes",
                 description="All notes with a tag as a Markdown list or CSV. Takes a fifth of a second.",
-                arguments={"tag": tag, "format": {"type": "string", "enum": ["markdown", "csv"], "default": "markdown"}},
+                arguments={
+                    "tag": tag,
+                    "format": {"type": "string", "enum": ["markdown", "csv"], "default": "markdown"},
+                },
                 required=("tag",),
                 renames={"tag": ("label", "topic"), "format": ("kind", "output")},
                 run=self.export_queued if lab.on("hang-call") else self.export,

@@ -103,7 +103,9 @@ def conform(schema: Schema, value: Json, *, constants: bool = False, root: Schem
     """
     root = schema if root is None else root
     if "$ref" in schema:
-        return conform(root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, constants=constants, root=root, at=at)
+        return conform(
+            root["$defs"][schema["$ref"].removeprefix("#/$defs/")], value, constants=constants, root=root, at=at
+        )
     _typed(schema, value, at, constants)
     for keyword, limit in schema.items():
         if keyword in _CHECKS:

@@ -20,13 +20,15 @@ from mcpfuzz.lab.weaknesses import TABLE, by_name
 
 __all__ = ["TOOLSETS", "build", "main", "selected", "served_names"]
 
-TOOLSETS: Final[Mapping[str, tuple[str, str]]] = {}
+TOOLSETS: Final[Mapping[str, tuple[str, str]]] = {
+    name: (f"mcpfuzz.lab.{name}", name.capitalize()) for name in ("files", "data", "formats", "net", "state")
+}
 """Toolset -> module and class of its tools, imported when it is served. `core` is always served."""
 
-GROUPS: Final = {
-    "all": lambda weakness: True,
-    "robustness": lambda weakness: weakness.group == "robustness",
-    "attacks": lambda weakness: weakness.group == "attack",
+GROUPS: Final[Mapping[str, frozenset[str]]] = {
+    "all": frozenset(weakness.name for weakness in TABLE),
+    "robustness": frozenset(weakness.name for weakness in TABLE if weakness.group == "robustness"),
+    "attacks": frozenset(weakness.name for weakness in TABLE if weakness.group == "attack"),
 }
 """Names that stand for many weaknesses on the command line."""
 
@@ -39,9 +41,9 @@ def selected(names: Iterable[str], without: Iterable[str] = ()) -> frozenset[str
     """
     known = by_name()
 
-    def expand(name: str) -> set[str]:
+    def expand(name: str) -> Iterable[str]:
         if name in GROUPS:
-            return {weakness.name for weakness in TABLE if GROUPS[name](weakness)}
+            return GROUPS[name]
         if name not in known:
             raise ValueError(f"there is no weakness {name!r}; there are: {', '.join([*GROUPS, *known])}")
         return {name}
@@ -90,7 +92,7 @@ def build(
 
 def served_names(shuffle: str | None = None) -> Mapping[str, tuple[str, Mapping[str, str]]]:
     """Canonical tool name -> (name it is served as, canonical argument -> served argument), of all toolsets."""
-    lab = World(frozenset(), Draw(shuffle), None)
+    lab = World(frozenset({"hidden-tool"}), Draw(shuffle), None)
     names = {tool.name: Names(tool, lab.draw) for tool in _tools(lab, Notes(lab), TOOLSETS)}
     return {name: (served.tool, served.served) for name, served in names.items()}
 
@@ -99,13 +101,23 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mcpfuzz lab", description="A reference MCP server over stdio: hardened, with one switch per weakness."
     )
-    parser.add_argument("--weakness", action="append", default=[], metavar="NAME", help="switch on; also all, robustness, attacks")
-    parser.add_argument("--except", action="append", default=[], metavar="NAME", dest="without", help="switch off again")
-    parser.add_argument("--era", choices=("legacy", "modern", "both"), default="both", help="which revisions are spoken")
+    parser.add_argument(
+        "--weakness", action="append", default=[], metavar="NAME", help="switch on; also all, robustness, attacks"
+    )
+    parser.add_argument(
+        "--except", action="append", default=[], metavar="NAME", dest="without", help="switch off again"
+    )
+    parser.add_argument(
+        "--era", choices=("legacy", "modern", "both"), default="both", help="which revisions are spoken"
+    )
     parser.add_argument("--shuffle", metavar="SEED", help="other names, other thresholds; the same for the same seed")
     parser.add_argument("--workspace", metavar="DIR", help="folder of the file tools (LAB_WORKSPACE, else a fresh one)")
     parser.add_argument(
-        "--toolset", action="append", default=[], choices=(*TOOLSETS, "all"), help="tools besides core and what the weaknesses need"
+        "--toolset",
+        action="append",
+        default=[],
+        choices=(*TOOLSETS, "all"),
+        help="tools besides core and what the weaknesses need",
     )
     parser.add_argument("--list", action="store_true", help="print the weaknesses and exit")
     return parser

@@ -9,11 +9,11 @@ import argparse
 import struct
 import traceback
 from collections import deque
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mcpfuzz.lab.arithmetic import NotArithmetic, evaluate
 from mcpfuzz.lab.codec import Json
-from mcpfuzz.lab.kit import LATER, READ, WRITE, Call, Later, Reply, Tool, ToolError, World
+from mcpfuzz.lab.kit import LATER, READ, WRITE, Call, Later, Reply, Tool, ToolError, World, no_words
 from mcpfuzz.lab.schema import closed, quoted
 
 __all__ = ["Shop"]
@@ -27,7 +27,10 @@ _UNITS = {
     "ml": ("volume", 0.001), "l": ("volume", 1.0),
 }  # fmt: skip
 _FACTORS = {
-    (one, other): _UNITS[one][1] / _UNITS[other][1] for one in _UNITS for other in _UNITS if _UNITS[one][0] == _UNITS[other][0]
+    (one, other): _UNITS[one][1] / _UNITS[other][1]
+    for one in _UNITS
+    for other in _UNITS
+    if _UNITS[one][0] == _UNITS[other][0]
 }
 _GOODS = ("mug", "bowl", "plate", "jug", "vase", "tile")
 
@@ -48,9 +51,13 @@ class Shop:
         goods = [word.upper().ljust(4, "X")[:letters] for word in _GOODS]
         self.sku = f"^[A-Z]{{{letters}}}-[0-9]{{4}}$"
         first = lab.draw.between("first sku", 42, 11, 990)
-        self.stock = {
-            f"{word}-{first + step:04}": {"name": f"{name}, size {step // 6 + 1}", "stock": 7 * step % 40, "cents": 450 + 115 * step}
-            for step, (word, name) in enumerate(zip(goods * 2, _GOODS * 2))
+        self.stock: dict[str, dict[str, Any]] = {
+            f"{word}-{first + step:04}": {
+                "name": f"{name}, size {step // 6 + 1}",
+                "stock": 7 * step % 40,
+                "cents": 450 + 115 * step,
+            }
+            for step, (word, name) in enumerate(zip(goods * 2, _GOODS * 2, strict=True))
         }
         self.journal: deque[bytes] = deque(maxlen=1000)
         """The last orders, packed."""
@@ -68,14 +75,18 @@ class Shop:
 
     def articles(self, call: Call) -> Reply:
         # crash-exit: argparse's own `error` ends the process, and SystemExit is no Exception
-        parser = (argparse.ArgumentParser if self.lab.on("crash-exit") else _Options)(add_help=False, prog="list_articles")
+        parser = (argparse.ArgumentParser if self.lab.on("crash-exit") else _Options)(
+            add_help=False, prog="list_articles"
+        )
         parser.add_argument("--sort", choices=("name", "price"), default="name")
         parser.add_argument("--reverse", action="store_true")
         parser.add_argument("--most", type=int, default=20)
         options = parser.parse_args(call.args.get("options", "").split())
         by = "cents" if options.sort == "price" else "name"
         rows = sorted(self.stock.items(), key=lambda row: row[1][by], reverse=options.reverse)
-        return Reply("\n".join(f"{sku} {row['name']} {row['cents'] / 100:.2f}" for sku, row in rows[: max(options.most, 0)]))
+        return Reply(
+            "\n".join(f"{sku} {row['name']} {row['cents'] / 100:.2f}" for sku, row in rows[: max(options.most, 0)])
+        )
 
     # ---- orders ----
 
@@ -159,7 +170,9 @@ class Shop:
                 required=("sku",),
                 renames={"sku": ("article", "code")},
                 run=self.lookup,
-                output=closed({"sku": text, "name": text, "stock": count, "cents": count}, "sku", "name", "stock", "cents"),
+                output=closed(
+                    {"sku": text, "name": text, "stock": count, "cents": count}, "sku", "name", "stock", "cents"
+                ),
                 hints=READ,
             ),
             Tool(
@@ -222,7 +235,9 @@ class Shop:
                 also=("compute", "work_out"),
                 title="Calculator",
                 description="Works out an expression of numbers, + - * / and brackets.",
-                arguments={"expression": {"type": "string", "minLength": 1, "maxLength": 200, "examples": ["2 * (3 + 4)"]}},
+                arguments={
+                    "expression": {"type": "string", "minLength": 1, "maxLength": 200, "examples": ["2 * (3 + 4)"]}
+                },
                 required=("expression",),
                 renames={"expression": ("formula", "term")},
                 run=self.calculate_evaluated if lab.on("code-evaluation") else self.calculate,
@@ -243,7 +258,7 @@ class Shop:
                 run=self.convert_looked_up if lab.on("leak-trace") else self.convert,
                 output=closed({"value": {"type": "number"}, "unit": {"type": "string"}}, "value", "unit"),
                 hints=READ,
-                **({"explain": lambda error: traceback.format_exc()} if lab.on("leak-trace") else {}),
+                explain=_trace if lab.on("leak-trace") else no_words,
             ),
         ]
 
@@ -282,11 +297,19 @@ class Shop:
                 hints=READ,
                 slow=True,
                 # id-type: the table of waiting calls is keyed by text, and its keys are what is answered
-                tickets=lab.draw.of("ticket key", str, lambda key: f"{key}", float_or_text) if lab.on("id-type") else None,
+                tickets=lab.draw.of("ticket key", _as_text, _as_double) if lab.on("id-type") else None,
             ),
         ]
 
 
-def float_or_text(key: Json) -> Json:
+def _trace(error: BaseException) -> str:
+    return traceback.format_exc()
+
+
+def _as_text(key: Json) -> Json:
+    return str(key)
+
+
+def _as_double(key: Json) -> Json:
     """An id as a column of doubles keeps it."""
     return float(key) if isinstance(key, int) else str(key)

@@ -87,7 +87,9 @@ class Texts:
         number = {"type": "integer", "minimum": 0}
         # huge-answer: the bound of the database column instead of the printer's, and nobody counts bytes
         copies = lab.draw.of("most copies", 500_000, 600_000, 524_288) if lab.on("huge-answer") else SHEET
-        example = {"a-z0-9": "red{0}green{0}blue2", "a-z": "red{0}green{0}blue", "0-9a-f": "c0ffee{0}beef{0}42"}[self.tag]
+        example = {"a-z0-9": "red{0}green{0}blue2", "a-z": "red{0}green{0}blue", "0-9a-f": "c0ffee{0}beef{0}42"}[
+            self.tag
+        ]
         return [
             Tool(
                 name="echo",
@@ -110,7 +112,12 @@ class Texts:
                 renames={"text": ("content", "prose")},
                 run=self.statistics,
                 output=closed(
-                    {"words": number, "letters": number, "longest": number, "mean_length": {"type": "number", "minimum": 0}},
+                    {
+                        "words": number,
+                        "letters": number,
+                        "longest": number,
+                        "mean_length": {"type": "number", "minimum": 0},
+                    },
                     *("words", "letters", "longest", "mean_length"),
                 ),
                 hints=READ,
@@ -119,9 +126,14 @@ class Texts:
                 name="check_tags",
                 also=("validate_tags", "lint_tags"),
                 title="Check a list of tags",
-                description=f"Says whether a text is a list of tags (letters {self.tag}) separated by '{self.separator}'.",
+                description=f"Says whether a text is a list of tags ({self.tag}), separated by '{self.separator}'.",
                 arguments={
-                    "tags": {"type": "string", "minLength": 1, "maxLength": 200, "examples": [example.format(self.separator)]}
+                    "tags": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": 200,
+                        "examples": [example.format(self.separator)],
+                    }
                 },
                 required=("tags",),
                 renames={"tags": ("labels", "keywords")},

@@ -28,6 +28,8 @@ UNIVERSAL = (
     ("crash", "process-exit", "the server stays alive", {}),
     ("hang", "server-hang", "the server keeps answering", {}),
     ("no-answer", "no-answer", "every request is answered", {}),
+    ("no-shutdown", "no-shutdown", "the process ends with its stdin", {}),
+    ("memory-growth", "memory-growth", "memory that settles", {}),
     ("oversized-answer", "oversized-answer", "an answer in proportion to the request", {}),
     ("wrong-id", "wrong-id", "the same id, in value and type", {}),
     ("duplicate-answer", "duplicate-answer", "one answer", {}),

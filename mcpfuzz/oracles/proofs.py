@@ -60,7 +60,7 @@ def observe(proof: Proof, trace: Trace, bench: Bench) -> str | None:
 def _process_exit(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     if trace.ending.kind == "exited":
         return f"the process ended: {trace.ending.detail}"
-    if trace.ending.kind == "closed":
+    if trace.ending.kind == "closed" and "stdin" not in trace.ending.detail:
         return "the server closed its output and answers no more"
     return None
 
@@ -103,7 +103,7 @@ def _memory_growth(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str
 
 
 def _no_shutdown(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    return trace.ending.detail if trace.ending.kind == "alive" and "stdin" in trace.ending.detail else None
+    return trace.ending.detail if trace.ending.detail.startswith("still running") else None
 
 
 # ---- answers --------------------------------------------------------------------------------------

@@ -2,12 +2,16 @@
 
 `sample_run()` is a run as people see them; `hostile_run(text)` puts one string into every field that a
 server can write to. Whatever sink takes both, and shows neither raw, keeps the promises of this package.
+`written` gives what one format makes of such a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from mcpfuzz.events import Discovered, Event, Finished, Found, LaunchRecord, Noted, Progress, Restarted, Started
 from mcpfuzz.model import (
@@ -30,8 +34,11 @@ from mcpfuzz.model import (
     Wait,
     Ws,
 )
+from mcpfuzz.reports.gate import Gate
+from mcpfuzz.reports.opening import Reports, Setting, open_sinks
+from mcpfuzz.reports.texts import PlainRule, RuleText
 
-__all__ = ["EVIL_TEXTS", "hostile_run", "sample_finding", "sample_run"]
+__all__ = ["EVIL_TEXTS", "SAMPLE_RULES", "hostile_run", "opened", "sample_finding", "sample_run", "written"]
 
 EVIL_TEXTS: Sequence[str] = (
     "\x1b[2J\x1b]0;owned\x07\x1b]8;;http://evil.test\x1b\\click\x1b]8;;\x1b\\",
@@ -51,6 +58,19 @@ EVIL_TEXTS: Sequence[str] = (
     "x" * 100_000,
 )
 """What hostile servers put into names, results and error messages."""
+
+SAMPLE_RULES: Mapping[str, RuleText] = {
+    "path-traversal": PlainRule(
+        title="A path leads out of the folder",
+        mend="Resolve the path, links too, and compare it with the folder before it is opened.",
+        references=("CWE-22", "OWASP-API8"),
+    ),
+    "crash": PlainRule(
+        title="A message ends the server",
+        mend="Answer what cannot be read with a JSON-RPC error; let no parser's exception end the loop.",
+    ),
+}
+"""Texts for two of the three rules of the sample run."""
 
 _LAUNCH = LaunchRecord(
     command=("node", "server.js", "{workspace}"),
@@ -212,3 +232,18 @@ def sample_run() -> list[Event]:
 def hostile_run(text: str) -> list[Event]:
     """A run in which every field that a server can write to holds `text`."""
     return _run((sample_finding(text=text), sample_finding("b", text=text, confidence="suspect")), text)
+
+
+def opened(specs: Sequence[str], *secrets: str, **setting: Any) -> Reports:
+    """`open_sinks` with streams and an environment of its own; `setting` overrides parts of `Setting`."""
+    kept = {"rules": SAMPLE_RULES, "out": io.StringIO(), "err": io.StringIO(), "environ": {}, **setting}
+    return open_sinks(specs, Gate(secrets), version="0.1.0", setting=Setting(**kept))
+
+
+def written(kind: str, events: Iterable[Event], folder: Path, *secrets: str, **setting: Any) -> str:
+    """What a report of this kind says of the events; the file stays in `folder`."""
+    path = folder / f"report.{kind}"
+    with opened([f"{kind}={path}"], *secrets, **setting) as reports:
+        for event in events:
+            reports.on(event)
+    return path.read_text(encoding="utf-8")

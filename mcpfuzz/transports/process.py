@@ -170,8 +170,10 @@ class Process:
             return
         with trio.CancelScope(shield=True):
             family = host.children_of(self.pid)
-            with contextlib.suppress(OSError):
-                os.close(self.stdin)
+            if self.stdin >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(self.stdin)
+                self.stdin = -1
             for number in (None, signal.SIGTERM, signal.SIGKILL):
                 if number is not None:
                     host.kill_group(self.pid, number)
@@ -187,6 +189,15 @@ class Process:
                         os.kill(pid, signal.SIGKILL)
             host.sweep(self._launch.token)
             self._close()
+
+    async def leaves(self, seconds: float) -> bool:
+        """Close its stdin; whether it ends by itself within so many seconds."""
+        with contextlib.suppress(OSError):
+            os.close(self.stdin)
+        self.stdin = -1
+        with trio.move_on_after(seconds):
+            await self.dead.wait()
+        return self.poll() is not None
 
     def kill(self) -> None:
         """End it at once, without grace: it is damaged."""

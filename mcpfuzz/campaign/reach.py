@@ -1,0 +1,190 @@
+"""Reach: which operations get past their own argument checks, and with what. Good calls are learned here,
+before anything attacks: the user's examples first, then the schema's own hints, then its simplest values.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mcpfuzz.client import Client
+from mcpfuzz.errors import Gone, TargetError
+from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
+from mcpfuzz.runner import call_message
+from mcpfuzz.client import Sent
+from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
+from mcpfuzz.slots import Filler
+from mcpfuzz.strategies import arguments
+from mcpfuzz.strategies.choices import RandomChoices
+from mcpfuzz.surface import bind
+from mcpfuzz.wire import encode
+
+__all__ = ["Reach", "Tally"]
+
+TRIES = 12
+"""Calls per operation that may be spent on finding a good one."""
+KEEP = 3
+"""Good calls kept per operation."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one operation."""
+
+    calls: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    slowest_s: float = 0.0
+    """The slowest answer to a call while learning."""
+    reason: str | None = None
+
+
+class Reach:
+    """Learns good calls and counts what comes of all others."""
+
+    def __init__(self) -> None:
+        self.tallies: dict[tuple[str, str], Tally] = {}
+
+    def tally(self, kind: str, name: str) -> Tally:
+        return self.tallies.setdefault((kind, name), Tally())
+
+    def count(self, kind: str, name: str, value: Json) -> None:
+        """File one answer."""
+        tally = self.tally(kind, name)
+        tally.calls += 1
+        if good_answer(value):
+            tally.accepted += 1
+        else:
+            tally.rejected += 1
+
+    def stats(self, surface: Surface | None) -> tuple[OperationStats, ...]:
+        """The report's operations, in the order of discovery."""
+        made = []
+        for operation in surface.operations if surface else ():
+            tally = self.tally(*operation.key)
+            made.append(
+                OperationStats(
+                    kind=operation.kind,
+                    name=operation.name,
+                    calls=tally.calls,
+                    accepted=tally.accepted,
+                    rejected=tally.rejected,
+                    reached=tally.accepted > 0,
+                    reason=operation.skipped or (None if tally.accepted else tally.reason),
+                )
+            )
+        return tuple(made)
+
+    async def learn(
+        self,
+        client: Client,
+        surface: Surface,
+        examples: tuple[Mapping[str, Json], ...],
+        *,
+        seed: int,
+        places: Mapping[str, str],
+        timeout: float,
+        until: float,
+    ) -> Surface:
+        """The surface with its good calls.
+
+        Args:
+            until: `time.monotonic()` after which no more is tried.
+
+        Raises:
+            Gone: the server ended; the last call is its likely cause, which the campaign will find again.
+        """
+        good: dict[tuple[str, str], tuple[Mapping[str, Json], ...]] = {}
+        filler = Filler(places)
+        for operation in surface.operations:
+            if operation.skipped is not None or time.monotonic() > until:
+                continue
+            found: list[Mapping[str, Json]] = []
+            for candidate in self._candidates(operation, examples, seed):
+                if time.monotonic() > until:
+                    break
+                answered, took = await self._try(client, operation, candidate, filler, timeout)
+                tally = self.tally(*operation.key)
+                tally.slowest_s = max(tally.slowest_s, took)
+                if answered is None:
+                    tally.reason = f"a call was not answered within {timeout:g} s"
+                    break
+                self.count(operation.kind, operation.name, answered)
+                if good_answer(answered):
+                    if candidate not in found:
+                        found.append(candidate)
+                    if len(found) >= (1 if took > 0.3 else KEEP):
+                        break
+                else:
+                    tally.reason = f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
+            if found:
+                good[operation.key] = tuple(found)
+        return replace(surface, good=good)
+
+    async def _try(
+        self, client: Client, operation: Operation, candidate: Mapping[str, Json], filler: Filler, timeout: float
+    ) -> tuple[Json, float]:
+        request_id, message = call_message(client, bind(operation, candidate), filler)
+        key = ("int", request_id)
+        volley = await client.volley([Sent(encode(message) + b"\n", (key,))], patience=timeout)
+        if volley.gone is not None:
+            raise Gone(f"{volley.gone} when {operation.kind} {operation.name} was first called")
+        if volley.too_much is not None:
+            raise TargetError(str(volley.too_much))
+        frame = volley.answers.get(key)
+        return (frame.value if frame is not None else None), volley.took.get(key, timeout)
+
+    def _candidates(self, operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int) -> list[Mapping[str, Json]]:
+        """Calls to try, most likely first."""
+        made: list[Mapping[str, Json]] = []
+        for example in examples:
+            if example.get(operation.kind) == operation.name:
+                given = example.get("arguments", {})
+                made.append(given if isinstance(given, dict) else {})
+            elif operation.template is not None and isinstance(example.get("resource"), str):
+                matched = _match_template(operation.template, example["resource"])
+                if matched is not None:
+                    made.append(matched)
+        try:
+            plan = plan_of(operation)
+            for index in range(TRIES):
+                drawn = arguments.valid(RandomChoices(seed, "learn", operation.kind, operation.name, index), plan)
+                if isinstance(drawn, dict) and drawn not in made:
+                    made.append(drawn)
+        except CannotGenerate as error:
+            self.tally(*operation.key).reason = f"cannot generate arguments: {error}"
+            if not made:
+                made.append({})
+        return made[: TRIES + 4]
+
+
+def _match_template(template: str, uri: str) -> Mapping[str, Json] | None:
+    """The variables of a simple template that give `uri`."""
+    import re
+
+    pattern, position = "", 0
+    for match in re.finditer(r"\{[+#./;?&]?([\w]+)\*?\}", template):
+        pattern += re.escape(template[position : match.start()]) + f"(?P<{match.group(1)}>.+?)"
+        position = match.end()
+    found = re.fullmatch(pattern + re.escape(template[position:]), uri)
+    return found.groupdict() if found else None
+
+
+def good_answer(value: Json) -> bool:
+    """Whether an answer is a normal one."""
+    result = value.get("result") if isinstance(value, dict) and "error" not in value else None
+    return isinstance(result, dict) and result.get("isError") is not True and result.get("resultType") != "input_required"
+
+
+def rejection(value: Json) -> str:
+    """Why a call was rejected, in the server's words, shortened."""
+    if isinstance(value, dict):
+        error = value.get("error")
+        if isinstance(error, dict):
+            return repr(error.get("message"))[:120]
+        result = value.get("result")
+        content = result.get("content") if isinstance(result, dict) else None
+        if isinstance(content, list) and content and isinstance(content[0], dict):
+            return repr(content[0].get("text"))[:120]
+    return repr(value)[:120]

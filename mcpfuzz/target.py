@@ -1,0 +1,203 @@
+"""The target as the user described it, and what is made of it for one run: workspace copied, placeholders
+filled, environment cleaned. Nothing is started here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
+from mcpfuzz.errors import UsageError
+from mcpfuzz.events import LaunchRecord
+from mcpfuzz.model import Json
+from mcpfuzz.transports.launch import Launch, clean_environment
+
+__all__ = ["Prepared", "Target", "expand_variables", "read_examples"]
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Who is tested and what it is told, as written by the user."""
+
+    command: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """May hold `${NAME}` of our own environment and placeholders."""
+    cwd: str | None = None
+    workspaces: tuple[str, ...] = ()
+    examples: tuple[Mapping[str, Json], ...] = ()
+    """`{"tool": ..., "arguments": ...}`, also `resource` and `prompt`."""
+    allow_destructive: bool = False
+    trusted_lab: bool = False
+    """The bundled lab is behind it: nothing it does can hurt."""
+    state: str = ".mcpfuzz"
+
+    @property
+    def record(self) -> LaunchRecord:
+        """How to start it again, for the report."""
+        return LaunchRecord(
+            command=self.command, cwd=self.cwd or ".", workspace=self.workspaces, env=dict(self.env), transport="stdio"
+        )
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A target made ready for one run. A context manager: leaving it removes the scratch tree.
+
+    Attributes:
+        places: values of the slots workspace and scratch.
+        examples: the user's, re-pointed at the copy.
+        notes: what the user should know (links cut, a folder that occurs nowhere).
+    """
+
+    target: Target
+    tree: ScratchTree
+    launch: Launch
+    places: dict[str, str]
+    examples: tuple[Mapping[str, Json], ...]
+    notes: list[str]
+    secrets: tuple[str, ...]
+
+    @classmethod
+    def of(cls, target: Target) -> Prepared:
+        """Copy workspaces, fill placeholders, clean the environment.
+
+        Raises:
+            UsageError: a workspace cannot be copied, a variable or placeholder has no value.
+        """
+        tree = ScratchTree(Path(target.state))
+        try:
+            return cls._made(target, tree)
+        except BaseException:
+            tree.remove()
+            raise
+
+    @classmethod
+    def _made(cls, target: Target, tree: ScratchTree) -> Prepared:
+        notes: list[str] = []
+        mapping: dict[str, str] = {}
+        for index, folder in enumerate(target.workspaces):
+            source = Path(folder)
+            if not source.is_dir():
+                raise UsageError(f"--workspace {folder}: there is no such folder")
+            copy = tree.ws / str(index) / (source.resolve().name or "workspace")
+            copy.parent.mkdir(parents=True)
+            notes += copy_workspace(source.resolve(), copy).notes
+            mapping[folder] = str(copy)
+        places = {"scratch": str(tree.scratch)}
+        if mapping:
+            places["workspace"] = next(iter(mapping.values()))
+        env = {name: _fill(expand_variables(value), places, mapping) for name, value in target.env.items()}
+        argv = (target.command[0], *(_fill(word, places, mapping) for word in target.command[1:]))
+        cwd = _fill(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
+        for folder, copy in mapping.items():
+            texts = (*target.command[1:], *target.env.values(), target.cwd or "", orjson.dumps(list(target.examples)).decode())
+            if not any(rewrite(text, {folder: copy}) != text for text in texts) and "{workspace}" not in "".join(texts):
+                notes.append(f"--workspace {folder} occurs in no argument, --env, --cwd or example: the server is not told of the copy")
+        home, temporary = str(tree.home), str(tree.tmp)
+        launch = Launch(
+            argv=(_program(target.command[0]), *argv[1:]),
+            env={**clean_environment(home, temporary, tree.environment), **env},
+            cwd=cwd,
+            token=secrets.token_hex(8),
+        )
+        secret = tuple(value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= 6)
+        examples = tuple(rewrite_json(_placed(example, places), mapping) for example in target.examples)
+        return cls(target, tree, launch, places, examples, notes, secret)
+
+    @property
+    def writable(self) -> str:
+        """The folder the server can be expected to write to."""
+        return self.places.get("workspace") or str(self.tree.home)
+
+    @property
+    def known_folders(self) -> tuple[str, ...]:
+        """Folders whose paths are no leak: the user's and ours."""
+        given = [word for word in (*self.launch.argv, *self.target.env.values()) if word.startswith("/")]
+        state = str(self.tree.root.parent)
+        return (str(self.tree.root), state, os.path.realpath(state), self.launch.cwd, *given)
+
+    def __enter__(self) -> Prepared:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.tree.remove()
+
+
+_SECRET_NAME = re.compile(r"token|secret|passw|api_?key|credential|cookie|auth|dsn|private", re.IGNORECASE)
+
+
+def _program(name: str) -> str:
+    """A relative path of a program is meant from where the user stands, whatever --cwd says."""
+    return str(Path(name).resolve(strict=False)) if "/" in name and not name.startswith("/") else name
+
+
+def _placed(value: Json, places: Mapping[str, str]) -> Json:
+    if isinstance(value, str):
+        for name, place in places.items():
+            value = value.replace("{" + name + "}", place)
+        return value
+    if isinstance(value, dict):
+        return {key: _placed(item, places) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_placed(item, places) for item in value]
+    return value
+
+
+def _fill(text: str, places: Mapping[str, str], mapping: Mapping[str, str]) -> str:
+    if "{workspace}" in text and "workspace" not in places:
+        raise UsageError(f"{text!r} holds {{workspace}}, but no --workspace was given")
+    filled = _placed(text, places)
+    return rewrite(filled, mapping)
+
+
+def expand_variables(text: str, environ: Mapping[str, str] = os.environ) -> str:
+    """`${NAME}` and `${NAME:-default}` from our own environment.
+
+    Raises:
+        UsageError: a variable is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        found = environ.get(match[1], match[2])
+        if found is None:
+            raise UsageError(f"${{{match[1]}}} is not set in the environment of mcpfuzz")
+        return found
+
+    return _VARIABLE.sub(value, text)
+
+
+def read_examples(path: str) -> tuple[Mapping[str, Json], ...]:
+    """Known-good calls, JSON Lines.
+
+    Raises:
+        UsageError: the file is missing, or a line is no such call; the line's number is told.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"--example {path}: {why}") from None
+    made = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = orjson.loads(line)
+        except ValueError as error:
+            raise UsageError(f"--example {path}, line {number}: not JSON ({error})") from None
+        if not isinstance(entry, dict) or not any(isinstance(entry.get(kind), str) for kind in ("tool", "resource", "prompt")):
+            raise UsageError(f'--example {path}, line {number}: needs "tool", "resource" or "prompt" with a name')
+        made.append(entry)
+    return tuple(made)
+
+

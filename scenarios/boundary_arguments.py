@@ -1,0 +1,27 @@
+"""Extreme arguments, legal or not: bounds and one beyond, huge numbers, long and odd texts, deep nesting."""
+
+from __future__ import annotations
+
+from mcpfuzz.model import Case, Operation, Surface
+from mcpfuzz.scenarios.base import Scenario
+from mcpfuzz.scenarios.calls import case_of, plan_of
+from mcpfuzz.strategies import arguments
+from mcpfuzz.strategies.choices import Choices
+
+
+def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    assert operation is not None
+    return case_of(SCENARIO.id, choices, surface, operation, arguments.boundary(choices, plan_of(operation)))
+
+
+SCENARIO = Scenario(
+    id="boundary-arguments",
+    title="Extreme arguments",
+    about="One point of a good call is stretched: the least and the greatest number, text that makes a careless "
+    "pattern explode, nesting without end. The server must stay alive, answer, and keep its answers small.",
+    draw=draw,
+    rules=("crash", "hang", "no-answer", "oversized-answer", "stack-trace-leak"),
+    kinds=("tool", "prompt", "resource", "completion"),
+    cases=40,
+    references=("CWE-248", "CWE-1333", "CWE-674", "OWASP-API4"),
+)

@@ -1,0 +1,47 @@
+"""All scenarios, found by looking into this folder: a new one is one file with a `SCENARIO`, and no change
+anywhere else.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+
+import mcpfuzz.scenarios as package
+from mcpfuzz.errors import UsageError
+from mcpfuzz.scenarios.base import Scenario
+
+__all__ = ["catalogue", "chosen"]
+
+
+def catalogue() -> Mapping[str, Scenario]:
+    """Id -> scenario, in alphabetical order of ids."""
+    found: dict[str, Scenario] = {}
+    for info in pkgutil.iter_modules(package.__path__):
+        scenario = getattr(importlib.import_module(f"{package.__name__}.{info.name}"), "SCENARIO", None)
+        if isinstance(scenario, Scenario):
+            found[scenario.id] = scenario
+    return dict(sorted(found.items()))
+
+
+def chosen(wanted: Sequence[str] = (), unwanted: Sequence[str] = ()) -> tuple[Scenario, ...]:
+    """The scenarios that `--scenario` and `--exclude` (globs) leave.
+
+    Raises:
+        UsageError: a glob fits none.
+    """
+    known = catalogue()
+    for glob in (*wanted, *unwanted):
+        if not fnmatch.filter(known, glob):
+            raise UsageError(f"--scenario {glob}: fits none of {', '.join(known)}")
+    kept = [
+        scenario
+        for name, scenario in known.items()
+        if (not wanted or any(fnmatch.fnmatchcase(name, glob) for glob in wanted))
+        and not any(fnmatch.fnmatchcase(name, glob) for glob in unwanted)
+    ]
+    if not kept:
+        raise UsageError("--scenario and --exclude leave nothing to do")
+    return tuple(kept)

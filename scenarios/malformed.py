@@ -1,0 +1,67 @@
+"""Drawing cases of the ORACLE table's rows: what the three malformed-* scenarios share."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from mcpfuzz.model import Case, Json, Operation, Place, Surface
+from mcpfuzz.scenarios.base import Draw
+from mcpfuzz.strategies import jsonrpc
+from mcpfuzz.strategies.choices import Choices
+from mcpfuzz.strategies.jsonrpc import UNREADABLE, Context, Malformed
+
+__all__ = ["rows_drawer"]
+
+PER_ROW = 6
+"""Neighbouring cases of one row, so that a volley holds one row and its stray answers can be judged."""
+COSTLY = {"F9": 8, "F8": 2, "P12": 3, "L1": 3}
+"""Rows that are drawn only every so many turns: megabytes to send, or a process to start."""
+
+_contexts: dict[int, tuple[Surface, Context]] = {}
+
+
+def _context(surface: Surface) -> Context:
+    """The generators' view of a surface, made once per surface."""
+    known = _contexts.get(id(surface))
+    if known is None or known[0] is not surface:
+        _contexts.clear()
+        known = _contexts[id(surface)] = (surface, Context.of(surface))
+    return known[1]
+
+
+@lru_cache(maxsize=64)
+def _wanted(letters: str, catalogue: tuple[str, ...], without: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(row for row in catalogue if row[0] in letters and row not in without)
+
+
+def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, ...] = ()) -> Draw:
+    """A `Draw` over the rows whose first letter is in `letters`."""
+
+    def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+        context = _context(surface)
+        rows = _wanted(letters, jsonrpc.catalogue(context), without)
+        turn, position = divmod(index // PER_ROW, len(rows))
+        row = rows[position]
+        if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW):
+            return None
+        return case_of(scenario, kind, jsonrpc.draw(choices, row, context))
+
+    return draw
+
+
+def case_of(scenario: str, kind: str, malformed: Malformed) -> Case:
+    """One malformed message as a case."""
+    ids: Json = malformed.id
+    if ids is UNREADABLE:
+        ids = None
+    elif isinstance(ids, tuple):
+        ids = list(ids)
+    return Case(
+        scenario=scenario,
+        place=Place(kind=kind, name=malformed.method or "message"),  # type: ignore[arg-type]
+        conversation=malformed.conversation(on="c2" if malformed.needs_new_connection else "c1"),
+        label=f"{malformed.row} {malformed.why}",
+        row=malformed.row,
+        ids=ids,
+        trap=malformed.trap,
+    )

