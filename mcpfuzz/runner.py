@@ -25,6 +25,8 @@ Opener = Callable[[Step, bool], Awaitable[Client]]
 """(step, handshake) -> a new connection for the step's identity; the caller closes it."""
 LEAVE_S = 3.0
 """For a server to leave once its stdin is closed (FR-06)."""
+LARGE = 1 << 20
+"""A longer message may be refused without its id being read: no answer under that id is owed."""
 BATCH = 25
 """Repeated calls that are in flight together."""
 
@@ -74,7 +76,7 @@ def outgoing(client: Client, step: Step, filler: Filler) -> tuple[Sent, Json, bo
         data = encode(message) + b"\n"
         carried = message.get("id") if isinstance(message, dict) else None
         key = id_key(carried)
-        if key is not None and owes_answer(message):
+        if key is not None and len(data) <= LARGE and owes_answer(message):
             return Sent(data, (key,)), carried, True
         return Sent(data), carried, False
     if isinstance(action, Raw):

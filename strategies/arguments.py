@@ -1132,7 +1132,8 @@ def _placed(site: _Site, base: Json, value: Json, walk: _Walk) -> Json:
     """`base` with `value` at the site; what is missing above it is made. Raises _Elsewhere where a branch forbids."""
     if not site.steps:
         return value
-    holder: Json = base = _copy(base)
+    base = _copy(base)
+    holder: Json = base
     for index, part in enumerate(site.parts[:-1]):
         after = site.parts[index + 1]
         here = _get(holder, part)

@@ -76,7 +76,7 @@ def _r2(choices: Choices, context: Context) -> Malformed:
 
 
 def _r3(choices: Choices, context: Context) -> Malformed:
-    before, inside, after = (choices.text(0, 6, " \t\r") for _ in range(3))
+    before, inside, after = (choices.text(0, 9, " \t") for _ in range(3))
     white = "" if before == inside == after == "" else " with white space"
     return Malformed(row="R3", why=f"an empty array{white}", action=Raw(f"{before}[{inside}]{after}\n"))
 
@@ -171,7 +171,8 @@ def _r11(choices: Choices, context: Context) -> Malformed:
 
 def _r12(choices: Choices, context: Context) -> Malformed:
     message, base, _ = _request(choices, context)
-    low, high = choices.pick(((EXACT, 2 * EXACT), (1 << 62, 1 << 63), (1 << 63, 1 << 64), (10**20, 10**40)))
+    # not beyond 64 bits: there our own reader (orjson) would be the one that rounds
+    low, high = choices.pick(((EXACT, 2 * EXACT), (1 << 62, 1 << 63), (1 << 63, 1 << 64)))
     value = choices.integer(low, high - 2) | 1  # odd: a double cannot hold it, so rounding shows
     message["id"] = -value if choices.chance(20) and value < 1 << 63 else value
     return _told("R12", f"id is {message['id']}", message, base, message["id"])

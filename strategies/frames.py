@@ -36,7 +36,7 @@ MARK = "~mcpfuzz~"
 # ---- F2: blank --------------------------------------------------------------------------------------
 
 
-BLANKS = ((" ", "spaces"), ("\t", "tabs"), ("\r", "carriage returns"), (" \t", "spaces and tabs"))
+BLANKS = ((" ", "spaces"), ("\t", "tabs"), (" \t", "spaces and tabs"))
 
 
 def _f2(choices: Choices, context: Context) -> Malformed:
@@ -45,7 +45,7 @@ def _f2(choices: Choices, context: Context) -> Malformed:
         count = choices.integer(1, 100_000)
         run = f"{{repeat:{count}:{kind}}}"
         return Malformed(row="F2", why=f"a blank line: {count * len(kind)} {name}", action=Raw(run + "\n"))
-    run = choices.text(6 if choices.chance(95) else 0, 30, " \t\r")
+    run = choices.text(12 if choices.chance(95) else 0, 40, " \t") + choices.pick(("", "\r"))
     return Malformed(row="F2", why=f"a blank line: {run!r}", action=Raw(run + "\n"))
 
 
@@ -276,7 +276,7 @@ def _f10(choices: Choices, context: Context) -> Malformed:
         halves = (Raw(one.text[:cut] + "\n"), Raw(one.text[cut:] + "\n"))
         return Malformed(row="F10", why=why, action=halves, id=one.id, method=one.base.method, name=one.base.name)
     two = text_of(choices, context)
-    between = choices.pick(("", " ", ",", ";", "\t", "\r", "\x00", "\x1e", "\r\r"))
+    between = choices.pick(("", " ", ",", ";", "\t", "\x00", "\x1e", " , "))
     text = one.text + between + two.text
     why = f"two messages in one frame, with {between!r} between them"
     return framed("F10", text, why, one.base, (one.id, two.id))

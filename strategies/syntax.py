@@ -86,7 +86,8 @@ def _last_key(it: Text, closer: int) -> str | None:
     return None
 
 
-CONTROLS = "".join(chr(code) for code in range(32) if code != 10)
+CONTROLS = "".join(chr(code) for code in range(32) if code not in (10, 13))
+"""No line feed and no carriage return: readers with universal newlines (Python's) would see two lines."""
 
 
 def _control_in_string(choices: Choices, it: Text) -> Hurt:
@@ -98,7 +99,7 @@ def _control_in_string(choices: Choices, it: Text) -> Hurt:
     return it.text[:at] + char + it.text[at:], f"raw control byte 0x{ord(char):02x} in the string {it.text[start:end]}"
 
 
-BETWEEN = CONTROLS.replace("\t", "").replace("\r", "") + "\x7f\xa0\u2028\u3000\ufeff"
+BETWEEN = CONTROLS.replace("\t", "") + "\x7f\xa0\u2028\u3000\ufeff"
 """What looks like white space to some reader, and is none in JSON."""
 
 

@@ -6,9 +6,6 @@ Allowed are the OK answers only, never the WEAK ones. Row names are those of doc
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -378,30 +375,3 @@ def test_one_era_alone_refuses_the_other() -> None:
         assert lab.request("tools/list")["result"]["tools"]
     with Driven("--era", "legacy", revision="2025-06-18") as lab:
         assert lab.request("server/discover")["error"]["code"] == -32601
-
-
-def test_the_lab_exits_at_once_at_the_end_of_input_and_answers_what_was_asked() -> None:
-    with Driven() as lab:
-        slow = lab.post("tools/call", {"name": "restock_forecast", "arguments": {"sku": "MUG-0042"}})
-        lab.raw(json.dumps(message(lab)).encode())  # without a line end
-        assert lab.end(5) == 0
-        assert lab.answer(77)["result"]["tools"] and lab.answer(slow)["result"]["structuredContent"]["needed"] > 0
-
-
-def test_a_client_that_stops_reading_ends_the_lab_quietly() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    asked = b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n' * 3
-    command = [sys.executable, "-m", "mcpfuzz.lab"]
-    done = subprocess.run(command, input=asked, stdout=writing, stderr=subprocess.PIPE, timeout=20, check=False)
-    os.close(writing)
-    assert (done.returncode, done.stderr) == (0, b"")
-
-
-@pytest.mark.parametrize(
-    ("options", "complaint"),
-    [(["--weakness", "no-such"], "there is no weakness"), (["--workspace", "/no/such"], "no such folder")],
-)
-def test_wrong_usage_says_what_is_wrong_and_exits_with_2(options: list[str], complaint: str) -> None:
-    with Driven(*options, revision=None) as lab:
-        assert lab.died() == 2 and complaint in lab.stderr

@@ -61,7 +61,9 @@ def world(tmp_path: Path) -> Iterator[World]:
                 return
             with connection:
                 made.heard.append(connection.recv(65536))
-                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\n" + SECRET.encode())
+                connection.sendall(
+                    b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\n" + SECRET.encode()
+                )
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
@@ -145,7 +147,8 @@ def a_condition_follows_the_number(lab: Named, world: World) -> bool:
     number = lab.example("get_invoice", "number")
     assert number in lab.say("get_invoice", number=number)
     true, false = (lab.say("get_invoice", number=f"{number} AND 1={digit}") for digit in "12")
-    return true != false
+    assert "cents" not in false
+    return "cents" in true
 
 
 @demonstrates("sql-read-only")

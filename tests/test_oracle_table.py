@@ -389,6 +389,7 @@ def test_frames_that_did_not_decode_are_noise_and_unclean_answers_malformed() ->
     assert outcome_of(7, None, [Frame(b"", None, ("blank",))]).kind == "silence"  # type: ignore[union-attr]
     assert outcome_of(7, Frame(b"", reply(7, result={"x": None}), ("nan",))).kind == "malformed"  # type: ignore[union-attr]
     assert outcome_of(7, Frame(b"", reply(7, result={}), ("carriage-return",))) == RESULT
+    assert outcome_of(7, Frame(b"", reply(7, result={}), ("lone-surrogate",))) == RESULT
 
 
 def test_several_answers_are_a_tuple_and_a_batch_is_several() -> None:

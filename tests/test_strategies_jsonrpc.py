@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from ast import literal_eval
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -360,7 +361,12 @@ SCAR: dict[str, Callable[..., object]] = {
     r"the comment (.+) at character (\d+)": lambda body, note, at: (
         is_json(body.replace(note, "", 1)) and body[int(at) :].startswith(note)
     ),
-    r"'(.*)' (before|after) the message": lambda body, odd, _: True,
+    r"(['\"].*['\"]) before the message": lambda body, odd: (
+        body.startswith(odd := literal_eval(odd)) and is_json(body[len(odd) :])
+    ),
+    r"(['\"].*['\"]) after the message": lambda body, odd: (
+        body.endswith(odd := literal_eval(odd)) and is_json(body[: -len(odd)])
+    ),
     r"no JSON at all: .*": lambda body: not body.startswith("{"),
 }
 

@@ -17,7 +17,11 @@ _OPERATORS: dict[str, tuple[int, Callable[[float, float], float]]] = {
     "-": (1, operator.sub),
     "*": (2, operator.mul),
     "/": (2, operator.truediv),
+    "pos": (3, operator.add),
+    "neg": (3, operator.sub),
 }
+"""Sign -> (how tightly it binds, what it does). A leading sign is 0 pos x or 0 neg x, and binds to the right."""
+
 _LIMIT = 1e15
 """Results beyond this are refused: up to here doubles count every integer."""
 
@@ -47,9 +51,10 @@ def _tokens(text: str) -> list[str]:
         if match is None:
             raise NotArithmetic(f"character {position + 1} belongs to no number and no operator")
         token = match[1] or match[2]
-        if token in "+-" and (not tokens or tokens[-1] in "(+-*/"):
-            tokens.append("0")  # a leading sign: 0 - 5
-        tokens.append(token)
+        if token in "+-" and (not tokens or tokens[-1] in _OPERATORS or tokens[-1] == "("):
+            tokens += ["0", "neg" if token == "-" else "pos"]
+        else:
+            tokens.append(token)
         position = match.end()
     return tokens
 
@@ -64,7 +69,7 @@ def evaluate(text: str) -> float | int:
     waiting: list[str] = []
     wanted = "number"
     for token in _tokens(text):
-        if (token in "*/+-)") is (wanted == "number"):
+        if (token in _OPERATORS or token == ")") is (wanted == "number"):
             raise NotArithmetic("numbers and operators must alternate")
         if token == "(":
             waiting.append(token)
@@ -75,7 +80,8 @@ def evaluate(text: str) -> float | int:
                 raise NotArithmetic("a bracket is closed that was not opened")
             waiting.pop()
         elif token in _OPERATORS:
-            while waiting and waiting[-1] != "(" and _OPERATORS[waiting[-1]][0] >= _OPERATORS[token][0]:
+            binds = _OPERATORS[token][0]
+            while waiting and waiting[-1] != "(" and _OPERATORS[waiting[-1]][0] >= binds and binds < 3:
                 _apply(values, waiting.pop())
             waiting.append(token)
             wanted = "number"

@@ -93,9 +93,10 @@ class Calls:
 
     # ---- definitions ----
 
-    def definitions(self, revision: Revision) -> list[dict[str, Json]]:
+    def definitions(self, request: Request) -> list[dict[str, Json]]:
         """What `tools/list` tells, all pages together."""
-        self._listings += 1
+        revision = request.revision
+        self._listings += "cursor" not in request.params
         return [
             revision.trimmed(self._definition(name, tool)) for name, (tool, _) in self._tools.items() if tool.listed
         ]

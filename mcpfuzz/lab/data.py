@@ -90,7 +90,7 @@ class Data:
         if self.lab.on("sql-injection-number"):
             # sql-injection-number: no quotes to break out of, and nobody looks whether it is a number
             rows = self._rows(f"SELECT number, cents FROM invoices WHERE hidden = 0 AND number = {number}")
-        elif number.isascii() and number.isdigit():
+        elif number.isascii() and number.isdigit() and len(number) < 16:
             rows = self._rows("SELECT number, cents FROM invoices WHERE hidden = 0 AND number = ?", [int(number)])
         else:
             raise ToolError(f"{quoted(number)} is no invoice number.")

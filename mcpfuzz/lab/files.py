@@ -56,7 +56,10 @@ class Files:
         """The real path, which is inside the workspace. Every link is followed before that is judged."""
         if "\0" in path:
             raise ToolError("A path has no NUL.")
-        full = (self.root / path).resolve()
+        try:
+            full = (self.root / path).resolve()
+        except (OSError, RuntimeError):  # too long a name, links in a circle
+            raise ToolError(f"{quoted(path)} leads nowhere.") from None
         if not full.is_relative_to(self.root):
             raise ToolError(f"{quoted(path)} leads out of the workspace.")
         return full

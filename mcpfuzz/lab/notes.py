@@ -121,6 +121,7 @@ class Notes:
     def listing(self, call: Call) -> Reply:
         tag = call.args.get("tag")
         found = [note for note in self.all() if tag is None or tag in note.tags]
+        # stdout-noise: somebody wondered once why nothing was found
         if not found and self.lab.on("stdout-noise"):
             print("list_notes: nothing for", tag)
         shown = [{"id": note.id, "title": note.title} for note in found[: call.args.get("limit", 10)]]

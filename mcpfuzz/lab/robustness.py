@@ -189,7 +189,7 @@ ROBUSTNESS: Final[tuple[Weakness, ...]] = (
         kind="tool",
         where="add",
         argument="a",
-        trigger="NaN or Infinity for a number",
+        trigger="NaN for a number (convert_units takes it too)",
     ),
     Weakness(
         name="id-type",

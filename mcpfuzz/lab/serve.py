@@ -119,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=(*TOOLSETS, "all"),
         help="tools besides core and what the weaknesses need",
     )
+    parser.add_argument("--transport", choices=("stdio",), default="stdio", help="how it is served")
     parser.add_argument("--list", action="store_true", help="print the weaknesses and exit")
     return parser
 

@@ -39,6 +39,7 @@ UNIVERSAL = (
     ("path-leak", "leak", "a message without the machine's paths", {"rule": "path-leak"}),
     ("secret-leak", "leak", "a message without secrets", {"rule": "secret-leak"}),
 )
+POISON = "later good calls succeed as before"
 _FABRICATED = frozenset({"P2", "P5", "P7"})
 _BY_INVARIANT = {"U3": "wrong-id", "U4": "result-shape", "U7": "duplicate-answer"}
 
@@ -53,8 +54,8 @@ def normalised(text: str) -> str:
 def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iterator[Suspicion]:
     """All that is suspicious about one trace."""
     for rule, kind, expected, params in UNIVERSAL:
-        if rule == "oversized-answer" and case.valid is False:
-            continue
+        if rule == "no-answer" and case.row is not None:
+            continue  # silence after a malformed message is for the table to judge
         proof = Proof(kind=kind, expected=expected, params=params)
         seen = observe(proof, trace, bench)
         if seen is not None:
@@ -105,7 +106,8 @@ def _by_schema(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iter
     if case.valid is False and (not case.coercible or bench.strict):
         extra = "additionalProperties" in case.label or "unknown argument" in case.label
         rule = "extra-argument-accepted" if extra else "unvalidated-arguments"
-        proof = Proof(kind="accepted", expected="an error: the schema forbids these arguments")
+        params = {"tool": operation.name, "schema": dict(operation.schema)}
+        proof = Proof(kind="accepted", expected="an error: the schema forbids these arguments", params=params)
         seen = observe(proof, trace, bench)
         if seen is not None:
             yield _suspicion(rule, case, proof, seen, operation.name)
@@ -122,7 +124,9 @@ def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     ):
         return  # a universal oracle tells it already
     proof = Proof(kind="verdict", expected="an outcome that the ORACLE table allows", params=params)
-    yield _suspicion(rule, case, proof, verdict.because, f"{case.row} {verdict.rule} {normalised(verdict.because)[:80]}")
+    yield _suspicion(
+        rule, case, proof, verdict.because, f"{case.row} {verdict.rule} {normalised(verdict.because)[:80]}"
+    )
 
 
 def _row_rule(row: str, decided: str, trace: Trace) -> str:

@@ -66,8 +66,9 @@ MACROS: dict[str, frozenset[str]] = {
     "any": frozenset(KINDS),
 }
 
-UNCLEAN = frozenset({"not-utf8", "not-json", "nan", "lone-surrogate", "too-deep", "result-and-error", "error-shape"})
-"""Faults of a received frame (`wire.FAULTS`) that U4 forbids in an answer."""
+UNCLEAN = frozenset({"not-utf8", "not-json", "nan", "too-deep", "result-and-error", "error-shape"})
+"""Faults of a received frame (`wire.FAULTS`) that U4 forbids in an answer. An escaped lone surrogate is not among
+them: its bytes are valid UTF-8 and valid JSON (row F5, served by the TypeScript SDK)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,16 @@ GROWTH_PER_CALL = 12 << 10
 GROWTH_TOTAL = 3 << 20
 NOISE = frozenset({"not-json", "not-object", "not-utf8", "bom", "too-deep"})
 ILL_FORMED = frozenset(
-    {"nan", "duplicate-key", "lone-surrogate", "not-utf8", "no-jsonrpc", "result-and-error", "no-result-no-error", "error-shape"}
+    {
+        "nan",
+        "duplicate-key",
+        "lone-surrogate",
+        "not-utf8",
+        "no-jsonrpc",
+        "result-and-error",
+        "no-result-no-error",
+        "error-shape",
+    }
 )
 
 Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
@@ -79,11 +88,11 @@ def _no_answer(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
 
 
 def _poisoned(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    """The last step is a known-good call."""
-    if trace.ending.kind in ("exited", "closed"):
-        return None
+    """The last step is the known-good call that the params name, and it fails."""
     last = trace.exchanges[-1] if trace.exchanges else None
-    if last is None or last.step != len(trace.conversation) - 1 or accepted(last):
+    if trace.ending.kind in ("exited", "closed") or last is None or last.step != len(trace.conversation) - 1:
+        return None
+    if method_of(trace, last) != (params["method"], params["params"]) or accepted(last):
         return None
     return f"the known-good call fails: {words(last.answer)}"
 
@@ -239,10 +248,16 @@ def schema_fault(schema: bytes, value: Json) -> str | None:
 
 
 def _accepted(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    """The last answered operation call went through as if nothing were wrong."""
-    for exchange in reversed(trace.exchanges):
-        if exchange.answer is not None and accepted(exchange):
-            return f"a normal answer: {words(exchange.answer)}"
+    """A call whose arguments break the tool's inputSchema went through as if nothing were wrong."""
+    for exchange in trace.exchanges:
+        asked = method_of(trace, exchange)
+        if asked is None or not accepted(exchange) or not isinstance(asked[1], dict):
+            continue
+        if asked[1].get("name") != params["tool"]:
+            continue
+        why = schema_fault(orjson.dumps(params["schema"]), asked[1].get("arguments", {}))
+        if why:
+            return f"{why.replace('structuredContent', 'arguments', 1)}; yet a normal answer: {words(exchange.answer, 120)}"
     return None
 
 

@@ -1,0 +1,102 @@
+"""From the command line's words, or a user's `mcpServers` file, to a target."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mcpfuzz.errors import UsageError
+from mcpfuzz.target import Target, read_examples
+
+__all__ = ["read_server", "target_of"]
+
+_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_TRAILING = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])', re.DOTALL)
+
+
+def target_of(command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
+    """The target that options and COMMAND describe.
+
+    Raises:
+        UsageError: there is none, or its description is wrong.
+    """
+    env: dict[str, str] = {}
+    cwd = options.get("cwd")
+    if options.get("config"):
+        if command:
+            raise UsageError("give either --config FILE --server NAME or a COMMAND after --, not both")
+        command, env, found_cwd = read_server(options["config"], options.get("server"))
+        cwd = cwd or found_cwd
+    elif options.get("server"):
+        raise UsageError("--server NAME needs --config FILE")
+    if not command:
+        raise UsageError("no server to test: give its command after --, as in `mcpfuzz run -- python server.py`")
+    for pair in options.get("env", ()):
+        name, found, value = pair.partition("=")
+        if not found or not name:
+            raise UsageError(f"--env {pair}: must be KEY=VALUE")
+        env[name] = value
+    return Target(
+        command=command,
+        env=env,
+        cwd=cwd,
+        workspaces=tuple(options.get("workspace", ())),
+        examples=tuple(example for path in options.get("example", ()) for example in read_examples(path)),
+        allow_destructive=bool(options.get("allow_destructive")),
+        state=options.get("state") or ".mcpfuzz",
+    )
+
+
+def read_server(path: str, name: str | None) -> tuple[tuple[str, ...], dict[str, str], str | None]:
+    """Command, environment and folder of one server of a `mcpServers` (or VS Code `servers`) file.
+
+    Raises:
+        UsageError: the file is missing or no JSON, or lacks the server; the ones it has are told.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"--config {path}: {why}") from None
+    keep = lambda match: match.group(1) or ""  # noqa: E731 - two substitutions, one rule: strings stay
+    try:
+        loaded = json.loads(_TRAILING.sub(keep, _COMMENT.sub(keep, text)))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--config {path}: not JSON: {error}") from None
+    servers = next((loaded[key] for key in ("mcpServers", "servers") if isinstance(loaded, dict) and isinstance(loaded.get(key), dict)), None)
+    if not servers:
+        raise UsageError(f"--config {path}: holds no mcpServers")
+    if name is None and len(servers) == 1:
+        name = next(iter(servers))
+    entry = servers.get(name) if name is not None else None
+    if not isinstance(entry, dict):
+        raise UsageError(f"--config {path}: no server {name!r}; it has {', '.join(map(repr, servers))}; choose with --server")
+    if not isinstance(entry.get("command"), str):
+        raise UsageError(f"--config {path}: server {name!r} has no command")
+    expand = _expander(path)
+    arguments = entry.get("args") or []
+    if not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):
+        raise UsageError(f"--config {path}: args of server {name!r} must be an array of strings")
+    given = entry.get("env") or {}
+    if not isinstance(given, dict):
+        raise UsageError(f"--config {path}: env of server {name!r} must be an object")
+    cwd = entry.get("cwd")
+    return (
+        (expand(entry["command"]), *(expand(item) for item in arguments)),
+        {key: expand(str(value)) for key, value in given.items()},
+        expand(cwd) if isinstance(cwd, str) else None,
+    )
+
+
+def _expander(path: str) -> Any:
+    folder = str(Path(path).resolve().parent)
+
+    def expand(text: str) -> str:
+        text = re.sub(r"\$\{env:(\w+)\}", r"${\1}", text)
+        text = re.sub(r"\$\{input:([\w-]+)\}", lambda match: "${MCPFUZZ_INPUT_" + match[1].upper().replace("-", "_") + "}", text)
+        return text.replace("${workspaceFolder}", folder)
+
+    return expand

@@ -1,0 +1,357 @@
+"""The campaign: goes through the plan, screens many cases at a time, blames one when something breaks, and
+hands what is suspicious to the prover. It decides what happens next; what a trace means is not its
+business, nor how anything is shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import trio
+
+from mcpfuzz.campaign.plan import Unit, units
+from mcpfuzz.campaign.prover import LETHAL, Prover
+from mcpfuzz.campaign.reach import Reach, good_answer
+from mcpfuzz.campaign.screening import Screened, screen
+from mcpfuzz.campaign.settings import PROFILES, Settings
+from mcpfuzz.campaign.supply import OutOfStarts, Supply
+from mcpfuzz.client import Client
+from mcpfuzz.errors import TargetError
+from mcpfuzz.events import Event, Found, Progress
+from mcpfuzz.model import Call, Case, Conversation, Finding, Place, Proof, Step, Surface, Suspicion, Trace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.judging import POISON, judge_trace
+from mcpfuzz.oracles.rules import RULES
+from mcpfuzz.runner import Talk, converse
+from mcpfuzz.scenarios.calls import CannotGenerate
+from mcpfuzz.strategies.choices import RandomChoices
+from mcpfuzz.surface import bind
+
+__all__ = ["Engine", "ScenarioTally"]
+
+VOLLEY = 16
+"""Cases in flight together while all goes well."""
+SLOW_S = 0.25
+"""An operation that takes longer is called one at a time, and less often."""
+SLOW_CASES = 6
+EXAMINED = 24
+"""Cases of one pair that may be looked at alone without anything new coming of it."""
+HISTORY = 2_000
+"""Steps since the last start that are kept for damage that needs a history."""
+RESERVE_S = 1.0
+"""Kept for ending servers and writing reports."""
+PROGRESS_S = 0.25
+
+
+@dataclass(slots=True)
+class ScenarioTally:
+    """How one scenario fares."""
+
+    cases: int = 0
+    planned: int = 0
+    """Units of the first round."""
+    done: int = 0
+    findings: int = 0
+    reasons: dict[str, None] = field(default_factory=dict)
+    """Why something was not done, in order of appearance."""
+
+
+class Engine:
+    """One campaign on one surface.
+
+    Args:
+        emit: takes every event; must not wait.
+        started: `time.monotonic()` of the run's beginning; its budget counts from there.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        supply: Supply,
+        surface: Surface,
+        bench: Bench,
+        reach: Reach,
+        emit: Callable[[Event], None],
+        started: float,
+    ) -> None:
+        self._settings = settings
+        self._supply = supply
+        self._surface = surface
+        self._bench = bench
+        self._reach = reach
+        self._emit = emit
+        self._started = started
+        self._until = started + settings.max_time - min(RESERVE_S, settings.max_time * 0.1)
+        self._slowest = 0.05
+        self._known: set[tuple[str, str, str]] = set()
+        self._dead_ends: set[tuple[str, str, str]] = set()
+        self._examined: dict[tuple[str, str, str], int] = {}
+        self._history: list[Step] = []
+        self._history_start = -1
+        self._vitals: list[Call] = []
+        self._phase = "attacking"
+        self._what = ""
+        self._told = 0.0
+        self.findings: list[Finding] = []
+        self.tallies: dict[str, ScenarioTally] = {item.id: ScenarioTally() for item in settings.scenarios}
+        self.cut: str | None = None
+        self._prover = Prover(
+            supply, bench, surface, settings.timeout, self._until, self.patience, self._set_phase
+        )
+
+    # ---- the whole
+
+    async def run(self) -> None:
+        """Until the plan is done, the time is spent, or the server does not come up again."""
+        plan = list(units(self._settings.scenarios, self._surface, 1, self._settings.only))
+        for unit in plan:
+            self.tallies[unit.scenario.id].planned += 1
+        try:
+            await self._choose_vitals()
+            rounds = PROFILES[self._settings.profile].rounds
+            for unit in units(self._settings.scenarios, self._surface, rounds, self._settings.only):
+                if time.monotonic() > self._until:
+                    self.cut = "its time was spent"
+                    break
+                await self._unit(unit)
+        except OutOfStarts as error:
+            self.cut = str(error)
+
+    def patience(self) -> float:
+        """Seconds one answer may take, learned from this server; `--timeout` bounds it."""
+        return min(self._settings.timeout, max(1.0, 8 * self._slowest + 0.5))
+
+    # ---- one share of work
+
+    async def _unit(self, unit: Unit) -> None:
+        tally = self.tallies[unit.scenario.id]
+        operation = unit.operation
+        self._what = unit.scenario.id + (f" · {operation.kind} {operation.name}" if operation else "")
+        if unit.key in self._dead_ends:
+            tally.done += unit.round == 0
+            return
+        slow = operation is not None and self._reach.tally(*operation.key).slowest_s > SLOW_S
+        count = min(unit.count, SLOW_CASES) if slow else unit.count
+        guarded = unit.operation is None and not unit.scenario.alone and bool(self._vitals)
+        mark = len(self._history)
+        if guarded and not await self._vital_ok():
+            await self._supply.fresh("a known-good call failed before the share began")
+        batch: list[Case] = []
+        for index in range(unit.first, unit.first + count):
+            if time.monotonic() > self._until:
+                self.cut = "its time was spent"
+                return
+            case = self._draw(unit, index, tally)
+            if case is None:
+                continue
+            if unit.scenario.alone or len(case.conversation) != 1 or case.conversation.steps[0].times > 1:
+                await self._alone(case, unit)
+                tally.cases += 1
+                continue
+            if batch and (case.row != batch[0].row or len(batch) >= (1 if slow else VOLLEY)):
+                tally.cases += await self._volley(batch, unit)
+                batch = []
+            batch.append(case)
+            if unit.key in self._dead_ends:
+                break
+        if batch and unit.key not in self._dead_ends:
+            tally.cases += await self._volley(batch, unit)
+        if guarded and not await self._vital_ok():
+            await self._blame_poison(unit, mark)
+        tally.done += unit.round == 0
+
+    def _draw(self, unit: Unit, index: int, tally: ScenarioTally) -> Case | None:
+        choices = RandomChoices(self._settings.seed, *unit.key, index)
+        try:
+            return unit.scenario.draw(choices, self._surface, unit.operation, index)
+        except CannotGenerate as error:
+            tally.reasons.setdefault(f"cannot generate for {unit.key[2]}: {error}"[:200])
+            self._dead_ends.add(unit.key)
+            return None
+
+    # ---- many at a time
+
+    async def _volley(self, cases: list[Case], unit: Unit) -> int:
+        """Send cases together; look closer where the first look doubts. How many were judged."""
+        client = await self._supply.client()
+        self._remember(client, (case.conversation.steps[0] for case in cases))
+        seen = await screen(client, cases, self._supply.filler(), self._surface, self._bench, self.patience())
+        self._count(seen, unit)
+        for case, trace in seen.traces:
+            for suspicion in judge_trace(case, trace, self._bench, self._surface):
+                await self._suspect(case, suspicion, unit)
+        if seen.damage:
+            await self._blame(cases, seen, unit)
+        elif seen.unclear and self._may_examine(unit, cases[0].row):
+            for case in cases:
+                if await self._alone(case, unit) or time.monotonic() > self._until:
+                    break
+        self._tell()
+        await trio.lowlevel.checkpoint()
+        return len(cases)
+
+    def _count(self, seen: Screened, unit: Unit) -> None:
+        if seen.slowest_s:
+            self._slowest = max(self._slowest * 0.999, min(seen.slowest_s, self._settings.timeout / 8))
+        if unit.operation is not None:
+            for value in seen.answers:
+                self._reach.count(unit.operation.kind, unit.operation.name, value)
+
+    def _may_examine(self, unit: Unit, row: str | None) -> bool:
+        key = (unit.key[0], row or unit.key[1], unit.key[2])
+        self._examined[key] = self._examined.get(key, 0) + 1
+        return self._examined[key] <= EXAMINED
+
+    # ---- one at a time
+
+    async def _say(self, conversation: Conversation, patience: float) -> Trace:
+        client = await self._supply.client()
+        talk = Talk(
+            client, self._supply.filler(), patience, opener=self._supply.opener(), barrier_patience=min(3.0, patience)
+        )
+        trace = await converse(talk, conversation)
+        if trace.ending.kind != "alive":
+            await self._supply.drop()
+        return trace
+
+    async def _alone(self, case: Case, unit: Unit) -> bool:
+        """Say one case and judge it in full; whether it left the server unfit."""
+        client = await self._supply.client()
+        self._remember(client, case.conversation.steps)
+        trace = await self._say(case.conversation, self.patience())
+        for suspicion in judge_trace(case, trace, self._bench, self._surface):
+            await self._suspect(case, suspicion, unit)
+        self._tell()
+        return trace.ending.kind != "alive"
+
+    def _remember(self, client: Client, steps: Iterable[Step]) -> None:
+        if self._history_start != self._supply.starts:
+            self._history, self._history_start = [], self._supply.starts
+        self._history += steps
+        if len(self._history) > HISTORY:
+            del self._history[: HISTORY // 4]
+
+    # ---- blame
+
+    async def _blame(self, cases: list[Case], seen: Screened, unit: Unit) -> None:
+        """The server is unfit, or calls were lost: find the one case that does it, or the history."""
+        history = tuple(self._history)
+        if seen.unfit:
+            await self._supply.fresh(f"{seen.damage} during {self._what}")
+        for case in cases if not seen.lost else seen.lost:
+            if time.monotonic() > self._until:
+                return
+            trace = await self._say(case.conversation, self.patience())
+            found = list(judge_trace(case, trace, self._bench, self._surface))
+            for suspicion in found:
+                await self._suspect(case, suspicion, unit)
+            if any(suspicion.rule in LETHAL for suspicion in found):
+                return
+        if seen.unfit:
+            await self._blame_history(cases[-1], history, unit)
+
+    async def _blame_history(self, last: Case, history: tuple[Step, ...], unit: Unit) -> None:
+        """No case does it alone: all that was said since the start, said again."""
+        await self._supply.fresh("to say the whole history again")
+        conversation = Conversation(history)
+        trace = await self._say(conversation, self.patience())
+        case = Case(
+            scenario=last.scenario, place=last.place, conversation=conversation,
+            label=f"after {len(history)} messages, the last of them {last.label}",
+        )  # fmt: skip
+        for suspicion in judge_trace(case, trace, self._bench, self._surface):
+            if suspicion.rule in LETHAL:
+                await self._suspect(case, suspicion, unit, generous=True)
+
+    async def _choose_vitals(self) -> None:
+        """Known-good calls that still succeed when repeated: what poisoning is noticed by."""
+        client = await self._supply.client()
+        ready = [item for item in self._surface.operations if item.key in self._surface.good and item.kind == "tool"]
+        ready.sort(key=lambda item: item.annotations.get("readOnlyHint") is not True)
+        for operation in ready:
+            if self._reach.tally(*operation.key).slowest_s > SLOW_S or len(self._vitals) >= 2:
+                continue
+            call = bind(operation, self._surface.good[operation.key][0])
+            trace = await self._say(Conversation.of(call, call), self.patience())
+            answers = [exchange.answer for exchange in trace.exchanges]
+            if all(answer is not None and good_answer(answer.value) for answer in answers):
+                self._vitals.append(call)
+            if client is not self._supply.current:
+                break
+
+    async def _vital_ok(self) -> bool:
+        trace = await self._say(Conversation.of(*self._vitals), self.patience())
+        return all(
+            exchange.answer is not None and good_answer(exchange.answer.value) for exchange in trace.exchanges
+        ) and len(trace.exchanges) == len(self._vitals)
+
+    async def _blame_poison(self, unit: Unit, mark: int) -> None:
+        """The process lives but a known-good call fails: find what spoilt it among what was malformed."""
+        said = tuple(self._history[mark:]) if mark < len(self._history) else tuple(self._history)
+        await self._supply.fresh("a known-good call failed")
+        if not await self._vital_ok():
+            self._vitals = []
+            return
+        for vital in self._vitals:
+            proof = Proof(kind="poisoned", expected=POISON, params={"method": vital.method, "params": vital.params})
+            place = Place(kind="session", name=unit.scenario.id)
+            case = Case(
+                scenario=unit.scenario.id, place=place, conversation=Conversation((*said, Step(action=vital))),
+                label="a malformed message, then a known-good call", control=Conversation.of(vital),
+            )  # fmt: skip
+            suspicion = Suspicion(
+                rule="poisoned", place=place, title=f"{RULES['poisoned'].title}: {case.label}", proof=proof,
+                observed="a known-good call failed", cause="poisoned",
+            )  # fmt: skip
+            await self._suspect(case, suspicion, unit, generous=True)
+
+    # ---- proof
+
+    async def _suspect(self, case: Case, suspicion: Suspicion, unit: Unit, *, generous: bool = False) -> None:
+        """Prove a new cause once; a known one costs nothing."""
+        key = (suspicion.rule, f"{suspicion.place.kind}:{suspicion.place.name}", suspicion.cause)
+        if suspicion.rule == "crash":
+            key = (suspicion.rule, "", suspicion.cause)
+        if key in self._known:
+            if suspicion.rule in LETHAL:
+                self._dead_ends.add(unit.key)
+            return
+        self._known.add(key)
+        left = self._until - time.monotonic()
+        finding = await self._prover.prove(case, suspicion, shrink_s=min(20.0 if generous else 6.0, left * 0.2))
+        self._set_phase("attacking")
+        if suspicion.rule in LETHAL and unit.operation is not None:
+            self._dead_ends.add(unit.key)
+        if any(item.fingerprint == finding.fingerprint for item in self.findings):
+            return
+        self.findings.append(finding)
+        if finding.confidence == "proved":
+            self.tallies[unit.scenario.id].findings += 1
+        self._emit(Found(finding=finding))
+
+    # ---- telling
+
+    def _set_phase(self, phase: str) -> None:
+        self._phase = phase
+        self._tell(force=phase != "attacking")
+
+    def _tell(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and now - self._told < PROGRESS_S:
+            return
+        self._told = now
+        self._emit(
+            Progress(
+                phase=self._phase,  # type: ignore[arg-type]
+                elapsed_s=now - self._started,
+                requests=self._supply.requests,
+                cases=sum(tally.cases for tally in self.tallies.values()),
+                restarts=self._supply.restarts,
+                findings=len(self.findings),
+                what=self._what,
+            )
+        )
+
+

@@ -1,0 +1,69 @@
+"""The order of work: breadth first, so that every operation of every scenario gets its share before any
+gets a second. The order depends on the seed, the profile and the surface alone, never on the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mcpfuzz.model import Operation, Surface
+from mcpfuzz.scenarios.base import Scenario
+
+__all__ = ["Unit", "units"]
+
+SHARE_FLOOR = 4
+"""Cases a pair gets in a round at least, however many operations there are."""
+ROUND_CASES = 6_000
+"""About how many cases one round has in all; many operations share it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One share: so many cases of one scenario on one operation."""
+
+    scenario: Scenario
+    operation: Operation | None
+    first: int
+    """Index of the first case; a case is drawn from (seed, scenario, operation, index)."""
+    count: int
+    round: int
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        operation = self.operation
+        return (self.scenario.id, operation.kind if operation else "", operation.name if operation else "")
+
+
+def units(
+    scenarios: tuple[Scenario, ...], surface: Surface, rounds: int, only: tuple[tuple[str, str], ...] = ()
+) -> Iterator[Unit]:
+    """All work in order.
+
+    Args:
+        rounds: how often all is gone through; scenarios may have fewer.
+        only: (kind, name) of the operations to test; empty: all.
+    """
+    pairs = list(_pairs(scenarios, surface, only))
+    wanted = sum(scenario.cases for scenario, _ in pairs)
+    scale = min(1.0, ROUND_CASES / wanted) if wanted else 1.0
+    done: dict[int, int] = {}
+    for turn in range(rounds):
+        for index, (scenario, operation) in enumerate(pairs):
+            if scenario.rounds is not None and turn >= scenario.rounds:
+                continue
+            count = scenario.cases if scenario.cases == 1 else max(SHARE_FLOOR, int(scenario.cases * scale))
+            yield Unit(scenario, operation, done.get(index, 0), count, turn)
+            done[index] = done.get(index, 0) + count
+
+
+def _pairs(
+    scenarios: tuple[Scenario, ...], surface: Surface, only: tuple[tuple[str, str], ...]
+) -> Iterator[tuple[Scenario, Operation | None]]:
+    for scenario in sorted(scenarios, key=lambda item: (item.alone, item.id)):
+        if not scenario.kinds:
+            yield scenario, None
+            continue
+        for operation in surface.operations:
+            if operation.kind in scenario.kinds and operation.skipped is None and (not only or operation.key in only):
+                yield scenario, operation

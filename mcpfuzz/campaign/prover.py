@@ -1,0 +1,212 @@
+"""From a suspicion to a finding: shrink it, confirm it on a fresh server with a benign control beside it,
+or say honestly that it is only a suspect. The only place where "proved" is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mcpfuzz.campaign.shrink import simpler, weight
+from mcpfuzz.campaign.supply import OutOfStarts, Supply
+from mcpfuzz.model import (
+    Call,
+    Case,
+    Confidence,
+    Conversation,
+    Exchange,
+    Finding,
+    Frame,
+    Json,
+    Surface,
+    Suspicion,
+    Trace,
+)
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.rules import RULES
+from mcpfuzz.revisions import BY_DATE
+from mcpfuzz.runner import Talk, converse
+from mcpfuzz.surface import bind
+
+__all__ = ["LETHAL", "Prover", "fingerprint"]
+
+LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
+"""Rules whose proof leaves the server unfit: every try costs a start, or a wait."""
+ANYTHING_GOES = frozenset({"crash", "hang", "no-answer", "poisoned", "stack-trace-leak", "path-leak", "secret-leak",
+                           "oversized-answer", "stdout-pollution", "wrong-id", "duplicate-answer", "result-shape"})  # fmt: skip
+"""Rules that hold whatever is said, so that shrinking may change what is said."""
+BARRIER_S = 3.0
+
+
+def fingerprint(suspicion: Suspicion) -> str:
+    """Stable across seeds, runs and payloads: rule, place and normalised cause, never ids or bytes."""
+    place = suspicion.place
+    where = "" if suspicion.rule in ("crash", "hang") and place.kind in ("transport", "session") else place.name
+    text = "\x1f".join((suspicion.rule, place.kind, where, suspicion.cause))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+@dataclass(slots=True)
+class Prover:
+    """Confirms and shrinks for one run.
+
+    Args:
+        patience: seconds an answer may take while shrinking, learned from the server.
+        timeout: seconds at confirmation (`--timeout`).
+        until: `time.monotonic()` after which nothing more is begun.
+    """
+
+    supply: Supply
+    bench: Bench
+    surface: Surface
+    timeout: float
+    until: float
+    patience: Callable[[], float]
+    phase: Callable[[str], None]
+
+    async def prove(self, case: Case, suspicion: Suspicion, *, shrink_s: float) -> Finding:
+        """Shrink within `shrink_s` seconds, then confirm; never raises for what the server does."""
+        best, minimal, note = case.conversation, False, ""
+        try:
+            self.phase("shrinking")
+            best, minimal = await self._shrink(case, suspicion, min(self.until, time.monotonic() + shrink_s))
+            self.phase("confirming")
+            trace, why = await self._confirm(case, suspicion, best)
+            if trace is None and best is not case.conversation:
+                best, minimal = case.conversation, False
+                trace, why = await self._confirm(case, suspicion, best)
+        except OutOfStarts as error:
+            trace, why = None, str(error)
+        if trace is None:
+            return self._finding(suspicion, case, best, None, False, "suspect", why)
+        if not minimal:
+            note = "not minimal: the time to shrink it was spent"
+        if len(best) > 1:
+            note = f"needs {len(best)} steps" + (f"; {note}" if note else "")
+        return self._finding(suspicion, case, best, trace, minimal, "proved", note)
+
+    # ---- confirming
+
+    async def _confirm(self, case: Case, suspicion: Suspicion, conversation: Conversation) -> tuple[Trace | None, str]:
+        """Control and probe on a fresh server; the probe's trace where it shows and the control does not."""
+        if time.monotonic() > self.until:
+            return None, "not confirmed: the time was spent"
+        await self.supply.fresh(f"to confirm {suspicion.rule}")
+        control = self.control(case)
+        if control is not None:
+            trace = await self._say(control, self.timeout)
+            if observe(suspicion.proof, trace, self.bench) is not None:
+                return None, "a benign call shows the same"
+            if trace.ending.kind != "alive":
+                await self.supply.fresh("the control ended it")
+        trace = await self._say(conversation, self.timeout)
+        seen = observe(suspicion.proof, trace, self.bench)
+        if trace.ending.kind != "alive" or suspicion.rule in LETHAL:
+            await self.supply.drop()
+        if seen is None:
+            return None, "it did not show again on a fresh server"
+        return trace, seen
+
+    def control(self, case: Case) -> Conversation | None:
+        """The benign twin: the case's own, else the operation's good call, else a request that does nothing."""
+        if case.control is not None:
+            return case.control
+        good = self.surface.good.get((case.place.kind, case.place.name))
+        operation = self.surface.operation(case.place.kind, case.place.name)
+        if good and operation is not None:
+            return Conversation.of(bind(operation, good[0]))
+        if case.valid is True:
+            return None  # the case is itself a benign call: what it shows is the finding
+        return Conversation.of(Call(BY_DATE[self.bench.revision].barrier, None))
+
+    async def _say(self, conversation: Conversation, patience: float) -> Trace:
+        client = await self.supply.client()
+        talk = Talk(
+            client, self.supply.filler(), patience, opener=self.supply.opener(), barrier_patience=min(BARRIER_S, patience)
+        )
+        return await converse(talk, conversation)
+
+    # ---- shrinking
+
+    async def _shrink(self, case: Case, suspicion: Suspicion, until: float) -> tuple[Conversation, bool]:
+        """The lightest conversation found that still shows it, and whether all neighbours were tried."""
+        best = case.conversation
+        inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted"
+        if suspicion.rule == "memory-growth":
+            return best, True
+        tried = {repr(best)}
+        while True:
+            for candidate in simpler(best, inside=inside):
+                if repr(candidate) in tried or weight(candidate) >= weight(best):
+                    continue
+                if time.monotonic() > until:
+                    return best, False
+                tried.add(repr(candidate))
+                if await self._still(suspicion, candidate):
+                    best = candidate
+                    break
+            else:
+                return best, True
+
+    async def _still(self, suspicion: Suspicion, candidate: Conversation) -> bool:
+        trace = await self._say(candidate, self.patience())
+        shown = observe(suspicion.proof, trace, self.bench) is not None
+        if trace.ending.kind != "alive" or (shown and suspicion.rule in LETHAL):
+            await self.supply.drop()
+        return shown
+
+    # ---- telling
+
+    def _finding(
+        self,
+        suspicion: Suspicion,
+        case: Case,
+        conversation: Conversation,
+        trace: Trace | None,
+        minimal: bool,
+        confidence: Confidence,
+        note: str,
+    ) -> Finding:
+        rule = RULES[suspicion.rule]
+        observed = observe(suspicion.proof, trace, self.bench) if trace is not None else None
+        return Finding(
+            rule=rule.id,
+            cwe=rule.cwe,
+            severity=rule.severity,
+            confidence=confidence,
+            place=suspicion.place,
+            title=suspicion.title,
+            proof=suspicion.proof,
+            observed=observed or suspicion.observed,
+            conversation=conversation,
+            receive=_received(conversation, trace),
+            minimal=minimal,
+            fingerprint=fingerprint(suspicion),
+            references=(f"CWE-{rule.cwe}", *(item for item in rule.references if item != f"CWE-{rule.cwe}")),
+            scenario=case.scenario,
+            stderr=trace.stderr[-4000:] if trace is not None else "",
+            note=note,
+        )
+
+
+def _received(conversation: Conversation, trace: Trace | None) -> tuple[Json, ...]:
+    """Per step what came back, as JSON where it was JSON."""
+    by_step: dict[int, Exchange] = {exchange.step: exchange for exchange in trace.exchanges} if trace else {}
+    return tuple(_answer(by_step.get(index)) for index in range(len(conversation)))
+
+
+def _answer(exchange: Exchange | None) -> Json:
+    if exchange is None:
+        return None
+    frames = [frame for frame in (exchange.answer, *exchange.others) if frame is not None]
+    shown = [_frame(frame) for frame in frames[:5]]
+    return shown[0] if len(shown) == 1 else (shown or None)
+
+
+def _frame(frame: Frame) -> Json:
+    if frame.value is not None:
+        return frame.value
+    return {"bytes": {"utf8": frame.raw[:2000].decode("utf-8", "replace")}}

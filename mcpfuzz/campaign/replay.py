@@ -1,0 +1,120 @@
+"""Replay: a report's reproducers said again to a fresh server, judged by the same proofs. What the report
+says is a script: the command is printed before it is started, and sizes in it are bounded like any input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+import shlex
+import trio
+
+from mcpfuzz import host
+from mcpfuzz.campaign.config import target_of
+from mcpfuzz.campaign.supply import Supply
+from mcpfuzz.errors import TargetError, UsageError
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.reports import REDACTED, conversation_of, proof_of, visible
+from mcpfuzz.revisions import BY_DATE
+from mcpfuzz.runner import Talk, converse
+from mcpfuzz.target import Prepared, Target
+
+__all__ = ["replay_report"]
+
+
+def replay_report(
+    path: str, command: tuple[str, ...], only: str | None, options: Mapping[str, Any], say: Callable[[str], None]
+) -> int:
+    """Replay findings; the exit code: 1 one still shows, 0 none does, 3 it could not be tried.
+
+    Raises:
+        UsageError: the report cannot be read, or lacks the finding, or a secret must be given again.
+    """
+    report = _read(path)
+    findings = [item for item in report.get("findings", []) if only is None or item.get("fingerprint") == only]
+    if not findings:
+        known = ", ".join(item.get("fingerprint", "?") for item in report.get("findings", []))
+        if only is None:
+            raise UsageError(f"{path} holds no findings: there is nothing to replay")
+        raise UsageError(f"{path} holds no finding {only!r}; it has: {known or 'none'}")
+    target = _target(report, command, options)
+    say(f"starting: {shlex.join(target.command)}")
+    shown = untried = 0
+    with Prepared.of(target) as prepared:
+        for finding in findings:
+            name = visible(f"{finding.get('rule')} {finding.get('fingerprint')}")
+            try:
+                seen = trio.run(_one, prepared, report, finding, float(options["timeout"]))
+            except TargetError as error:
+                untried += 1
+                say(f"could not be tried: {name}: {visible(str(error))}")
+                continue
+            shown += seen is not None
+            say(f"still shows:  {name}: {visible(seen)[:300]}" if seen is not None else f"does not show: {name}")
+    return 1 if shown else 3 if untried else 0
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        loaded = orjson.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON ({error})") from None
+    if not isinstance(loaded, dict) or loaded.get("schema") != "mcpfuzz-report/1":
+        raise UsageError(f"{path}: is no mcpfuzz report (schema mcpfuzz-report/1)")
+    return loaded
+
+
+def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
+    launch = report["target"]["launch"]
+    env = {name: value for name, value in (launch.get("env") or {}).items() if value != REDACTED}
+    given = target_of(command or tuple(launch["command"]), {"env": options.get("env", ())})
+    missing = [
+        name for name, value in (launch.get("env") or {}).items() if value == REDACTED and name not in given.env
+    ]
+    if missing and not command:
+        raise UsageError(f"the report holds no value of {', '.join(missing)}: give it with --env NAME=VALUE")
+    return Target(
+        command=given.command,
+        env={**env, **given.env},
+        cwd=None if launch.get("cwd") in (None, ".") else launch["cwd"],
+        workspaces=tuple(launch.get("workspace") or ()),
+        allow_destructive=True,
+        state=options.get("state") or ".mcpfuzz",
+    )
+
+
+async def _one(prepared: Prepared, report: Mapping[str, Any], finding: Mapping[str, Any], timeout: float) -> str | None:
+    """What is seen of one finding on a fresh server."""
+    conversation = conversation_of(finding["reproducer"]["steps"])
+    proof = proof_of(finding)
+    wanted = BY_DATE.get(report["target"].get("revision"))
+    seen: str | None = None
+    failure: TargetError | None = None
+    async with trio.open_nursery() as nursery:
+        supply = Supply(prepared, nursery, wanted=wanted, start_timeout=30.0, starts=10)
+        try:
+            client = await supply.first()
+            bench = Bench(
+                revision=client.session.revision.date,
+                logging="logging" in client.session.capabilities,
+                secrets=prepared.secrets,
+                known=prepared.known_folders,
+            )
+            talk = Talk(client, supply.filler(), timeout, opener=supply.opener(), barrier_patience=min(3.0, timeout))
+            seen = observe(proof, await converse(talk, conversation), bench)
+        except TargetError as error:
+            failure = error
+        finally:
+            with trio.CancelScope(shield=True):
+                await supply.drop()
+            host.sweep(prepared.launch.token)
+            nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return seen

@@ -1,0 +1,216 @@
+"""One whole run: prepare, start, discover, learn, attack, tell. The doors call `run` and listen; whatever
+happens, exactly one Finished is emitted, and no process is left.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import trio
+
+from mcpfuzz import host
+from mcpfuzz.campaign.engine import Engine
+from mcpfuzz.campaign.reach import Reach
+from mcpfuzz.campaign.settings import PROFILES, Settings
+from mcpfuzz.campaign.supply import Supply
+from mcpfuzz.errors import TargetError
+from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
+from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.revisions import Revision, revision
+from mcpfuzz.surface import Leave, discover
+from mcpfuzz.target import Prepared
+
+__all__ = ["counts", "run"]
+
+LEARN_SHARE = 0.2
+"""Of the whole budget, at most, for finding good calls."""
+ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
+
+
+class _State:
+    """What is known so far, so that an interruption can be told truthfully."""
+
+    def __init__(self) -> None:
+        self.surface: Surface | None = None
+        self.engine: Engine | None = None
+        self.supply: Supply | None = None
+        self.reach = Reach()
+
+
+async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], None]) -> Finished:
+    """Run a campaign; emits its events, Finished last, and returns that.
+
+    Cancelling it (Ctrl-C, SIGTERM) ends the server and emits Finished as `interrupted`.
+    """
+    began = time.monotonic()
+    state = _State()
+    emit(
+        Started(
+            seed=settings.seed,
+            started=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            profile=settings.profile,
+            max_time=settings.max_time,
+            launch=prepared.target.record,
+            sandbox="off: not built yet",
+            writable=prepared.writable,
+        )
+    )
+    for note in prepared.notes:
+        emit(Noted(text=note))
+    failure: str | None = None
+    interrupted = True
+    try:
+        await _play(prepared, settings, emit, state, began)
+        interrupted = False
+    except TargetError as error:
+        failure, interrupted = str(error).replace("\n", " "), False
+    finally:
+        host.sweep(prepared.launch.token)
+        finished = _finished(settings, state, began, failure, interrupted)
+        emit(finished)
+    return finished
+
+
+async def _play(
+    prepared: Prepared, settings: Settings, emit: Callable[[Event], None], state: _State, began: float
+) -> None:
+    wanted: Revision | None = None if settings.revision in ("auto", "all") else revision(settings.revision)
+    failure: TargetError | None = None  # raised outside the nursery, which would wrap it in a group
+    async with trio.open_nursery() as nursery:
+        supply = state.supply = Supply(
+            prepared,
+            nursery,
+            wanted=wanted,
+            start_timeout=min(settings.start_timeout, settings.max_time),
+            starts=PROFILES[settings.profile].restarts,
+        )
+        try:
+            with trio.move_on_after(settings.max_time + 5) as overall:
+                emit(Progress(phase="starting", elapsed_s=0, requests=0, cases=0, restarts=0, findings=0))
+                client = await supply.first()
+                emit(
+                    Progress(phase="discovering", elapsed_s=time.monotonic() - began, requests=0, cases=0, restarts=0, findings=0)
+                )
+                leave = Leave(
+                    destructive=prepared.target.allow_destructive,
+                    contained=bool(prepared.target.workspaces) or prepared.target.trusted_lab,
+                )
+                surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
+                state.surface = surface
+                if not surface.operations:
+                    raise TargetError("nothing to test: it offers no tool, resource, prompt or completion that can be read")
+                surface = await _learn(prepared, settings, state, surface, began)
+                state.surface = surface
+                sendable = sum(operation.skipped is None for operation in surface.operations)
+                emit(Discovered(surface=surface, sendable=sendable))
+                for note in surface.notes:
+                    emit(Noted(text=note))
+                if not sendable:
+                    raise TargetError(f"nothing to test: every operation {surface.operations[0].skipped}")
+                bench = Bench(
+                    revision=surface.revision,
+                    logging="logging" in surface.capabilities,
+                    strict=settings.strict,
+                    secrets=prepared.secrets,
+                    known=prepared.known_folders,
+                )
+                state.engine = Engine(settings, supply, surface, bench, state.reach, emit, began)
+                await state.engine.run()
+            if overall.cancelled_caught and state.engine is not None:
+                state.engine.cut = "its time was spent"
+        except TargetError as error:
+            failure = error
+        finally:
+            with trio.CancelScope(shield=True):
+                await supply.drop()
+            nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+
+
+async def _learn(prepared: Prepared, settings: Settings, state: _State, surface: Surface, began: float) -> Surface:
+    """Good calls; a server that dies meanwhile is started again and goes on with what was learned."""
+    assert state.supply is not None
+    client = await state.supply.client()
+    try:
+        return await state.reach.learn(
+            client,
+            surface,
+            prepared.examples,
+            seed=settings.seed,
+            places=prepared.places,
+            timeout=min(settings.timeout, settings.max_time / 6),
+            until=began + settings.max_time * LEARN_SHARE,
+        )
+    except TargetError:
+        await state.supply.fresh("it ended when an operation was first called")
+        return replace(surface, good={})
+
+
+def counts(finding: Finding, settings: Settings) -> bool:
+    """Whether a finding counts for the exit code."""
+    if finding.confidence != "proved" and not settings.strict:
+        return False
+    return SEVERITIES.index(finding.severity) >= SEVERITIES.index(settings.fail_on)
+
+
+def _finished(settings: Settings, state: _State, began: float, failure: str | None, interrupted: bool) -> Finished:
+    engine, supply = state.engine, state.supply
+    findings = tuple(sorted(engine.findings if engine else (), key=_rank))
+    scenarios = _scenarios(settings, engine, failure or ("interrupted" if interrupted else None))
+    complete = not interrupted and all(result.status in ("clean", "findings") for result in scenarios)
+    reached = any(tally.accepted for tally in state.reach.tallies.values())
+    outcome: Outcome = "clean"
+    reason = failure
+    if interrupted:
+        outcome, reason = "interrupted", "interrupted; what was not run is told per scenario"
+    elif any(counts(finding, settings) for finding in findings):
+        outcome = "findings"
+    elif failure is not None or engine is None:
+        outcome = "could-not-test"
+    elif not reached:
+        outcome, reason = "could-not-test", "no call was accepted: give good ones with --example"
+    elif engine.cut and not all(tally.done for tally in engine.tallies.values() if tally.planned):
+        outcome, reason = "could-not-test", f"a scenario was never played: {engine.cut}"
+    elif settings.require_complete and not complete:
+        outcome, reason = "could-not-test", "scenarios were left partial or not run (--require-complete)"
+    return Finished(
+        outcome=outcome,
+        reason=reason,
+        complete=complete,
+        duration_s=time.monotonic() - began,
+        requests=supply.requests if supply else 0,
+        cases=sum(tally.cases for tally in engine.tallies.values()) if engine else 0,
+        restarts=supply.restarts if supply else 0,
+        operations=state.reach.stats(state.surface),
+        scenarios=scenarios,
+        findings=findings,
+    )
+
+
+def _rank(finding: Finding) -> tuple[bool, int, str, str]:
+    return (finding.confidence != "proved", ORDER[finding.severity], finding.rule, finding.place.name)
+
+
+def _scenarios(settings: Settings, engine: Engine | None, failure: str | None) -> tuple[ScenarioResult, ...]:
+    made = []
+    for scenario in settings.scenarios:
+        tally = engine.tallies[scenario.id] if engine else None
+        if tally is None or (not tally.cases and not tally.done):
+            reason = failure or (engine.cut if engine else None) or "no operation of its kinds is called"
+            if tally is not None and tally.reasons:
+                reason = "; ".join(tally.reasons)
+            made.append(ScenarioResult(id=scenario.id, status="not-run", reason=reason))
+            continue
+        reason = "; ".join(tally.reasons) or None
+        if tally.findings:
+            made.append(ScenarioResult(id=scenario.id, status="findings", reason=reason, cases=tally.cases))
+        elif tally.done < tally.planned:
+            why = failure or (engine.cut if engine else None) or reason
+            made.append(ScenarioResult(id=scenario.id, status="partial", reason=why, cases=tally.cases))
+        else:
+            made.append(ScenarioResult(id=scenario.id, status="clean", reason=reason, cases=tally.cases))
+    return tuple(made)

@@ -1,0 +1,219 @@
+"""Simpler neighbours of a conversation: what the shrinker may try next. Pure; who tries them, on which
+server and for how long is the prover's business.
+
+Types are kept: a text becomes a shorter text, a number a smaller number. So a label such as "not a number"
+stays true, and what is left is the plainest case of the same kind.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mcpfuzz.model import Action, Call, Conversation, Json, Raw, Send, Step, replace
+
+__all__ = ["simpler", "weight"]
+
+_REPEAT = re.compile(r"\{repeat:(\d+):([^{}]+)\}")
+MAX_KEYS = 60
+"""Members of one object or array that are tried one by one."""
+
+
+def weight(conversation: Conversation) -> tuple[int, int]:
+    """What shrinking makes smaller: steps (counting repetitions), then what they say."""
+    return (sum(step.times for step in conversation.steps), sum(_action_weight(step.action) for step in conversation.steps))
+
+
+def _action_weight(action: Action) -> int:
+    if isinstance(action, Call):
+        return _json_weight(action.params)
+    if isinstance(action, Send):
+        return _json_weight(action.message)
+    if isinstance(action, Raw):
+        return _text_weight(action.data) if isinstance(action.data, str) else len(action.data)
+    return 1
+
+
+def _json_weight(value: Json) -> int:
+    if isinstance(value, str):
+        return 1 + _text_weight(value)
+    if isinstance(value, Mapping):
+        return 1 + sum(len(str(key)) + _json_weight(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return 1 + sum(map(_json_weight, value))
+    if isinstance(value, bool) or value is None:
+        return 1
+    return 1 + len(repr(value))
+
+
+def _text_weight(text: str) -> int:
+    return len(text) + sum(int(count) * len(unit) for count, unit in _REPEAT.findall(text))
+
+
+def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conversation]:
+    """Neighbours, boldest first; each weighs less.
+
+    Args:
+        inside: also simplify what the steps say; False only leaves steps out.
+    """
+    steps = conversation.steps
+    yield from (Conversation(kept) for kept in _fewer(steps))
+    for index, step in enumerate(steps):
+        if step.times > 1:
+            for times in (1, step.times // 2, step.times - 1):
+                if 0 < times < step.times:
+                    yield _with(conversation, index, replace(step, times=times))
+    if not inside:
+        return
+    for index, step in enumerate(steps):
+        for action in _actions(step.action):
+            yield _with(conversation, index, replace(step, action=action))
+
+
+def _with(conversation: Conversation, index: int, step: Step) -> Conversation:
+    return Conversation((*conversation.steps[:index], step, *conversation.steps[index + 1 :]))
+
+
+def _fewer(steps: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
+    """Halves, quarters ... and at last each step left out (delta debugging's complements)."""
+    size = len(steps)
+    part = size // 2
+    while size > 1 and part >= 1:
+        for start in range(0, size, part):
+            kept = steps[:start] + steps[start + part :]
+            if kept:
+                yield kept
+        part //= 2
+
+
+def _actions(action: Action) -> Iterator[Action]:
+    if isinstance(action, Call):
+        yield from (Call(action.method, params) for params in _params(action.params))
+    elif isinstance(action, Send) and isinstance(action.message, Mapping):
+        params = action.message.get("params")
+        if isinstance(params, Mapping):
+            yield from (Send({**action.message, "params": made}) for made in _params(params))
+    elif isinstance(action, Raw):
+        yield from (Raw(data) for data in _raw(action.data))
+
+
+def _params(params: Json) -> Iterator[Json]:
+    """Simpler parameters; what names the operation stays."""
+    if not isinstance(params, Mapping):
+        return
+    if isinstance(params.get("arguments"), Mapping):
+        for made in _values(params["arguments"]):
+            yield {**params, "arguments": made}
+    elif isinstance(params.get("uri"), str):
+        yield from ({**params, "uri": made} for made in _texts(params["uri"]))
+    elif isinstance(params.get("argument"), Mapping):
+        for made in _values(params["argument"].get("value", "")):
+            yield {**params, "argument": {**params["argument"], "value": made}}
+
+
+def _values(value: Json) -> Iterator[Json]:
+    """Simpler values of the same type."""
+    if isinstance(value, str):
+        yield from _texts(value)
+    elif isinstance(value, bool):
+        if value:
+            yield False
+    elif isinstance(value, int | float):
+        yield from _numbers(value)
+    elif isinstance(value, Mapping):
+        yield from _objects(value)
+    elif isinstance(value, list | tuple):
+        yield from _arrays(value)
+
+
+def _objects(value: Mapping[str, Json]) -> Iterator[Json]:
+    keys = list(value)
+    for part in (len(keys) // 2, 1):
+        if part:
+            for start in range(0, min(len(keys), MAX_KEYS), part):
+                gone = set(keys[start : start + part])
+                yield {key: item for key, item in value.items() if key not in gone}
+    for key in keys[:MAX_KEYS]:
+        for made in _values(value[key]):
+            yield {**value, key: made}
+
+
+def _arrays(value: Any) -> Iterator[Json]:
+    items = list(value)
+    for part in (len(items) // 2, 1):
+        if part:
+            for start in range(0, min(len(items), MAX_KEYS), part):
+                yield items[:start] + items[start + part :]
+    for index in range(min(len(items), MAX_KEYS)):
+        for made in _values(items[index]):
+            yield [*items[:index], made, *items[index + 1 :]]
+
+
+def _numbers(value: int | float) -> Iterator[Json]:
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            return
+        if value != int(value):
+            yield float(int(value))
+    for made in (0, 1, -1):
+        if abs(made) < abs(value):
+            yield type(value)(made)
+    whole = int(value)
+    bits = abs(whole).bit_length()
+    for shift in (bits // 2, 1):  # towards the smallest that still does it: bold, then by half
+        if 0 < shift < bits:
+            yield type(value)(whole >> shift if whole > 0 else -(-whole >> shift))
+    if abs(whole) > 2:
+        yield type(value)(whole - (1 if whole > 0 else -1))
+
+
+def _texts(text: str) -> Iterator[str]:
+    repeated = _REPEAT.search(text)
+    if repeated:
+        count, unit = int(repeated.group(1)), repeated.group(2)
+        for fewer in (1, count // 100, count // 10, count // 2, count * 3 // 4, count * 9 // 10, count - 1):
+            if 0 < fewer < count:
+                made = f"{{repeat:{fewer}:{unit}}}" if fewer * len(unit) > 40 else unit * fewer
+                yield text[: repeated.start()] + made + text[repeated.end() :]
+        if len(text) > len(repeated.group(0)):
+            yield repeated.group(0)
+        return
+    if not text:
+        return
+    yield ""
+    half = len(text) // 2
+    if half:
+        yield text[:half]
+        yield text[half:]
+    if len(text) > 2:
+        yield text[1:]
+        yield text[:-1]
+    if len(text) <= 40:
+        for index in range(1, len(text) - 1):
+            yield text[:index] + text[index + 1 :]
+    if text != "a" * len(text):
+        yield "a" * len(text)
+
+
+def _raw(data: bytes | str) -> Iterator[bytes | str]:
+    """Shorter frames; the line end stays."""
+    if isinstance(data, str):
+        repeated = _REPEAT.search(data)
+        if repeated:
+            body = data[:-1] if data.endswith("\n") else data
+            yield from (made + data[len(body) :] for made in _texts(body))
+            return
+        data_end = "\n" if data.endswith("\n") else ""
+        body_text = data[: len(data) - len(data_end)]
+        yield from (made + data_end for made in _texts(body_text) if made)
+        return
+    end = b"\n" if data.endswith(b"\n") else b""
+    body = data[: len(data) - len(end)]
+    part = len(body) // 2
+    while part >= 1:
+        for start in range(0, len(body), part):
+            kept = body[:start] + body[start + part :]
+            if kept:
+                yield kept + end
+        part = part // 2 if part > 1 and len(body) <= 4096 else 0

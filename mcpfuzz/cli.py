@@ -1,0 +1,250 @@
+"""The command line: options in, one line per error out, an exit code that CI can trust. It decides nothing
+about testing; it hands what was asked for to the engine and lets the reports listen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from mcpfuzz import __version__, host
+from mcpfuzz.errors import McpfuzzError, UsageError
+
+__all__ = ["cli", "main"]
+
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point; never returns, never shows a traceback for what a user or a server did."""
+    try:
+        host.refuse_windows()
+        code = cli.main(args=list(argv) if argv is not None else None, prog_name="mcpfuzz", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        code = 2
+    except click.ClickException as error:
+        _complain(error.format_message())
+        code = 2
+    except click.Abort:
+        code = 130
+    except McpfuzzError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:  # noqa: BLE001 - the promise of no traceback ends here
+        if os.environ.get("MCPFUZZ_TRACEBACK"):
+            raise
+        _complain(
+            f"a fault of mcpfuzz itself: {type(error).__name__}: {error}; set MCPFUZZ_TRACEBACK=1 to see where, "
+            "and please report it"
+        )
+        code = 4
+    sys.exit(code or 0)
+
+
+def _complain(message: str) -> None:
+    from mcpfuzz.reports import visible
+
+    print(f"mcpfuzz: {visible(message)}", file=sys.stderr)
+
+
+@click.group(context_settings=CONTEXT)
+@click.version_option(__version__, prog_name="mcpfuzz")
+def cli() -> None:
+    """Fuzz, attack and prove: findings on MCP servers that are true, minimal and replayable.
+
+    \b
+    mcpfuzz demo                             see it work, on the bundled server
+    mcpfuzz run -- python server.py          test a server that mcpfuzz starts
+    mcpfuzz explain crash                    what a finding means and how to mend it
+
+    Exit codes: 0 clean, 1 findings, 2 wrong usage, 3 could not test, 4 a fault of mcpfuzz, 130 interrupted.
+    """
+
+
+def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def apply(function: Any) -> Any:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return apply
+
+
+_target_options = _options(
+    click.option("--config", type=str, metavar="FILE", help="A mcpServers file (.mcp.json, VS Code's servers ...); read only."),
+    click.option("--server", type=str, metavar="NAME", help="Which server of --config."),
+    click.option("--env", "env", multiple=True, metavar="KEY=VALUE", help="For the server; ${NAME} is read from our environment."),
+    click.option("--cwd", type=str, metavar="DIR", help="The server's working folder."),
+    click.option("--workspace", multiple=True, metavar="DIR", help="The folder it is meant to stay inside; it gets a copy."),
+    click.option("--example", multiple=True, metavar="FILE", help="Known-good calls, JSON Lines."),
+    click.option("--allow-destructive", is_flag=True, help="Call tools that may destroy or send something, too."),
+    click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder."),
+)
+
+_run_options = _options(
+    click.option("--scenario", "scenario", multiple=True, metavar="GLOB", help="Only these scenarios."),
+    click.option("--exclude", multiple=True, metavar="GLOB", help="Not these scenarios."),
+    click.option("--max-time", type=float, default=60.0, show_default=True, metavar="SECONDS", help="Budget of the whole run."),
+    click.option("--profile", type=click.Choice(["quick", "standard", "nightly"]), default="standard", show_default=True),
+    click.option("--seed", type=int, help="Same seed, same cases; always printed."),
+    click.option("--require-complete", is_flag=True, help="Scenarios left partial or not run exit 3."),
+    click.option("--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Per request, total."),
+    click.option("--start-timeout", type=float, default=30.0, show_default=True, metavar="SECONDS", help="To the first answer."),
+    click.option("--revision", default="auto", show_default=True, metavar="DATE|auto|all", help="MCP revision."),
+    click.option(
+        "--fail-on", type=click.Choice(["info", "low", "medium", "high", "critical"]), default="low", show_default=True
+    ),
+    click.option("--strict", is_flag=True, help="WEAK verdicts and suspects count."),
+    click.option("--report", multiple=True, metavar="FORMAT=PATH", help="json, jsonl, sarif, junit, html, markdown; repeatable."),
+    click.option("--quiet", is_flag=True, help="Findings and verdict only."),
+    click.option("--verbose", is_flag=True, help="All there is to say."),
+    click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR is obeyed too."),
+)
+
+
+@cli.command(context_settings={**CONTEXT, "ignore_unknown_options": False})
+@_target_options
+@_run_options
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def run(command: tuple[str, ...], **options: Any) -> int:
+    """Test a server: mcpfuzz run [OPTIONS] -- COMMAND [ARG...]"""
+    from mcpfuzz.campaign.config import target_of
+
+    return _campaign(target_of(command, options), options)
+
+
+@cli.command()
+@_run_options
+@click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder.")
+@click.option("--shuffle", metavar="SEED", help="Other names and thresholds; the same for the same seed.")
+def demo(shuffle: str | None, **options: Any) -> int:
+    """Test the bundled server with all its weaknesses on; nothing else is needed."""
+    from mcpfuzz.target import Target
+
+    words = ["-m", "mcpfuzz.lab", "--weakness", "robustness", "--except", "id-type", *(("--shuffle", shuffle) if shuffle else ())]
+    return _campaign(
+        Target(command=(sys.executable, *words), trusted_lab=True, state=options["state"]), options
+    )
+
+
+def _campaign(target: Any, options: dict[str, Any]) -> int:
+    from mcpfuzz.campaign.settings import Settings
+    from mcpfuzz.door import EXIT_CODES, run_campaign
+    from mcpfuzz.oracles.rules import RULES
+    from mcpfuzz.reports import Gate, Look, Setting, known_secrets, open_sinks
+    from mcpfuzz.revisions import revision
+    from mcpfuzz.scenarios.catalogue import chosen
+    from mcpfuzz.target import Prepared
+
+    if options["max_time"] <= 0 or options["timeout"] <= 0 or options["start_timeout"] <= 0:
+        raise UsageError("--max-time, --timeout and --start-timeout must be greater than 0")
+    if options["revision"] not in ("auto", "all"):
+        revision(options["revision"])
+    settings = Settings(
+        scenarios=chosen(options["scenario"], options["exclude"]),
+        seed=options["seed"] if options["seed"] is not None else secrets.randbelow(1 << 31),
+        **{name: options[name] for name in ("max_time", "profile", "timeout", "start_timeout", "revision", "fail_on", "strict", "require_complete")},
+    )
+    look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
+    host.become_subreaper()
+    with Prepared.of(target) as prepared:
+        gate = Gate({*known_secrets(target.record, os.environ), *prepared.secrets})
+        with open_sinks(options["report"], gate, version=__version__, setting=Setting(rules=RULES, look=look)) as reports:
+            finished = run_campaign(prepared, settings, reports.on)
+    return EXIT_CODES[finished.outcome]
+
+
+@cli.command()
+@click.argument("report", type=str)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--finding", metavar="FINGERPRINT", help="Only this one.")
+@click.option("--env", "env", multiple=True, metavar="KEY=VALUE", help="Secrets that the report does not hold.")
+@click.option("--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Per request, total.")
+@click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder.")
+def replay(report: str, command: tuple[str, ...], finding: str | None, **options: Any) -> int:
+    """Send a report's reproducers again and say which still show: 1 where one does, 0 where none, 3 where untried."""
+    from mcpfuzz.campaign.replay import replay_report
+
+    host.become_subreaper()
+    return replay_report(report, command, finding, options, click.echo)
+
+
+@cli.command(context_settings={**CONTEXT, "ignore_unknown_options": True})
+@click.argument("words", nargs=-1, type=click.UNPROCESSED)
+def lab(words: tuple[str, ...]) -> int:
+    """Serve the reference server on stdio: hardened by default, `--weakness NAME` switches a mistake on.
+
+    `mcpfuzz lab --list` shows the weaknesses; `--weakness all` switches all on.
+    """
+    from mcpfuzz.lab import main as serve
+
+    return serve([word for word in words if word not in ("--transport", "stdio")])
+
+
+@cli.command("list")
+@click.argument("what", type=click.Choice(["scenarios", "rules", "weaknesses"]))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def list_(what: str, form: str) -> int:
+    """What there is."""
+    rows = _rows(what)
+    if form == "json":
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return 0
+    width = max(len(row["id"]) for row in rows)
+    for row in rows:
+        click.echo(f"{row['id']:{width}}  {row['title']}")
+    return 0
+
+
+def _rows(what: str) -> list[dict[str, Any]]:
+    if what == "rules":
+        from mcpfuzz.oracles.rules import RULES
+
+        return [
+            {"id": rule.id, "title": rule.title, "severity": rule.severity, "cwe": rule.cwe, "references": list(rule.references)}
+            for rule in RULES.values()
+        ]
+    if what == "scenarios":
+        from mcpfuzz.scenarios.catalogue import catalogue
+
+        return [
+            {"id": item.id, "title": item.title, "about": item.about, "rules": list(item.rules), "kinds": list(item.kinds)}
+            for item in catalogue().values()
+        ]
+    from mcpfuzz.lab import weaknesses
+
+    return [
+        {"id": item.name, "title": item.title, "cwe": item.cwe, "expected": list(item.expected), "where": item.where}
+        for item in weaknesses()
+    ]
+
+
+@cli.command()
+@click.argument("rule")
+def explain(rule: str) -> int:
+    """What a rule means, how it is proved, how to mend it."""
+    from mcpfuzz.oracles.rules import RULES
+
+    found = RULES.get(rule)
+    if found is None:
+        import difflib
+
+        near = difflib.get_close_matches(rule, RULES, n=3, cutoff=0.4)
+        hint = f"did you mean {', '.join(near)}?" if near else "see: mcpfuzz list rules"
+        raise UsageError(f"there is no rule {rule!r}; {hint}")
+    click.echo(f"{found.id}: {found.title}  (CWE-{found.cwe}, {found.severity})\n")
+    click.echo(f"What it means   {found.about}\nHow it is proved {found.proof}\nHow to mend it  {found.mend}")
+    click.echo(f"References      {', '.join((f'CWE-{found.cwe}', *(r for r in found.references if not r.startswith('CWE-'))))}")
+    return 0

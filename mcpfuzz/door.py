@@ -1,0 +1,82 @@
+"""What both doors (command line, pytest) do alike: run a campaign under signals, connect to a target, and
+turn an outcome into an exit code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+
+import trio
+
+from mcpfuzz import host
+from mcpfuzz.campaign.run import run
+from mcpfuzz.campaign.settings import Settings
+from mcpfuzz.client import Client
+from mcpfuzz.events import Event, Finished, Outcome
+from mcpfuzz.revisions import revision
+from mcpfuzz.target import Prepared, Target
+
+__all__ = ["EXIT_CODES", "connect", "run_campaign"]
+
+EXIT_CODES: dict[Outcome, int] = {"clean": 0, "findings": 1, "could-not-test": 3, "fault": 4, "interrupted": 130}
+
+
+def run_campaign(prepared: Prepared, settings: Settings, emit: Callable[[Event], None]) -> Finished:
+    """Run to the end, or to Ctrl-C or SIGTERM; blocking. No process of the target is left either way."""
+    told: list[Finished] = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_until_signal, nursery.cancel_scope)
+            try:
+                told.append(await run(prepared, settings, _keeping(emit, told)))
+            finally:
+                nursery.cancel_scope.cancel()
+
+    with contextlib.suppress(KeyboardInterrupt):
+        trio.run(main)
+    return told[0]
+
+
+def _keeping(emit: Callable[[Event], None], told: list[Finished]) -> Callable[[Event], None]:
+    """Keeps Finished even where the run was cancelled and returns nothing."""
+
+    def on(event: Event) -> None:
+        if isinstance(event, Finished):
+            told.append(event)
+        emit(event)
+
+    return on
+
+
+async def _until_signal(scope: trio.CancelScope) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            scope.cancel()
+            return
+
+
+@contextlib.asynccontextmanager
+async def connect(target: Target, *, revision_date: str = "auto", start_timeout: float = 30.0) -> AsyncIterator[Client]:
+    """A connection to a target, on trio: started, handshake done; ended with all it started on leaving.
+
+    Args:
+        revision_date: insist on a revision; `auto` negotiates.
+        start_timeout: seconds.
+
+    Raises:
+        TargetError: it does not start or does not come to terms.
+        UsageError: the target cannot be prepared.
+    """
+    wanted = None if revision_date == "auto" else revision(revision_date)
+    with Prepared.of(target) as prepared:
+        async with trio.open_nursery() as nursery:
+            client = await Client.connect(prepared.launch, nursery, wanted=wanted, start_timeout=start_timeout)
+            try:
+                yield client
+            finally:
+                await client.close()
+                host.sweep(prepared.launch.token)
+                nursery.cancel_scope.cancel()
