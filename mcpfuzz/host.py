@@ -17,7 +17,7 @@ import psutil
 
 from mcpfuzz.errors import UsageError
 
-__all__ = ["MARK", "become_subreaper", "carries", "children_of", "cores", "die_with_parent", "kill_group", "marked", "pin", "reap", "refuse_windows", "resident", "sweep"]
+__all__ = ["MARK", "become_subreaper", "carries", "children_of", "cores", "die_with_parent", "kill_group", "marked", "path_roots", "pin", "reap", "refuse_windows", "resident", "sweep"]
 
 LINUX = sys.platform.startswith("linux")
 MARK = "MCPFUZZ_RUN"
@@ -137,6 +137,11 @@ def resident(pid: int) -> int:
 def cores() -> list[int]:
     """The cores this process may use, lowest first."""
     return sorted(os.sched_getaffinity(0)) if LINUX else list(range(os.cpu_count() or 1))
+
+
+def path_roots() -> tuple[str, ...]:
+    """First components of absolute paths on this machine."""
+    return tuple(sorted(os.listdir("/")))
 
 
 def pin(core: int) -> None:

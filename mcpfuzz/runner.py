@@ -201,9 +201,10 @@ def _file(
 ) -> None:
     """One exchange per step; what belongs to none of them goes to the last."""
     extra = list(volley.extra)
+    matched = dict(volley.answers)
     for position, ((sent, carried, due), index) in enumerate(zip(made, indices, strict=True)):
         key = sent.due[0] if sent.due else id_key(carried)
-        answer = volley.answers.get(key) if key else None
+        answer = matched.pop(key, None) if key else None
         if answer is None and key is not None:
             answer = _take(extra, key)
         others: tuple[Frame, ...] = tuple(extra) if position == len(made) - 1 else ()

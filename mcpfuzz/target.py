@@ -121,10 +121,9 @@ class Prepared:
 
     @property
     def known_folders(self) -> tuple[str, ...]:
-        """Folders whose paths are no leak: the user's and ours."""
+        """Folders whose paths are no leak: those that the server was told of."""
         given = [word for word in (*self.launch.argv, *self.target.env.values()) if word.startswith("/")]
-        state = str(self.tree.root.parent)
-        return (str(self.tree.root), state, os.path.realpath(state), self.launch.cwd, *given)
+        return (str(self.tree.ws), self.launch.cwd, os.path.realpath(self.launch.cwd), *given)
 
     def __enter__(self) -> Prepared:
         return self

@@ -35,6 +35,8 @@ class Scenario:
     """Cases per operation and round; the profile multiplies rounds."""
     rounds: int | None = None
     """At most so many rounds, whatever the profile; None: as many as the profile has."""
+    fixed: bool = False
+    """Also played on operations that have no arguments to vary (a resource of one URI)."""
     alone: bool = False
     """Cases are played one by one, never in a volley."""
     references: tuple[str, ...] = field(default=())

@@ -11,7 +11,11 @@ from mcpfuzz.strategies.choices import Choices
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     assert operation is not None
-    return case_of(SCENARIO.id, choices, surface, operation, arguments.boundary(choices, plan_of(operation)))
+    plan = plan_of(operation)
+    stretched = arguments.boundary(choices, plan)
+    if "unknown propert" in stretched.why and choices.chance(75):  # named arguments are what a tool works on
+        stretched = arguments.boundary(choices, plan)
+    return case_of(SCENARIO.id, choices, surface, operation, stretched)
 
 
 SCENARIO = Scenario(
@@ -22,6 +26,6 @@ SCENARIO = Scenario(
     draw=draw,
     rules=("crash", "hang", "no-answer", "oversized-answer", "stack-trace-leak"),
     kinds=("tool", "prompt", "resource", "completion"),
-    cases=40,
+    cases=120,
     references=("CWE-248", "CWE-1333", "CWE-674", "OWASP-API4"),
 )

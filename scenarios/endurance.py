@@ -39,6 +39,7 @@ SCENARIO = Scenario(
     draw=draw,
     rules=("memory-growth",),
     kinds=("tool", "prompt", "resource"),
+    fixed=True,
     cases=1,
     rounds=1,
     alone=True,

@@ -22,5 +22,6 @@ SCENARIO = Scenario(
     draw=draw,
     rules=("unvalidated-arguments", "extra-argument-accepted", "stack-trace-leak", "path-leak", "secret-leak"),
     kinds=("tool",),
+    cases=48,
     references=("MCP TL-12", "MCP TL-18", "CWE-20"),
 )

@@ -12,7 +12,7 @@ from mcpfuzz.strategies.jsonrpc import UNREADABLE, Context, Malformed
 
 __all__ = ["rows_drawer"]
 
-PER_ROW = 6
+PER_ROW = 16
 """Neighbouring cases of one row, so that a volley holds one row and its stray answers can be judged."""
 COSTLY = {"F9": 8, "F8": 2, "P12": 3, "L1": 3}
 """Rows that are drawn only every so many turns: megabytes to send, or a process to start."""
@@ -42,7 +42,7 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
         rows = _wanted(letters, jsonrpc.catalogue(context), without)
         turn, position = divmod(index // PER_ROW, len(rows))
         row = rows[position]
-        if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW):
+        if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW >= 2):
             return None
         return case_of(scenario, kind, jsonrpc.draw(choices, row, context))
 

@@ -11,6 +11,6 @@ SCENARIO = Scenario(
     about="Lines that are no JSON, no UTF-8, too deep, too long, doubled or split (rows F1 to F10). The process must live, read on, leak nothing, and answer at most -32700.",
     draw=rows_drawer("malformed-frames", "transport", "F"),
     rules=("malformed-frame", "crash", "hang"),
-    cases=60,
+    cases=160,
     references=("MCP FR-01", "CWE-20"),
 )

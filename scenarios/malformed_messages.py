@@ -11,6 +11,6 @@ SCENARIO = Scenario(
     about="Sound JSON with a wrong envelope, id, method, direction or moment (rows R, M, N, S, L). Nothing may be executed, no id invented, no notification answered.",
     draw=rows_drawer("malformed-messages", "session", "RMNSL"),
     rules=("malformed-message", "wrong-id", "answer-to-notification", "poisoned", "crash"),
-    cases=132,
+    cases=352,
     references=("MCP JR-18", "CWE-20"),
 )

@@ -11,6 +11,6 @@ SCENARIO = Scenario(
     about="Parameters of the wrong shape, unknown names, URIs, cursors, tokens and levels (rows P). What does not exist must be an error, never a success.",
     draw=rows_drawer("malformed-params", "session", "P", without=("P3", "P4")),
     rules=("malformed-params", "fabricated-success"),
-    cases=72,
+    cases=176,
     references=("MCP JR-19", "CWE-20"),
 )

@@ -14,6 +14,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     """The good call first, then the schema's whole range."""
     assert operation is not None
     good = good_arguments(choices, surface, operation) if index == 0 else None
+    if operation.kind == "resource" and operation.template is None:
+        good = {"uri": operation.name}
     made = good if good is not None else arguments.valid(choices, plan_of(operation))
     if not isinstance(made, dict):
         return None
@@ -30,6 +32,7 @@ SCENARIO = Scenario(
     "well-formed, obey its own outputSchema, and leave the server as it was.",
     draw=draw,
     rules=("output-schema", "result-shape", "stdout-pollution", "oversized-answer"),
+    fixed=True,
     kinds=("tool", "prompt", "resource", "completion"),
     references=("MCP TL-09", "MCP PR-09"),
 )

@@ -41,7 +41,7 @@ def a_number_at_the_edge_of_its_schema_kills(lab: Named) -> bool:
 @demonstrates("crash-depth")
 def deep_nesting_kills(lab: Named) -> bool:
     outline: dict[str, Any] = {"title": "leaf"}
-    for _ in range(220):
+    for _ in range(400):
         outline = {"title": "twig", "children": [outline]}
     return lab.dies(lambda: lab.post_call("render_outline", outline=outline))
 

@@ -279,6 +279,7 @@ def test_what_json_does_not_have_is_made_harmless() -> None:
     assert json.loads(json.dumps(shown, allow_nan=False).encode("utf-8")) == shown
     assert (shown["nan"], shown["inf"], shown["half"]) == ("NaN", "-Infinity", "\\ud800")
     assert shown["big"] == "… (an integer of 700001 bits)"
+    assert answered([1 << 64, (1 << 64) - 1]) == ["18446744073709551616", (1 << 64) - 1]
 
 
 def test_a_secret_hides_in_no_key_and_no_number() -> None:

@@ -7,8 +7,9 @@ import math
 from typing import Any
 
 import jsonschema
+import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcpfuzz.errors import Fault, UsageError
@@ -109,7 +110,8 @@ ACTIONS = st.one_of(
     st.just(Close()),
     st.floats(0, 86400).map(Wait),
 )
-STEPS = st.builds(Step, action=ACTIONS, as_=st.none() | PLAIN, on=PLAIN, group=st.none() | PLAIN)
+NAMES = st.none() | PLAIN
+STEPS = st.builds(Step, action=ACTIONS, as_=NAMES, on=PLAIN, group=NAMES, times=st.just(1) | st.integers(2, 1_000_000))
 CONVERSATIONS = st.lists(STEPS, min_size=1, max_size=5).map(lambda steps: Conversation(tuple(steps)))
 
 
@@ -134,15 +136,17 @@ def told(step: Step) -> Any:
             shown = (opcode, data(payload), fin)
         case _:
             shown = repr(action)
-    return (type(action), shown, step.as_, step.on, step.group)
+    return (type(action), shown, step.as_, step.on, step.group, step.times)
 
 
 @given(CONVERSATIONS)
+@example(Conversation.of(Call("\ud800"), Call("x", 1 << 64), Send({"a": -(1 << 63), "b": (1 << 64) - 1, "c": -0.0})))
+@example(Conversation((Step(action=Call("ping"), times=1000),)))
 def test_what_was_sent_is_read_back_from_the_report(conversation: Conversation) -> None:
     finding = replace(sample_finding(), conversation=conversation, receive=())
     document = document_of(run_with(finding))
     VALIDATOR.validate(document)
-    steps = json.loads(render(document))["findings"][0]["reproducer"]["steps"]
+    steps = orjson.loads(render(document))["findings"][0]["reproducer"]["steps"]
     assert [told(step) for step in conversation_of(steps).steps] == [told(step) for step in conversation.steps]
 
 
@@ -162,7 +166,7 @@ def test_bytes_are_sent_as_they_were_whatever_slots_they_seem_to_hold(data: byte
 @given(st.dictionaries(TEXTS, JSON, max_size=3))
 def test_a_proof_is_read_back_from_the_report(params: dict[str, Json]) -> None:
     proof = Proof(kind="file-read", expected="nothing", params=params)
-    shown = json.loads(render(document_of(run_with(replace(sample_finding(), proof=proof)))))["findings"][0]
+    shown = orjson.loads(render(document_of(run_with(replace(sample_finding(), proof=proof)))))["findings"][0]
     assert shown["proof"]["observed"]
     assert repr(proof_of(shown)) == repr(proof)
 
@@ -203,6 +207,8 @@ def test_a_message_that_no_report_can_hold_is_refused_at_replay() -> None:
         ([{"http": {"method": "GET", "path": "/", "headers": [["a"]]}}], "unpack"),
         ([{"ws": {"opcode": "x", "payload": "y"}}], "opcode is not a number"),
         ([{"wait_s": -1}], "wait_s is not"),
+        ([{"close": True, "times": 0}], "times is not"),
+        ([{"close": True, "times": 10**9}], "times is not"),
         ([{"close": True}, {"wait_s": "x"}], "step 2"),
     ],
 )

@@ -113,3 +113,8 @@ def test_no_secret_is_in_any_report(kind: str, tmp_path: Path) -> None:
 def test_annotations_are_one_command_a_line(text: str, tmp_path: Path) -> None:
     lines = annotation_lines(json.loads(written("json", hostile_run(text), tmp_path)), "server.py")
     assert all(re.fullmatch(r"::(error|warning) file=server\.py,line=1,title=[^:,]+::.*", line) for line in lines)
+
+
+def test_a_file_s_name_cannot_add_properties_to_an_annotation(tmp_path: Path) -> None:
+    shown = json.loads(written("json", hostile_run("x"), tmp_path))
+    assert annotation_lines(shown, "a,b::c%.py")[0].startswith("::error file=a%2Cb%3A%3Ac%25.py,line=1,title=")

@@ -10,6 +10,7 @@ import pytest
 from mcpfuzz.reports import PlainRule, visible
 from mcpfuzz.reports.testing import EVIL_TEXTS
 from mcpfuzz.reports.texts import clip, rule_text
+from mcpfuzz.reports.words import step_words
 
 
 def test_no_character_without_a_glyph_is_left() -> None:
@@ -47,6 +48,26 @@ def test_to_make_visible_twice_is_to_make_visible_once() -> None:
 def test_a_cut_says_how_much_is_missing() -> None:
     assert clip("abc", 3) == "abc"
     assert clip("abcd", 3) == "abc… (1 more characters)"
+
+
+def test_the_usual_envelope_is_told_in_three_words_and_an_odd_one_in_full() -> None:
+    space = "io.modelcontextprotocol/"
+    client = {"name": "mcpfuzz", "version": "0.1.0"}
+    meta = {f"{space}protocolVersion": "2026-07-28", f"{space}clientCapabilities": {}, f"{space}clientInfo": client}
+    message = {"method": "x", "params": {"a": 1, "_meta": meta}}
+    assert step_words({"send": message}) == 'send {"method": "x", "params": {"a": 1}} (+ _meta of 2026-07-28)'
+    for odd in (
+        {**meta, "more": 1},
+        {**meta, f"{space}clientCapabilities": []},
+        {**meta, f"{space}clientInfo": None},
+        7,
+    ):
+        assert "_meta" in step_words({"send": {"method": "x", "params": {"_meta": odd}}}).split("(+")[0]
+
+
+def test_a_step_says_who_where_and_how_often() -> None:
+    step = {"as": "bob", "on": "c2", "group": "g", "times": 1000, "close": True}
+    assert step_words(step) == "[bob] (c2) ‖g ×1,000 close"
 
 
 def test_a_rule_that_nobody_described_has_its_id_for_a_title() -> None:

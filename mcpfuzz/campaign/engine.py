@@ -40,6 +40,8 @@ EXAMINED = 24
 """Cases of one pair that may be looked at alone without anything new coming of it."""
 HISTORY = 2_000
 """Steps since the last start that are kept for damage that needs a history."""
+REPEAT_SHARE = 0.03
+"""Of the budget, at most, for one repetition."""
 RESERVE_S = 1.0
 """Kept for ending servers and writing reports."""
 PROGRESS_S = 0.25
@@ -146,6 +148,8 @@ class Engine:
             case = self._draw(unit, index, tally)
             if case is None:
                 continue
+            if self._too_long(case, unit, tally):
+                continue
             if unit.scenario.alone or len(case.conversation) != 1 or case.conversation.steps[0].times > 1:
                 await self._alone(case, unit)
                 tally.cases += 1
@@ -170,6 +174,17 @@ class Engine:
             tally.reasons.setdefault(f"cannot generate for {unit.key[2]}: {error}"[:200])
             self._dead_ends.add(unit.key)
             return None
+
+    def _too_long(self, case: Case, unit: Unit, tally: ScenarioTally) -> bool:
+        """Whether a repetition would take more than its share; that is told, not hidden."""
+        times = sum(step.times for step in case.conversation.steps if step.times > 1)
+        if not times or unit.operation is None:
+            return False
+        seconds = times * self._reach.tally(*unit.operation.key).slowest_s / 4
+        if seconds <= self._settings.max_time * REPEAT_SHARE:
+            return False
+        tally.reasons.setdefault(f"{unit.operation.name}: {times} calls would take {seconds:.0f} s")
+        return True
 
     # ---- many at a time
 

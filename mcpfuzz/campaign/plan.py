@@ -14,7 +14,7 @@ __all__ = ["Unit", "units"]
 
 SHARE_FLOOR = 4
 """Cases a pair gets in a round at least, however many operations there are."""
-ROUND_CASES = 6_000
+ROUND_CASES = 12_000
 """About how many cases one round has in all; many operations share it."""
 
 
@@ -65,5 +65,7 @@ def _pairs(
             yield scenario, None
             continue
         for operation in surface.operations:
+            if operation.kind == "resource" and operation.template is None and not scenario.fixed:
+                continue
             if operation.kind in scenario.kinds and operation.skipped is None and (not only or operation.key in only):
                 yield scenario, operation

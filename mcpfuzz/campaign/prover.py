@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from mcpfuzz.campaign.shrink import simpler, weight
@@ -38,6 +38,12 @@ LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
 ANYTHING_GOES = frozenset({"crash", "hang", "no-answer", "poisoned", "stack-trace-leak", "path-leak", "secret-leak",
                            "oversized-answer", "stdout-pollution", "wrong-id", "duplicate-answer", "result-shape"})  # fmt: skip
 """Rules that hold whatever is said, so that shrinking may change what is said."""
+INTRINSIC = frozenset({"malformed-frame", "malformed-message", "malformed-params", "answer-to-notification",
+                       "fabricated-success", "wrong-id", "duplicate-answer", "result-shape", "output-schema",
+                       "stdout-pollution"})  # fmt: skip
+"""Rules about the answer itself, wrong under any stimulus: the control only shows that the server serves."""
+SHRINK_STARTS = 30
+"""Starts that shrinking one finding may spend; a third of what is left, at most."""
 BARRIER_S = 3.0
 
 
@@ -75,8 +81,10 @@ class Prover:
             best, minimal = await self._shrink(case, suspicion, min(self.until, time.monotonic() + shrink_s))
             self.phase("confirming")
             trace, why = await self._confirm(case, suspicion, best)
-            if trace is None and best is not case.conversation:
-                best, minimal = case.conversation, False
+            for other in self._wider(case, suspicion, best):
+                if trace is not None:
+                    break
+                best, minimal = other, False
                 trace, why = await self._confirm(case, suspicion, best)
         except OutOfStarts as error:
             trace, why = None, str(error)
@@ -88,6 +96,13 @@ class Prover:
             note = f"needs {len(best)} steps" + (f"; {note}" if note else "")
         return self._finding(suspicion, case, best, trace, minimal, "proved", note)
 
+    def _wider(self, case: Case, suspicion: Suspicion, best: Conversation) -> Iterator[Conversation]:
+        """What may show it where the shortest does not: as it was first said, and said twice over."""
+        if best is not case.conversation:
+            yield case.conversation
+        if suspicion.rule not in LETHAL and len(case.conversation) == 1:
+            yield Conversation(case.conversation.steps * 2)
+
     # ---- confirming
 
     async def _confirm(self, case: Case, suspicion: Suspicion, conversation: Conversation) -> tuple[Trace | None, str]:
@@ -98,7 +113,7 @@ class Prover:
         control = self.control(case)
         if control is not None:
             trace = await self._say(control, self.timeout)
-            if observe(suspicion.proof, trace, self.bench) is not None:
+            if suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None:
                 return None, "a benign call shows the same"
             if trace.ending.kind != "alive":
                 await self.supply.fresh("the control ended it")
@@ -135,14 +150,15 @@ class Prover:
         """The lightest conversation found that still shows it, and whether all neighbours were tried."""
         best = case.conversation
         inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted"
-        if suspicion.rule == "memory-growth":
+        if suspicion.proof.kind in ("memory-growth", "effect"):
             return best, True
         tried = {repr(best)}
+        starts_until = self.supply.starts + max(4, min(SHRINK_STARTS, self.supply.starts_left // 3))
         while True:
             for candidate in simpler(best, inside=inside):
                 if repr(candidate) in tried or weight(candidate) >= weight(best):
                     continue
-                if time.monotonic() > until:
+                if time.monotonic() > until or self.supply.starts >= starts_until:
                     return best, False
                 tried.add(repr(candidate))
                 if await self._still(suspicion, candidate):

@@ -105,6 +105,7 @@ async def _one(prepared: Prepared, report: Mapping[str, Any], finding: Mapping[s
                 logging="logging" in client.session.capabilities,
                 secrets=prepared.secrets,
                 known=prepared.known_folders,
+                roots=host.path_roots(),
             )
             talk = Talk(client, supply.filler(), timeout, opener=supply.opener(), barrier_patience=min(3.0, timeout))
             seen = observe(proof, await converse(talk, conversation), bench)

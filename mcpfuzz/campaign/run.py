@@ -116,6 +116,7 @@ async def _play(
                     strict=settings.strict,
                     secrets=prepared.secrets,
                     known=prepared.known_folders,
+                    roots=host.path_roots(),
                 )
                 state.engine = Engine(settings, supply, surface, bench, state.reach, emit, began)
                 await state.engine.run()

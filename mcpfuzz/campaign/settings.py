@@ -21,7 +21,7 @@ class Profile:
     """Starts of the server that one run may spend."""
 
 
-PROFILES = {"quick": Profile(1, 40), "standard": Profile(4, 120), "nightly": Profile(100_000, 5_000)}
+PROFILES = {"quick": Profile(1, 150), "standard": Profile(4, 300), "nightly": Profile(100_000, 5_000)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,7 +49,7 @@ class Supply:
         self._nursery = nursery
         self._wanted = wanted
         self._start_timeout = start_timeout
-        self._starts_left = starts
+        self.starts_left = starts
         self._closed_requests = 0
         self._tell = tell
         self.starts = 0
@@ -106,9 +106,9 @@ class Supply:
         raise OutOfStarts(f"the server does not come up again: {why}")
 
     async def _start(self) -> Client:
-        if self._starts_left <= 0:
+        if self.starts_left <= 0:
             raise OutOfStarts(f"the server was started {self.starts} times; the profile allows no more")
-        self._starts_left -= 1
+        self.starts_left -= 1
         self.starts += 1
         began = time.monotonic()
         self.current = await Client.connect(
@@ -128,9 +128,9 @@ class Supply:
         """Opens further connections of a conversation: over stdio each is a process of its own."""
 
         async def open_one(step: Step, handshake: bool) -> Client:
-            if self._starts_left <= 0:
+            if self.starts_left <= 0:
                 raise OutOfStarts("no starts left for a second connection")
-            self._starts_left -= 1
+            self.starts_left -= 1
             self.starts += 1
             return await Client.connect(
                 self._prepared.launch,

@@ -5,8 +5,9 @@ own and stay silent on all others. Imports nothing of the rest of mcpfuzz and no
 
     messages   codec, eras         bytes <-> values, the five revisions
     protocol   core, calls, listing
-    tools      kit, schema, arithmetic, notes, shop, texts, and the attack toolsets
-    doors      stdio, serve
+    tools      kit, schema, arithmetic; notes, shop, texts (core); files, data, formats, net, state (toolsets)
+    table      weakness, robustness, attacks, weaknesses
+    doors      stdio, serve; drive (a lab in a process of its own, driven by hand)
 """
 
 from mcpfuzz.lab.serve import build, main, selected, served_names

@@ -18,6 +18,13 @@ _CUSTOMERS = (
     ("Ada Brandt", "Kiel", 0), ("Bruno Costa", "Faro", 0), ("Chiara Dini", "Siena", 0),
     ("Derya Ersoy", "Izmir", 0), ("Edda Falk", "Bergen", 1), ("Finn Geary", "Cork", 1),
 )  # fmt: skip
+_TABLES = """
+CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, city TEXT, hidden INTEGER);
+CREATE TABLE invoices (number INTEGER PRIMARY KEY, customer INTEGER, cents INTEGER, hidden INTEGER);
+CREATE TABLE profiles (
+    user TEXT PRIMARY KEY, name TEXT, city TEXT, email TEXT, role TEXT, credit INTEGER, password_hash TEXT
+);
+"""
 _OPEN_TABLES = frozenset({"customers", "invoices"})
 """What free queries may read."""
 _MOST_ROWS = 100
@@ -33,31 +40,27 @@ class Data:
     def __init__(self, lab: World) -> None:
         self.lab = lab
         self._lock = threading.Lock()
-        self.db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        self.db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)
-        self.db.set_progress_handler(self._tick, 1000)
         self._ticks = 0
-        self.db.executescript(
-            """
-            CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT, city TEXT, hidden INTEGER);
-            CREATE TABLE invoices (number INTEGER PRIMARY KEY, customer INTEGER, cents INTEGER, hidden INTEGER);
-            CREATE TABLE profiles (
-                user TEXT PRIMARY KEY, name TEXT, city TEXT, email TEXT, role TEXT, credit INTEGER, password_hash TEXT
-            );
-            """
-        )
         first = lab.draw.between("first invoice", 5001, 1000, 9000)
         self.invoices = [first + step for step in range(12)]
+
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        """The database, filled at its first use."""
+        db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)
+        db.executescript(_TABLES)
         for step, (name, city, hidden) in enumerate(_CUSTOMERS):
-            self.db.execute("INSERT INTO customers VALUES (?, ?, ?, ?)", (step + 1, name, city, hidden))
+            db.execute("INSERT INTO customers VALUES (?, ?, ?, ?)", (step + 1, name, city, hidden))
             for number in self.invoices[2 * step : 2 * step + 2]:
-                self.db.execute(
-                    "INSERT INTO invoices VALUES (?, ?, ?, ?)", (number, step + 1, 900 + 37 * number % 5000, hidden)
-                )
+                invoice = (number, step + 1, 900 + 37 * number % 5000, hidden)
+                db.execute("INSERT INTO invoices VALUES (?, ?, ?, ?)", invoice)
             user = name.split()[0].lower()
             stored = f"pbkdf2_sha256$600000${os.urandom(6).hex()}${os.urandom(16).hex()}"
             row = (user, name, city, f"{user}@mail.example", "customer", 0, stored)
-            self.db.execute("INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute("INSERT INTO profiles VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        db.set_progress_handler(self._tick, 1000)
+        return db
 
     def _tick(self) -> int:
         """SQLite asks every 1,000 steps whether to stop."""

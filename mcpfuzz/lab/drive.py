@@ -11,6 +11,7 @@ import os
 import queue
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -60,12 +61,13 @@ class Driven:
         self.revision = revision
         self.others: list[Json] = []
         """What arrived besides the awaited answers: decoded, or bytes where it is no JSON."""
+        self._scratch = tempfile.TemporaryDirectory(prefix="driven-", ignore_cleanup_errors=True)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "mcpfuzz.lab", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **(env or {})},
+            env={**os.environ, "TMPDIR": self._scratch.name, **(env or {})},
         )
         self._lines: queue.Queue[bytes | None] = queue.Queue()
         self._stderr = bytearray()
@@ -221,6 +223,7 @@ class Driven:
             assert pipe is not None
             with suppress(BrokenPipeError):
                 pipe.close()
+        self._scratch.cleanup()
 
 
 class Named(Driven):

@@ -32,7 +32,7 @@ ROBUSTNESS: Final[tuple[Weakness, ...]] = (
         kind="tool",
         where="render_outline",
         argument="outline",
-        trigger="an outline of some 300 levels, or any message nested deeper than Python's decoder goes",
+        trigger="an outline of some 400 levels, or any message nested deeper than Python's decoder goes",
         implied=_DEAD,
     ),
     Weakness(

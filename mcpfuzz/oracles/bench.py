@@ -19,5 +19,7 @@ class Bench:
     """WEAK verdicts of the ORACLE table count."""
     secrets: tuple[str, ...] = ()
     """Values that must not show (from --env, --header, --identity)."""
+    roots: tuple[str, ...] = ()
+    """First components of this machine's absolute paths (`home`, `usr` ...): what makes a text a path."""
     known: tuple[str, ...] = ()
     """Folders that the user configured or that we made; naming them is no leak."""

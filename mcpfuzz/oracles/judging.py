@@ -29,6 +29,7 @@ UNIVERSAL = (
     ("hang", "server-hang", "the server keeps answering", {}),
     ("no-answer", "no-answer", "every request is answered", {}),
     ("no-shutdown", "no-shutdown", "the process ends with its stdin", {}),
+    ("malformed-message", "effect", "no effect: a message without an id asks for nothing to be done", {}),
     ("memory-growth", "memory-growth", "memory that settles", {}),
     ("oversized-answer", "oversized-answer", "an answer in proportion to the request", {}),
     ("wrong-id", "wrong-id", "the same id, in value and type", {}),
@@ -39,6 +40,8 @@ UNIVERSAL = (
     ("path-leak", "leak", "a message without the machine's paths", {"rule": "path-leak"}),
     ("secret-leak", "leak", "a message without secrets", {"rule": "secret-leak"}),
 )
+OWN_ANSWER = frozenset({"no-answer", "wrong-id", "duplicate-answer", "result-shape"})
+"""Rules that presume a well-formed request with an id of its own."""
 POISON = "later good calls succeed as before"
 _FABRICATED = frozenset({"P2", "P5", "P7"})
 _BY_INVARIANT = {"U3": "wrong-id", "U4": "result-shape", "U7": "duplicate-answer"}
@@ -54,8 +57,8 @@ def normalised(text: str) -> str:
 def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iterator[Suspicion]:
     """All that is suspicious about one trace."""
     for rule, kind, expected, params in UNIVERSAL:
-        if rule == "no-answer" and case.row is not None:
-            continue  # silence after a malformed message is for the table to judge
+        if case.row is not None and rule in OWN_ANSWER:
+            continue  # whose answer is whose, and whether one is due, is for the table to say
         proof = Proof(kind=kind, expected=expected, params=params)
         seen = observe(proof, trace, bench)
         if seen is not None:
@@ -119,10 +122,6 @@ def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     if verdict.level != "FAIL":
         return
     rule = _row_rule(str(case.row), verdict.rule, trace)
-    if rule in ("wrong-id", "duplicate-answer", "result-shape") and any(
-        observe(Proof(kind=kind, expected=""), trace, bench) for kind in ("wrong-id", "duplicate-answer", "ill-formed")
-    ):
-        return  # a universal oracle tells it already
     proof = Proof(kind="verdict", expected="an outcome that the ORACLE table allows", params=params)
     yield _suspicion(
         rule, case, proof, verdict.because, f"{case.row} {verdict.rule} {normalised(verdict.because)[:80]}"
@@ -132,6 +131,8 @@ def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
 def _row_rule(row: str, decided: str, trace: Trace) -> str:
     if row in ("N1", "N2") and decided in (row, "U7", "U3"):
         return "answer-to-notification"
+    if decided == "U4" and row[0] == "F":
+        return "malformed-frame"
     if decided in _BY_INVARIANT:
         return _BY_INVARIANT[decided]
     if row in _FABRICATED and "result" in _kinds(trace):

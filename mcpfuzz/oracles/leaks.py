@@ -33,7 +33,7 @@ LEAKS: tuple[Leak, ...] = (
     _leak("stack-trace-leak", "a Java stack", r"\n\s+at [\w.$]+\([\w]+\.java:\d+\)"),
     _leak(
         "path-leak", "an absolute path",
-        r"(?<![\w/.:-])/(?:home|root|usr|opt|var|srv|app|Users|private|workspace|data)/[\w.@+-]+(?:/[\w.@+-]+)*",
+        r"(?<![\w/.:-])/[\w.@+-]+/[\w.@+-]+(?:/[\w.@+-]+)*",
         errors_only=True,
     ),
     _leak("secret-leak", "a password in a URL", r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@\"']{1,80}:[^\s/:@\"']{3,80}@[\w.-]+"),
@@ -46,12 +46,15 @@ MAX_TEXT = 1 << 20
 """Longer answers are searched in their first and last half of this many characters."""
 
 
-def leaks_in(text: str, *, error: bool, sent: str, known: Sequence[str] = ()) -> Iterator[tuple[Leak, str]]:
+def leaks_in(
+    text: str, *, error: bool, sent: str, known: Sequence[str] = (), roots: Sequence[str] = ()
+) -> Iterator[tuple[Leak, str]]:
     """The leaks that a text shows, with the leaked words.
 
     Args:
         error: the answer is an error (or isError).
         sent: what was sent; an echo is no leak.
+        roots: first components of this machine's paths; a pointer such as /properties/age is no path.
         known: folders that the user configured; their paths, and all inside, may be named.
     """
     if len(text) > MAX_TEXT:
@@ -63,6 +66,14 @@ def leaks_in(text: str, *, error: bool, sent: str, known: Sequence[str] = ()) ->
             continue
         for match in leak.pattern.finditer(text):
             found = match.group(0)
-            if found.strip() not in sent and not any(found.startswith(folder) for folder in known):
+            if leak.rule == "path-leak" and found.split("/")[1] not in roots:
+                continue
+            if found.strip() not in sent and not any(_inside(found, folder) for folder in known):
                 yield leak, found
                 break
+
+
+def _inside(path: str, folder: str) -> bool:
+    """Whether a path is a folder or below it (or above it: a part of what was configured)."""
+    folder = folder.rstrip("/")
+    return path == folder or path.startswith(folder + "/") or folder.startswith(path.rstrip("/") + "/")

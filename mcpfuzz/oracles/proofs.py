@@ -16,7 +16,7 @@ import jsonschema
 import orjson
 
 from mcpfuzz.errors import Fault
-from mcpfuzz.model import Exchange, Frame, Json, Proof, Trace
+from mcpfuzz.model import Exchange, Frame, Json, Proof, Send, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.leaks import leaks_in
 from mcpfuzz.oracles.outcomes import Outcomes, outcome_of
@@ -134,7 +134,7 @@ def _leak(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
             for secret in bench.secrets:
                 if secret in text and secret not in sent:
                     return "the answer holds a configured secret"
-        for leak, found in leaks_in(text, error=is_error(frame), sent=sent, known=bench.known):
+        for leak, found in leaks_in(text, error=is_error(frame), sent=sent, known=bench.known, roots=bench.roots):
             if leak.rule == params["rule"]:
                 return f"{leak.name}: {found[:160]!r}"
     return None
@@ -286,12 +286,32 @@ def _verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | Non
     return verdict.because if verdict.level == "FAIL" else None
 
 
+def _effect(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The same readings before and after a notification that names a tool: did one of them change?"""
+    steps = trace.conversation.steps
+    middle = [i for i, step in enumerate(steps) if isinstance(step.action, Send) and _is_silent_call(step.action)]
+    if len(middle) != 1 or trace.ending.kind != "alive" or len(steps) != 2 * middle[0] + 1:
+        return None
+    answers = {exchange.step: exchange.answer for exchange in trace.exchanges}
+    for index in range(middle[0]):
+        before, after = answers.get(index), answers.get(middle[0] + 1 + index)
+        if before is not None and after is not None and before.value.get("result") != after.value.get("result"):
+            return f"after it {words(after, 120)}; before it {words(before, 120)}"
+    return None
+
+
+def _is_silent_call(action: Send) -> bool:
+    message = action.message
+    return isinstance(message, dict) and "id" not in message and message.get("method") == "tools/call"
+
+
 PROOFS: Mapping[str, Seen] = {
     "process-exit": _process_exit,
     "server-hang": _server_hang,
     "no-answer": _no_answer,
     "poisoned": _poisoned,
     "memory-growth": _memory_growth,
+    "effect": _effect,
     "no-shutdown": _no_shutdown,
     "oversized-answer": _oversized,
     "leak": _leak,

@@ -22,7 +22,7 @@ __all__ = ["expected_extra", "unremarkable"]
 LARGE = 1 << 20
 _HINT = re.compile(
     rb"Traceback|\\\", line |\\n\s+at |goroutine |://[^\s/@\"]+@|PRIVATE KEY|sk-|gh[pousr]_|AKIA|xox"
-    rb"|[^\w.:-]/(?:home|root|usr|opt|var|srv|app|Users|private|workspace|data)/"
+    rb"|[^\w.:/-]/[\w.@+-]+/[\w.@+-]"
 )
 
 

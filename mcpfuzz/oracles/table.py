@@ -287,8 +287,8 @@ _ROWS = (
     _row("W2", "frames that RFC 6455 forbids", "OK closed 1002/1007/1009, served", "", "", "FR-08"),
     _row("W3", "a subprotocol that was not offered", "FAIL selected; OK silence, any 400", "", "", "FR-08"),
     _row("W4", "no valid credential",
-         "OK any 401/403, closed 1008/4401, error + closed 1008/4401, noise + closed 1008/4401; FAIL served, served x*, "
-         "result + closed, is-error + closed", "", "", "AU-01 AU-06 TS-04"),
+         "OK any 401/403, closed 1008/4401, error + closed 1008/4401, noise + closed 1008/4401; "
+         "FAIL served, served x*, result + closed, is-error + closed", "", "", "AU-01 AU-06 TS-04"),
 )  # fmt: skip
 ROWS: Mapping[str, Row] = {row.id: row for row in _ROWS}
 """Every row of the table; H8a, H8b and H8c are the three cases that its row H8 names."""

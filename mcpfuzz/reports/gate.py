@@ -189,7 +189,7 @@ class Gate:
     def _action(self, action: Action, cut: list[int]) -> Action:
         match action:
             case Call():
-                return Call(self._value(action.method), self._stimulus(action.params, cut))
+                return Call(self._stimulus(action.method, cut), self._stimulus(action.params, cut))
             case Send():
                 return Send(self._stimulus(action.message, cut))
             case Raw():

@@ -23,6 +23,7 @@ _MAX_OPERATIONS = 500
 _MAX_STEPS = 100
 _MAX_GLANCE = 8
 _MAX_NOTES = 200
+_FEW = 3
 
 
 def render(document: Document, rules: Mapping[str, RuleText]) -> str:
@@ -40,6 +41,7 @@ def render(document: Document, rules: Mapping[str, RuleText]) -> str:
             tag("ul", *(tag("li", piece) for piece in settings(document)), class_="chips"),
             _tiles(document),
             tag("h2", "Findings") if findings else None,
+            _index(findings) if len(findings) > _FEW else None,
             *(_finding(finding, number, rules) for number, finding in enumerate(findings, start=1)),
             _load(document),
             coverage_map(document),
@@ -69,8 +71,8 @@ def _tiles(document: Document) -> Markup:
     reached = sum(one["reached"] for one in operations)
     ran = sum(one["status"] != "not-run" for one in scenarios)
     tiles += [
-        (f"{reached} / {len(operations)}", "operations reached", ""),
-        (f"{ran} / {len(scenarios)}", "scenarios ran", ""),
+        (f"{reached}/{len(operations)}", "operations reached", ""),
+        (f"{ran}/{len(scenarios)}", "scenarios ran", ""),
         (f"{run['requests']:,}", "requests", ""),
         (f"{run['duration_s']:.1f} s", "run time", ""),
         (str(run["restarts"]), "restarts", ""),
@@ -112,6 +114,21 @@ def _finding(finding: Mapping[str, Any], number: int, rules: Mapping[str, RuleTe
         id=f"finding-{number}",
         class_=f"finding {finding['severity']} {finding['confidence']}",
     )
+
+
+def _index(findings: Sequence[Mapping[str, Any]]) -> Markup:
+    """All findings at a glance, for reports in which they are many."""
+    lines = [
+        tag(
+            "li",
+            tag("span", finding["severity"], class_=f"badge {finding['severity']}"),
+            tag("a", clip(finding["title"], 120), href=f"#finding-{number}"),
+            tag("span", f" {where(finding['operation'])}", class_="muted"),
+            tag("span", " suspect", class_="muted") if finding["confidence"] == "suspect" else None,
+        )
+        for number, finding in enumerate(findings, start=1)
+    ]
+    return tag("ol", *lines, class_="index")
 
 
 def _label(words: str) -> Markup:

@@ -34,7 +34,7 @@ def coverage_map(document: Document) -> Markup | None:
     body = [
         tag(
             "tr",
-            tag("th", clip(name, 80), scope="row", title=f"{kind} {name}"),
+            tag("th", tag("span", kind, class_="muted"), f" {clip(name, 80)}", scope="row", title=f"{kind} {name}"),
             *_cells((kind, name), called, columns, hits),
         )
         for (kind, name), called in rows[:_MAX_ROWS]
@@ -57,11 +57,11 @@ def _hits(findings: Sequence[Mapping[str, Any]]) -> _Hits:
 
 
 def _rows(document: Document, hits: _Hits) -> list[tuple[_Key, bool]]:
-    """Operations, and other places that have findings (a session, the transport); those first that have."""
-    called = {(one["kind"], one["name"]): bool(one["calls"]) for one in document["operations"]}
+    """Places with findings first (an operation, a session, the transport), then operations that were called."""
+    called = {(one["kind"], one["name"]) for one in document["operations"] if one["calls"]}
     hot = dict.fromkeys(key for key, _ in hits)
-    ordered = [*hot, *(key for key in called if key not in hot)]
-    return [(key, called.get(key, False)) for key in ordered]
+    listed = [(one["kind"], one["name"]) for one in document["operations"]]
+    return [(key, key in called) for key in dict.fromkeys([*hot, *(key for key in listed if key in called)])]
 
 
 def _cells(key: _Key, called: bool, columns: Sequence[Mapping[str, Any]], hits: _Hits) -> list[Markup]:
@@ -90,7 +90,7 @@ def _status(scenario: Mapping[str, Any]) -> str:
 
 
 def _legend(rows: int, columns: int) -> str:
-    said = "A number: findings (outlined: suspects). · nothing found. ◦ ran only in part. Blank: never called."
+    said = "A number: findings (outlined: suspect). · nothing found. ◦ ran only in part. Never called: not shown."
     hidden = [f"{rows - _MAX_ROWS:,} operations"] if rows > _MAX_ROWS else []
     hidden += [f"{columns - _MAX_COLUMNS:,} scenarios"] if columns > _MAX_COLUMNS else []
     return f"{said} Not shown, without findings: {' and '.join(hidden)}." if hidden else said

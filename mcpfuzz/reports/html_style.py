@@ -31,11 +31,12 @@ background:var(--card);overflow-wrap:anywhere}
 .verdict{border-left:5px solid var(--medium);background:var(--card);padding:.7rem 1rem;border-radius:6px;
 font-weight:600;overflow-wrap:anywhere}
 .verdict.clean{border-color:var(--good)}.verdict.findings,.verdict.fault{border-color:var(--high)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.2rem,1fr));gap:.6rem;margin:1rem 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.3rem,1fr));gap:.6rem;margin:1rem 0}
 .tile{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.6rem .8rem}
 .tile b{display:block;font-size:1.35rem;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{color:var(--soft);font-size:.8rem}
 .critical{--s:var(--critical)}.high{--s:var(--high)}.medium{--s:var(--medium)}.low{--s:var(--low)}.info{--s:var(--info)}
+.index{list-style:none;padding:0;margin:.5rem 0}.index li{margin:.15rem 0;overflow-wrap:anywhere}
 .finding{background:var(--card);border:1px solid var(--rule);border-left:5px solid var(--s);border-radius:8px;
 padding:.9rem 1rem;margin:.8rem 0}
 .finding.suspect{border-left-style:dashed}
@@ -55,7 +56,8 @@ summary{cursor:pointer;color:var(--accent);font-size:.9rem}
 table{border-collapse:collapse;font-size:.85rem;width:100%}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td{overflow-wrap:anywhere}
+td{overflow-wrap:break-word}
+td code{display:inline-block;min-width:8rem;max-width:22rem;overflow-wrap:anywhere}
 tr:last-child>td,tr:last-child>th{border-bottom:0}
 .scroll:has(.map){width:fit-content;max-width:100%;padding-right:.6rem}.map{width:auto;font-size:.8rem}
 .map thead th{vertical-align:bottom;padding:.5rem .1rem .3rem;font-weight:400}

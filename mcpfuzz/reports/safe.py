@@ -25,6 +25,8 @@ MAX_DEPTH = 40
 _LONE = re.compile("[\ud800-\udfff]")
 _HUGE_BITS = 1024
 """Longer integers are told by their size: printing is quadratic, and Python refuses 4,300 digits."""
+_PLAIN_INTS = range(-(1 << 63), 1 << 64)
+"""What orjson, and most readers, take for an integer; others become floats there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,8 @@ class _Cutter:
             return value
         if isinstance(value, int) and value.bit_length() > _HUGE_BITS:
             return f"… (an integer of {value.bit_length()} bits)"
+        if isinstance(value, int) and value not in _PLAIN_INTS:
+            return self.string(str(value), self._caps.text)
         plain = repr(value)
         return value if self._text(plain) == plain else self._text(plain)
 
@@ -187,7 +191,7 @@ def is_plain(value: Json) -> bool:
             return False
         if isinstance(node, float) and not math.isfinite(node):
             return False
-        if isinstance(node, int) and node.bit_length() > _HUGE_BITS:
+        if isinstance(node, int) and node not in _PLAIN_INTS:
             return False
     return True
 

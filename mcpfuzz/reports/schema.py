@@ -53,6 +53,7 @@ _STEP: _Schema = {
             "call": {"const": True},
             "encoded": {"const": True},
             "cut": {"const": True},
+            "times": {"type": "integer", "minimum": 2},
             "bytes": _DATA,
             "http": _object(
                 method=_TEXT,

@@ -1,6 +1,6 @@
 """Steps of a conversation as a report writes them, and back: a replay works from the report alone.
 
-Each step has `as`, `on`, `group`, `receive` and one of
+Each step has `as`, `on`, `group`, `receive`, `times` where it is done more than once, and one of
 
     send      a JSON message; `"call": true` beside it means that the session chooses id and envelope;
               `"encoded": true` means that it is given as JSON text, for what other readers of JSON
@@ -42,7 +42,10 @@ from mcpfuzz.model import (
 from mcpfuzz.reports.safe import bytes_json, is_plain, scrub
 from mcpfuzz.slots import quote
 
-__all__ = ["ACTIONS", "conversation_of", "steps_json"]
+__all__ = ["ACTIONS", "MAX_TIMES", "conversation_of", "steps_json"]
+
+MAX_TIMES = 1_000_000
+"""How often a report may ask for one step."""
 
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -58,7 +61,8 @@ def steps_json(conversation: Conversation, receive: Sequence[Json] = ()) -> list
 
 def _step_json(step: Step, number: int, receive: Json) -> dict[str, Json]:
     who = {"as": step.as_, "on": step.on, "group": step.group}
-    return {**who, **_action_json(step.action, number), "receive": receive}
+    often = {} if step.times == 1 else {"times": step.times}
+    return {**who, **often, **_action_json(step.action, number), "receive": receive}
 
 
 def _action_json(action: Action, number: int) -> dict[str, Json]:
@@ -140,7 +144,14 @@ def _step_of(step: Any) -> Step:
         as_=None if as_ is None else _text(as_, "as"),
         on=_text(step.get("on", "c1"), "on"),
         group=None if group is None else _text(group, "group"),
+        times=_times(step.get("times", 1)),
     )
+
+
+def _times(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_TIMES:
+        raise ValueError(f"times is not a number from 1 to {MAX_TIMES:,}")
+    return value
 
 
 def _text(value: Any, what: str) -> str:

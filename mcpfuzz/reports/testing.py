@@ -48,6 +48,7 @@ EVIL_TEXTS: Sequence[str] = (
     "]]></system-out><!ENTITY x SYSTEM 'file:///etc/passwd'>",
     "[click](javascript:alert(1)) ![x](http://evil.test/p.png) @everyone #1 http://evil.test www.evil.test",
     "```\n# heading\n<b>bold</b>\n````\n| a | b |",
+    "` <b>owned</b> [owned](http://evil.test) `` <i>owned</i> ``` **owned** ` `",
     "\n::error file=x,line=1,title=owned::pwned\n##[error]pwned\n##vso[task.complete]\n ::stop-commands::x",
     "[bold red]markup[/bold red] [link=http://evil.test]x[/link] [/]",
     "=cmd|' /C calc'!A0",

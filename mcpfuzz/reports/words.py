@@ -6,6 +6,7 @@ visible and escapes it).
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -34,6 +35,9 @@ _VERDICTS = {
     "fault": "mcpfuzz failed",
 }
 
+_SPACE = "io.modelcontextprotocol/"
+_ENVELOPE = ("protocolVersion", "clientCapabilities", "clientInfo")
+
 
 def compact(value: Json, limit: int = 400) -> str:
     """JSON on one line, as people read it, cut to `limit` characters."""
@@ -50,7 +54,8 @@ def step_words(step: Mapping[str, Any], limit: int = 400) -> str:
         who.append(f"({step['on']})")
     if step.get("group"):
         who.append(f"‖{step['group']}")
-    return clip(" ".join([*who, _action_words(step)]), limit)
+    often = [f"×{step['times']:,}"] if step.get("times", 1) > 1 else []
+    return clip(" ".join([*who, *often, _action_words(step)]), limit)
 
 
 def _action_words(step: Mapping[str, Any]) -> str:
@@ -77,7 +82,26 @@ def _is_call(step: Mapping[str, Any]) -> bool:
 
 
 def _send_words(step: Mapping[str, Any]) -> str:
-    return str(step["send"]) if step.get("encoded") else json.dumps(step["send"], ensure_ascii=False)
+    message = step["send"]
+    if step.get("encoded"):
+        return str(message)
+    version = _plain_envelope(message)
+    if version is None:
+        return json.dumps(message, ensure_ascii=False)
+    params = {name: value for name, value in message["params"].items() if name != "_meta"}
+    return f"{json.dumps({**message, 'params': params}, ensure_ascii=False)} (+ _meta of {version})"
+
+
+def _plain_envelope(message: Json) -> str | None:
+    """The version that the modern era's envelope names, where it is as every client writes it: then it is no
+    part of the attack, and three quarters of the line. None where there is none, or an odd one."""
+    params = message.get("params") if isinstance(message, Mapping) else None
+    meta = params.get("_meta") if isinstance(params, Mapping) else None
+    if not isinstance(meta, Mapping) or set(meta) != {f"{_SPACE}{name}" for name in _ENVELOPE}:
+        return None
+    version, capabilities, client = (meta[f"{_SPACE}{name}"] for name in _ENVELOPE)
+    usual = isinstance(client, Mapping) and set(client) == {"name", "version"} and client["name"] == "mcpfuzz"
+    return version if usual and capabilities == {} and isinstance(version, str) else None
 
 
 def _call_words(message: Mapping[str, Any]) -> str:
@@ -92,7 +116,13 @@ def _call_words(message: Mapping[str, Any]) -> str:
 
 
 def _data_words(data: Mapping[str, str]) -> str:
-    return data["utf8"] if "utf8" in data else f"(base64) {data['base64']}"
+    """Text as it is; bytes that are no text with escapes, as people write them."""
+    if "utf8" in data:
+        return data["utf8"]
+    try:
+        return base64.b64decode(data["base64"], validate=True).decode("utf-8", "backslashreplace")
+    except ValueError:  # cut, or redacted
+        return f"(base64) {data['base64']}"
 
 
 # ---- the run --------------------------------------------------------------------------------------

@@ -1,0 +1,66 @@
+"""Text that makes a careless pattern explode: one piece many times over, then something that cannot fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mcpfuzz.model import Case, Conversation, Json, Operation, Place, Surface, pointer
+from mcpfuzz.scenarios.base import Scenario, single
+from mcpfuzz.scenarios.calls import good_arguments
+from mcpfuzz.strategies.choices import Choices
+from mcpfuzz.surface import bind
+
+PIECES = ("a", "0", "a,", " ", ",", "/", "-", ".", "a ", "a-", "a.", "A", "<", "(", "=", "\\", "\t", "@a.", "1,", "[")
+"""Most likely first: what the class of a nested repetition usually holds, then separators."""
+TAILS = ("!", "\n", "\x00")
+SHORT, LONG = 36, 30_000
+"""Enough for an exponential pattern (2 to the 36th), and for a cubic one."""
+
+
+def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    """The index-th of (piece, length) for each text argument in turn."""
+    assert operation is not None
+    good = good_arguments(choices, surface, operation) or {}
+    names = _texts(operation, good)
+    if not names:
+        return None
+    turn, name = index // len(names), names[index % len(names)]
+    pieces = _pieces(good.get(name))
+    piece, times = pieces[turn // 2 % len(pieces)], (SHORT, LONG)[turn % 2]
+    body = piece * times if times == SHORT else f"{{repeat:{times // len(piece)}:{piece}}}"
+    tail = TAILS[turn // (2 * len(pieces)) % len(TAILS)]
+    place = Place(kind=operation.kind, name=operation.name, argument=pointer(name))
+    label = f"{name}: {times // (1 if times == SHORT else len(piece))} times {piece!r}, then {tail!r}"
+    return single(SCENARIO.id, place, Conversation.of(bind(operation, {**good, name: body + tail})), label)
+
+
+def _texts(operation: Operation, good: Mapping[str, Json]) -> list[str]:
+    """Names of arguments that take text."""
+    properties = operation.schema.get("properties")
+    declared = [
+        name
+        for name, schema in (properties.items() if isinstance(properties, dict) else ())
+        if isinstance(schema, dict) and schema.get("type", "string") in ("string", ["string", "null"]) and "enum" not in schema
+    ]
+    return declared or [name for name, value in good.items() if isinstance(value, str)]
+
+
+def _pieces(value: Json) -> tuple[str, ...]:
+    """The usual pieces, after the first character and the separators of a value known to be good."""
+    if not isinstance(value, str) or not value or "{" in value:
+        return PIECES
+    own = dict.fromkeys(char for char in value[:40] if not char.isalnum())
+    return tuple(dict.fromkeys((value[0], *own, *PIECES)))
+
+
+SCENARIO = Scenario(
+    id="exploding-text",
+    title="Text that makes a pattern explode",
+    about="Each text argument of a good call is replaced by one piece repeated many times and an end that cannot "
+    "match. A call that is never answered while a benign one is, on a fresh server too, proves unbounded work.",
+    draw=draw,
+    rules=("hang", "no-answer"),
+    kinds=("tool", "prompt", "resource", "completion"),
+    cases=32,
+    references=("CWE-1333", "OWASP-API4", "OWASP-LLM04"),
+)
