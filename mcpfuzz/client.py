@@ -29,6 +29,8 @@ PROBE_PATIENCE_S = 2.5
 """For the modern probe's answer; an old server may drop it in silence, so `initialize` follows then."""
 MAX_EXTRA = 2_000
 """Frames nobody asked for that one volley keeps."""
+MAX_STRAYS = 10_000
+"""Ids whose answers may still come and are then dropped."""
 MAX_REPLIES = 200
 """Server requests that one volley answers: the client must not become the server's amplifier."""
 
@@ -41,6 +43,8 @@ class Sent:
 
     data: bytes
     due: tuple[Key, ...] = ()
+    hoped: tuple[Key, ...] = ()
+    """Ids that it carries, too, but whose answers nobody owes: they may come late, or never."""
 
 
 @dataclass(slots=True)
@@ -52,7 +56,7 @@ class Volley:
     extra: list[Frame] = field(default_factory=list)
     """All else in order of arrival: notifications, strays, second answers, noise."""
     took: dict[Key, float] = field(default_factory=dict)
-    """Seconds from the last byte sent to the answer."""
+    """Seconds to the answer, from the answer before it or from the last byte sent."""
     late: bool = False
     """Patience ended before all due answers came."""
     gone: Gone | None = None
@@ -80,6 +84,7 @@ class Client:
         self.process = process
         self.sent = 0
         self._write_s = 10.0
+        self._strays: set[Key] = set()
 
     @classmethod
     async def connect(
@@ -159,17 +164,18 @@ class Client:
             patience: seconds between one due answer and the next (and before the first).
         """
         result = Volley()
+        self._last = time.monotonic()
         due = {key for thing in things for key in thing.due}
         try:
             await self._channel.send(b"".join([thing.data for thing in things]), time.monotonic() + self._write_s)
             self.sent += len(things)
-            start = time.monotonic()
-            deadline = start + patience
+            self._last = time.monotonic()
+            deadline = self._last + patience
             replies: list[bytes] = []
             while due:
                 for raw in await self._channel.receive(deadline):
                     frame = decode(raw)
-                    if self._sort(frame, due, result, start):
+                    if self._sort(frame, due, result):
                         deadline = time.monotonic() + patience
                     elif is_request(frame.value) and len(replies) < MAX_REPLIES:
                         replies.append(encode(Session.reply(frame.value)) + b"\n")
@@ -181,34 +187,45 @@ class Client:
         except TooMuch as error:
             result.too_much = error
         self._take_waiting(due, result)
+        self._strays |= due
+        for thing in things:
+            self._strays.update(thing.hoped)
+        if len(self._strays) > MAX_STRAYS:
+            self._strays.clear()
         return result
 
-    def _sort(self, frame: Frame, due: set[Key], result: Volley, start: float) -> bool:
+    def _sort(self, frame: Frame, due: set[Key], result: Volley) -> bool:
         """File a frame; True where it is an answer that was due."""
         value = frame.value
         if type(value) is dict and "method" not in value:
             key = id_key(value.get("id"))
             if key in due:
-                due.discard(key)
-                result.answers[key] = frame
-                result.took[key] = time.monotonic() - start
+                self._settle(key, frame, due, result)
                 return True
+            if key in self._strays:
+                self._strays.discard(key)
+                return False  # the late answer to something said before: not this volley's
             if (meant := _meant(value.get("id"), due)) is not None:
-                due.discard(meant)
-                result.answers[meant] = Frame(frame.raw, value, (*frame.faults, "wrong-id"))
-                result.took[meant] = time.monotonic() - start
+                self._settle(meant, Frame(frame.raw, value, (*frame.faults, "wrong-id")), due, result)
                 return True
         elif type(value) is list:
-            return self._sort_batch(frame, value, due, result, start)
+            return self._sort_batch(frame, value, due, result)
         if len(result.extra) < MAX_EXTRA:
             result.extra.append(frame)
         return False
 
-    def _sort_batch(self, frame: Frame, values: list[Json], due: set[Key], result: Volley, start: float) -> bool:
+    def _settle(self, key: Key, frame: Frame, due: set[Key], result: Volley) -> None:
+        now = time.monotonic()
+        due.discard(key)
+        result.answers[key] = frame
+        result.took[key] = now - self._last
+        self._last = now
+
+    def _sort_batch(self, frame: Frame, values: list[Json], due: set[Key], result: Volley) -> bool:
         """An array of messages: each is filed, with the fault told once."""
         hit = False
         for value in values:
-            hit = self._sort(Frame(encode(value), value, frame.faults), due, result, start) or hit
+            hit = self._sort(Frame(encode(value), value, frame.faults), due, result) or hit
         if not values:
             result.extra.append(frame)
         return hit
@@ -217,7 +234,7 @@ class Client:
         """What already lies in the pipe belongs to this volley rather than to the next."""
         try:
             for raw in self._channel.waiting():
-                self._sort(decode(raw), due, result, time.monotonic())
+                self._sort(decode(raw), due, result)
         except TooMuch as error:
             result.too_much = error
 

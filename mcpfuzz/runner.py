@@ -6,6 +6,7 @@ Each step whose answer is owed is waited for; any other is followed by a barrier
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ LEAVE_S = 3.0
 """For a server to leave once its stdin is closed (FR-06)."""
 LARGE = 1 << 20
 """A longer message may be refused without its id being read: no answer under that id is owed."""
+_ID = re.compile(rb'"id"\s*:\s*(?:(-?\d{1,18})\b|"([^"\\]{0,200})")')
 BATCH = 25
 """Repeated calls that are in flight together."""
 
@@ -78,11 +80,20 @@ def outgoing(client: Client, step: Step, filler: Filler) -> tuple[Sent, Json, bo
         key = id_key(carried)
         if key is not None and len(data) <= LARGE and owes_answer(message):
             return Sent(data, (key,)), carried, True
-        return Sent(data), carried, False
+        return Sent(data, hoped=(key,) if key is not None else ()), carried, False
     if isinstance(action, Raw):
         data = filler.fill(action.data).encode("utf-8") if isinstance(action.data, str) else action.data
-        return Sent(data), None, False
+        return Sent(data, hoped=_readable_ids(data)), None, False
     raise Fault(f"{type(action).__name__} steps need another transport than stdio")
+
+
+def _readable_ids(data: bytes) -> tuple[tuple[str, Json], ...]:
+    """Ids that a reader may find in raw bytes."""
+    found = []
+    for match in _ID.finditer(data[:LARGE]):
+        number, text = match.groups()
+        found.append(("int", int(number)) if number else ("str", text.decode("utf-8", "replace")))
+    return tuple(found)
 
 
 async def converse(talk: Talk, conversation: Conversation) -> Trace:

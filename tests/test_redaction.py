@@ -242,6 +242,12 @@ def test_evidence_is_cut_and_says_so() -> None:
     assert len(json.dumps(answered([["y" * 4000] * 100] * 100))) < 200_000
 
 
+def test_the_answers_of_many_steps_share_one_budget() -> None:
+    many = passed(replace(sample_finding(), receive=("x" * 4000,) * 2000)).receive
+    assert len(many) == 2000
+    assert sum(map(len, many)) < 2000 * 1100
+
+
 def test_a_secret_across_the_cut_leaves_no_half() -> None:
     for start in range(4080, 4100):
         shown = answered("x" * start + "known-secret" + "y" * 9000, "known-secret")

@@ -11,11 +11,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from mcpfuzz.events import Event, Finished
+from mcpfuzz.events import Event, Finished, Found
 from mcpfuzz.model import replace
+from mcpfuzz.reports import Gate, describe
 from mcpfuzz.reports.markdown import append_step_summary
 from mcpfuzz.reports.sarif import artifact_of
-from mcpfuzz.reports.testing import SAMPLE_RULES, hostile_run, opened, sample_finding, sample_run, written
+from mcpfuzz.reports.testing import EVIL_TEXTS, SAMPLE_RULES, hostile_run, opened, sample_finding, sample_run, written
+from mcpfuzz.reports.texts import visible
 
 LOAD = {
     "requests": 9,
@@ -90,6 +92,16 @@ def test_junit_has_a_case_for_each_finding_and_each_scenario(tmp_path: Path) -> 
     assert failure is not None and "mcpfuzz replay" in (failure.text or "")
     assert cases["sql-injection", "sql-injection"].find("skipped") is not None
     assert len(cases["command-injection", "command-injection"]) == 0
+
+
+@pytest.mark.parametrize("text", EVIL_TEXTS)
+def test_a_finding_can_be_told_in_a_test_s_failure(text: str) -> None:
+    shown = describe(Gate().pass_(Found(finding=sample_finding(text=text))).finding, SAMPLE_RULES, report="r.json")
+    assert visible(shown, lines=True) == shown
+    lines = [line.split(":")[0] for line in shown.splitlines() if not line.startswith((" ", "1", "2"))]
+    assert lines[1:4] == ["where", "expected", "observed"]
+    assert "replay: mcpfuzz replay r.json --finding 5f1c0a77e2b94d10" in shown.splitlines()
+    assert shown.splitlines()[-1].startswith("mend: ")
 
 
 def test_junit_tells_a_run_that_tested_nothing_as_an_error(tmp_path: Path) -> None:

@@ -187,6 +187,24 @@ def test_an_error_of_the_run_is_not_hidden_by_one_of_a_report() -> None:
         raise KeyboardInterrupt
 
 
+def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
+    reports = opened([f"jsonl={tmp_path}/r.jsonl", f"json={tmp_path}/r.json"])
+    reports.on(sample_run()[0])
+    reports.close()
+    reports.close()
+
+
+def test_many_findings_are_not_all_written_again_each_time(tmp_path: Path, monkeypatch: Any) -> None:
+    synced: list[object] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    events = sample_run()
+    found = next(event for event in events if isinstance(event, Found))
+    with opened([f"json={tmp_path}/r.json"]) as reports:
+        for event in [events[0], *[found] * 320, events[-1]]:
+            reports.on(event)
+    assert len(synced) == 1 + 32 + 9 + 1
+
+
 def test_a_merged_document_can_be_written_in_any_format_but_the_stream(tmp_path: Path) -> None:
     shown = json.loads(written("json", sample_run(), tmp_path))
     for kind in FORMATS:

@@ -20,7 +20,7 @@ from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.client import Client
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Event, Found, Progress
-from mcpfuzz.model import Call, Case, Conversation, Finding, Place, Proof, Step, Surface, Suspicion, Trace
+from mcpfuzz.model import Call, Case, Conversation, Finding, Place, Proof, Step, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import POISON, judge_trace
 from mcpfuzz.oracles.rules import RULES
@@ -97,6 +97,7 @@ class Engine:
         self._what = ""
         self._told = 0.0
         self.findings: list[Finding] = []
+        self._origin: dict[str, tuple[Case, Suspicion]] = {}
         self.tallies: dict[str, ScenarioTally] = {item.id: ScenarioTally() for item in settings.scenarios}
         self.cut: str | None = None
         self._prover = Prover(
@@ -118,8 +119,20 @@ class Engine:
                     self.cut = "its time was spent"
                     break
                 await self._unit(unit)
+            await self._polish()
         except OutOfStarts as error:
             self.cut = str(error)
+
+    async def _polish(self) -> None:
+        """Time that is left goes into making findings minimal."""
+        for position, finding in enumerate(self.findings):
+            if finding.minimal or finding.confidence != "proved" or time.monotonic() > self._until - 2:
+                continue
+            case, suspicion = self._origin[finding.fingerprint]
+            shorter = replace(case, conversation=finding.conversation)
+            better = await self._prover.prove(shorter, suspicion, shrink_s=(self._until - time.monotonic()) * 0.5)
+            if better.confidence == "proved":
+                self.findings[position] = better
 
     def patience(self) -> float:
         """Seconds one answer may take, learned from this server; `--timeout` bounds it."""
@@ -342,6 +355,7 @@ class Engine:
         if any(item.fingerprint == finding.fingerprint for item in self.findings):
             return
         self.findings.append(finding)
+        self._origin[finding.fingerprint] = (case, suspicion)
         if finding.confidence == "proved":
             self.tallies[unit.scenario.id].findings += 1
         self._emit(Found(finding=finding))

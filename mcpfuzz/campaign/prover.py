@@ -100,7 +100,7 @@ class Prover:
         """What may show it where the shortest does not: as it was first said, and said twice over."""
         if best is not case.conversation:
             yield case.conversation
-        if suspicion.rule not in LETHAL and len(case.conversation) == 1:
+        if suspicion.rule not in LETHAL and case.row is None and len(case.conversation) == 1:
             yield Conversation(case.conversation.steps * 2)
 
     # ---- confirming

@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from mcpfuzz.lab.kit import WRITE, Call, Reply, Tool, ToolError, World, brief

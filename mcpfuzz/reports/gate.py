@@ -165,10 +165,16 @@ class Gate:
             proof=Proof(kind=finding.proof.kind, expected=self._text(finding.proof.expected), params=params),
             observed=self._text(finding.observed),
             conversation=conversation,
-            receive=tuple(map(self._evidence, finding.receive)),
+            receive=self._receive(finding.receive),
             stderr=self._tail(finding.stderr),
             note=note,
         )
+
+    def _receive(self, answers: tuple[Json, ...]) -> tuple[Json, ...]:
+        """The answers, which share one budget: a thousand steps are no thousand times the evidence."""
+        share = max(1024, min(self._caps.total, 4 * self._caps.total // max(1, len(answers))))
+        caps = replace(self._caps, total=share)
+        return tuple(self._evidence(answer, caps) for answer in answers)
 
     def _stimulus(self, value: Any, cut: list[int]) -> Any:
         def text(part: str) -> str:

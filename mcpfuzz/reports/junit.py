@@ -12,12 +12,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from mcpfuzz.reports.document import Document
-from mcpfuzz.reports.texts import RuleText, clip, rule_text, visible
-from mcpfuzz.reports.words import compact, step_words, verdict
+from mcpfuzz.reports.texts import RuleText, clip, visible
+from mcpfuzz.reports.words import finding_text, verdict
 
 __all__ = ["render"]
-
-_MAX_STEPS = 50
 
 
 def render(document: Document, rules: Mapping[str, RuleText]) -> str:
@@ -68,28 +66,10 @@ def _finding_case(
     case = ET.SubElement(suite, "testcase", classname=classname, name=name)
     if finding["confidence"] == "proved":
         failure = ET.SubElement(case, "failure", type=finding["rule"], message=_attribute(finding["title"]))
-        failure.text = visible(_body(finding, rules), lines=True)
+        failure.text = finding_text(finding, rules)
     else:
         ET.SubElement(case, "skipped", message=_attribute(f"suspect, not proved: {finding['title']}"))
-        ET.SubElement(case, "system-out").text = visible(_body(finding, rules), lines=True)
-
-
-def _body(finding: Mapping[str, Any], rules: Mapping[str, RuleText]) -> str:
-    proof, reproducer = finding["proof"], finding["reproducer"]
-    lines = [
-        f"{finding['severity']} {finding['rule']} (CWE-{finding['cwe']})",
-        f"argument: {finding['operation']['argument'] or '-'}",
-        f"expected: {proof['expected']}",
-        f"observed: {proof['observed']}",
-    ]
-    for number, step in enumerate(reproducer["steps"][:_MAX_STEPS], start=1):
-        lines.append(f"{number}. {step_words(step, 1000)}")
-        if step["receive"] is not None:
-            lines.append(f"   -> {compact(step['receive'], 1000)}")
-    lines += [f"stderr: {line}" for line in finding.get("stderr", "").splitlines()[-20:]]
-    lines += [f"replay: {reproducer['command']}"]
-    mend = rule_text(rules, finding["rule"]).mend
-    return "\n".join([*lines, *([f"mend: {mend}"] if mend else [])])
+        ET.SubElement(case, "system-out").text = finding_text(finding, rules)
 
 
 def _scenario_case(suite: ET.Element, scenario: Mapping[str, Any]) -> None:

@@ -15,17 +15,19 @@ from typing import Self, TextIO, TypeAlias
 
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import Event
-from mcpfuzz.model import Json
+from mcpfuzz.model import Finding, Json
 from mcpfuzz.reports import html, json_report, junit, markdown, sarif
-from mcpfuzz.reports.document import Document
+from mcpfuzz.reports.document import Document, finding_json
 from mcpfuzz.reports.gate import Gate
 from mcpfuzz.reports.github import GithubSink
 from mcpfuzz.reports.jsonl import JsonlSink
+from mcpfuzz.reports.safe import harmless
 from mcpfuzz.reports.sinks import About, DocumentSink, Sink, Writer, file_writer, stream_writer
 from mcpfuzz.reports.terminal import Look, TerminalSink
 from mcpfuzz.reports.texts import RuleText
+from mcpfuzz.reports.words import finding_text
 
-__all__ = ["FORMATS", "Reports", "Setting", "open_sinks", "render", "write"]
+__all__ = ["FORMATS", "Reports", "Setting", "describe", "open_sinks", "render", "write"]
 
 FORMATS = ("json", "jsonl", "sarif", "junit", "html", "markdown")
 """What `--report FORMAT=PATH` takes."""
@@ -80,13 +82,15 @@ class Reports:
         self._each(lambda sink: sink.on(event))
 
     def close(self) -> None:
-        """Close every sink.
+        """Close every sink; a second time does nothing.
 
         Raises:
             UsageError: a report could not be written (one line that names all of them).
         """
         self._each(lambda sink: sink.close(), last=True)
+        self._sinks.clear()
         told = [f"{label}: {error.strerror or error}" for label, error in self._failed.items()]
+        self._failed.clear()
         if told:
             raise UsageError(f"a report could not be written: {'; '.join(told)}")
 
@@ -143,9 +147,15 @@ def open_sinks(specs: Sequence[str], gate: Gate, *, version: str, setting: Setti
     return Reports(gate, sinks)
 
 
+def describe(finding: Finding, rules: _Rules, *, report: str = "report.json") -> str:
+    """A finding, as it came through the gate, as a block of plain text that is safe to print: where, expected,
+    observed, the exchange, the end of stderr, the replay command, how to mend it. For a test's failure."""
+    return finding_text(harmless(finding_json(finding, report=report)), rules)
+
+
 def render(kind: str, document: Document, rules: _Rules) -> str:
-    """A finished document (of `merge`, say) in one of the formats but jsonl."""
-    return _RENDERERS[kind](document, rules)
+    """A finished document (of `merge`, say; valid by REPORT_SCHEMA) in one of the formats but jsonl."""
+    return _RENDERERS[kind](harmless(document), rules)
 
 
 def write(spec: str, document: Document, rules: _Rules, *, out: TextIO | None = None) -> None:

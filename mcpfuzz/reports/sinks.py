@@ -21,6 +21,8 @@ __all__ = ["About", "DocumentSink", "Recorder", "Sink", "Writer", "file_writer",
 MAX_NOTES = 1000
 """Notes kept for the document; a server that provokes more has made its point."""
 
+_EACH = 32
+
 Writer: TypeAlias = Callable[[str], None]
 """Takes the whole text of a report and puts it where it belongs, replacing what was there."""
 
@@ -74,6 +76,11 @@ class Recorder:
             case Noted(text=text) if len(self._notes) < MAX_NOTES:
                 self._notes.append(text)
 
+    @property
+    def found(self) -> int:
+        """Findings so far."""
+        return len(self._found)
+
     def document(self) -> Document | None:
         """The report as far as the run has come, `interrupted` where it is not over; None before Started."""
         if self.started is None:
@@ -101,7 +108,7 @@ class DocumentSink:
     """Writes one document when the run is over.
 
     Args:
-        early: write also at the start and after each finding, so that a run that is killed leaves a
+        early: write also at the start and after findings, so that a run that is killed leaves a
             readable report which says `interrupted` (and not last night's).
     """
 
@@ -113,8 +120,13 @@ class DocumentSink:
 
     def on(self, event: Event) -> None:
         self._recorder.on(event)
-        if isinstance(event, Finished) or (self._early and isinstance(event, Started | Found)):
+        if isinstance(event, Finished) or (self._early and self._due(event)):
             self._flush()
+
+    def _due(self, event: Event) -> bool:
+        """At the start, after each of the first findings, and then after some: each time all are written."""
+        found = self._recorder.found
+        return isinstance(event, Started) or (isinstance(event, Found) and (found <= _EACH or found % _EACH == 0))
 
     def close(self) -> None:
         if self._recorder.finished is None:

@@ -13,12 +13,13 @@ from typing import Any
 
 from mcpfuzz.model import SEVERITIES, Json
 from mcpfuzz.reports.document import Document
-from mcpfuzz.reports.texts import EXITS, clip, counted
+from mcpfuzz.reports.texts import EXITS, RuleText, clip, counted, rule_text, visible, where
 
 __all__ = [
     "LOAD_HEAD",
     "by_reason",
     "compact",
+    "finding_text",
     "headline",
     "load_rows",
     "settings",
@@ -35,6 +36,7 @@ _VERDICTS = {
     "fault": "mcpfuzz failed",
 }
 
+_MAX_STEPS = 50
 _SPACE = "io.modelcontextprotocol/"
 _ENVELOPE = ("protocolVersion", "clientCapabilities", "clientInfo")
 
@@ -123,6 +125,31 @@ def _data_words(data: Mapping[str, str]) -> str:
         return base64.b64decode(data["base64"], validate=True).decode("utf-8", "backslashreplace")
     except ValueError:  # cut, or redacted
         return f"(base64) {data['base64']}"
+
+
+# ---- one finding ----------------------------------------------------------------------------------
+
+
+def finding_text(finding: Mapping[str, Any], rules: Mapping[str, RuleText]) -> str:
+    """A finding of a report as a block of plain text, made visible: for a test's failure."""
+    proof, reproducer = finding["proof"], finding["reproducer"]
+    lines = [
+        f"{finding['severity']} {finding['rule']} (CWE-{finding['cwe']}): {finding['title']}",
+        f"where:    {where(finding['operation'])}",
+        f"expected: {proof['expected']}",
+        f"observed: {proof['observed']}",
+    ]
+    for number, step in enumerate(reproducer["steps"][:_MAX_STEPS], start=1):
+        lines.append(f"{number}. {step_words(step, 1000)}")
+        if step["receive"] is not None:
+            lines.append(f"   -> {compact(step['receive'], 1000)}")
+    if len(reproducer["steps"]) > _MAX_STEPS:
+        lines.append(f"… and {len(reproducer['steps']) - _MAX_STEPS} more steps")
+    lines += [f"stderr: {line}" for line in finding.get("stderr", "").splitlines()[-20:]]
+    lines += [f"note: {finding['note']}"] if finding.get("note") else []
+    lines += [f"replay: {reproducer['command']}"]
+    mend = rule_text(rules, finding["rule"]).mend
+    return "\n".join(visible(line) for line in [*lines, *([f"mend: {mend}"] if mend else [])])
 
 
 # ---- the run --------------------------------------------------------------------------------------
