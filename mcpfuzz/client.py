@@ -187,9 +187,8 @@ class Client:
         except TooMuch as error:
             result.too_much = error
         self._take_waiting(due, result)
-        self._strays |= due
-        for thing in things:
-            self._strays.update(thing.hoped)
+        seen = {id_key(frame.value.get("id")) for frame in result.extra if isinstance(frame.value, dict)}
+        self._strays |= due | {key for thing in things for key in thing.hoped if key not in seen}
         if len(self._strays) > MAX_STRAYS:
             self._strays.clear()
         return result

@@ -44,6 +44,8 @@ REPEAT_SHARE = 0.03
 """Of the budget, at most, for one repetition."""
 RESERVE_S = 1.0
 """Kept for ending servers and writing reports."""
+ATTEMPTS = 3
+"""Cases that may try to prove one cause; after that, or once it is proved, it costs nothing more."""
 PROGRESS_S = 0.25
 
 
@@ -87,7 +89,7 @@ class Engine:
         self._started = started
         self._until = started + settings.max_time - min(RESERVE_S, settings.max_time * 0.1)
         self._slowest = 0.05
-        self._known: set[tuple[str, str, str]] = set()
+        self._tried: dict[tuple[str, str], int] = {}
         self._dead_ends: set[tuple[str, str, str]] = set()
         self._examined: dict[tuple[str, str, str], int] = {}
         self._history: list[Step] = []
@@ -339,24 +341,24 @@ class Engine:
 
     async def _suspect(self, case: Case, suspicion: Suspicion, unit: Unit, *, generous: bool = False) -> None:
         """Prove a new cause once; a known one costs nothing."""
-        key = (suspicion.rule, f"{suspicion.place.kind}:{suspicion.place.name}", suspicion.cause)
-        if suspicion.rule == "crash":
-            key = (suspicion.rule, "", suspicion.cause)
-        if key in self._known:
+        key = (suspicion.rule, suspicion.cause)
+        if self._tried.get(key, 0) >= ATTEMPTS:
             if suspicion.rule in LETHAL:
                 self._dead_ends.add(unit.key)
             return
-        self._known.add(key)
         left = self._until - time.monotonic()
         finding = await self._prover.prove(case, suspicion, shrink_s=min(20.0 if generous else 6.0, left * 0.2))
         self._set_phase("attacking")
         if suspicion.rule in LETHAL and unit.operation is not None:
             self._dead_ends.add(unit.key)
-        if any(item.fingerprint == finding.fingerprint for item in self.findings):
+        proved = finding.confidence == "proved"
+        self._tried[key] = ATTEMPTS if proved else self._tried.get(key, 0) + 1
+        known = [item for item in self.findings if item.fingerprint == finding.fingerprint]
+        if known and (not proved or known[0].confidence == "proved"):
             return
-        self.findings.append(finding)
+        self.findings = [item for item in self.findings if item.fingerprint != finding.fingerprint] + [finding]
         self._origin[finding.fingerprint] = (case, suspicion)
-        if finding.confidence == "proved":
+        if proved:
             self.tallies[unit.scenario.id].findings += 1
         self._emit(Found(finding=finding))
 

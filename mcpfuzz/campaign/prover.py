@@ -48,10 +48,9 @@ BARRIER_S = 3.0
 
 
 def fingerprint(suspicion: Suspicion) -> str:
-    """Stable across seeds, runs and payloads: rule, place and normalised cause, never ids or bytes."""
-    place = suspicion.place
-    where = "" if suspicion.rule in ("crash", "hang") and place.kind in ("transport", "session") else place.name
-    text = "\x1f".join((suspicion.rule, place.kind, where, suspicion.cause))
+    """Stable across seeds, runs and payloads: the rule and its normalised cause, which names the place
+    where it matters; never ids, bytes or times."""
+    text = "\x1f".join((suspicion.rule, suspicion.cause))
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 

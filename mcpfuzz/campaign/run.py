@@ -160,7 +160,7 @@ def counts(finding: Finding, settings: Settings) -> bool:
 
 def _finished(settings: Settings, state: _State, began: float, failure: str | None, interrupted: bool) -> Finished:
     engine, supply = state.engine, state.supply
-    findings = tuple(sorted(engine.findings if engine else (), key=_rank))
+    findings = tuple(sorted(_worth_telling(engine.findings if engine else []), key=_rank))
     scenarios = _scenarios(settings, engine, failure or ("interrupted" if interrupted else None))
     complete = not interrupted and all(result.status in ("clean", "findings") for result in scenarios)
     reached = any(tally.accepted for tally in state.reach.tallies.values())
@@ -190,6 +190,12 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
         scenarios=scenarios,
         findings=findings,
     )
+
+
+def _worth_telling(findings: list[Finding]) -> list[Finding]:
+    """All that is proved, and suspects of rules that nothing proved: the rest is its echo."""
+    proved = {finding.rule for finding in findings if finding.confidence == "proved"}
+    return [finding for finding in findings if finding.confidence == "proved" or finding.rule not in proved]
 
 
 def _rank(finding: Finding) -> tuple[bool, int, str, str]:

@@ -42,7 +42,7 @@ __all__ = ["EVIL_TEXTS", "SAMPLE_RULES", "hostile_run", "opened", "sample_findin
 
 EVIL_TEXTS: Sequence[str] = (
     "\x1b[2J\x1b]0;owned\x07\x1b]8;;http://evil.test\x1b\\click\x1b]8;;\x1b\\",
-    "\x9b31m\x9d0;title\x9c",
+    "\x9b31m\x9d0;title\x9c\x7f\x08",
     "\u202egnp.exe\u2066\u200b\ufeff\u2028\u2029",
     "<script>alert(1)</script><img src=x onerror=alert(1)>\"'><svg/onload=alert(1)>",
     "]]></system-out><!ENTITY x SYSTEM 'file:///etc/passwd'>",
