@@ -19,7 +19,7 @@ from mcpfuzz.model import Frame, Json
 from mcpfuzz.revisions import Revision
 from mcpfuzz.session import Handshake, Session, unagreed
 from mcpfuzz.transports.launch import Launch
-from mcpfuzz.transports.process import Process
+from mcpfuzz.transports.process import GRACE_S, Process
 from mcpfuzz.transports.stdio import StdioChannel, ending_words
 from mcpfuzz.wire import decode, encode, id_key, is_request
 
@@ -29,6 +29,8 @@ PROBE_PATIENCE_S = 2.5
 """For the modern probe's answer; an old server may drop it in silence, so `initialize` follows then."""
 MAX_EXTRA = 2_000
 """Frames nobody asked for that one volley keeps."""
+SLOWEST_READER = 4 << 20
+"""Bytes a second that a server is expected to read at least, beyond the patience for its answer."""
 MAX_STRAYS = 10_000
 """Ids whose answers may still come and are then dropped."""
 MAX_REPLIES = 200
@@ -83,7 +85,6 @@ class Client:
         self.session = session
         self.process = process
         self.sent = 0
-        self._write_s = 10.0
         self._strays: set[Key] = set()
 
     @classmethod
@@ -125,9 +126,9 @@ class Client:
     def alive(self) -> bool:
         return self.process.poll() is None
 
-    async def close(self) -> None:
+    async def close(self, grace: float = GRACE_S) -> None:
         """End the server. Bounded; safe to call twice."""
-        await self.process.stop()
+        await self.process.stop(grace)
 
     def request(self, method: str, params: Json = None) -> tuple[Key, Sent]:
         """A well-formed request, framed, under a new id."""
@@ -167,7 +168,8 @@ class Client:
         self._last = time.monotonic()
         due = {key for thing in things for key in thing.due}
         try:
-            await self._channel.send(b"".join([thing.data for thing in things]), time.monotonic() + self._write_s)
+            data = b"".join([thing.data for thing in things])
+            await self._channel.send(data, self._last + patience + len(data) / SLOWEST_READER)
             self.sent += len(things)
             self._last = time.monotonic()
             deadline = self._last + patience
@@ -179,7 +181,7 @@ class Client:
                         deadline = time.monotonic() + patience
                     elif is_request(frame.value) and len(replies) < MAX_REPLIES:
                         replies.append(encode(Session.reply(frame.value)) + b"\n")
-                        await self._channel.send(replies[-1], min(deadline, time.monotonic() + self._write_s))
+                        await self._channel.send(replies[-1], deadline)
         except Gone as gone:
             result.gone = gone
         except Late:

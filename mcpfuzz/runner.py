@@ -15,7 +15,7 @@ import trio
 
 from mcpfuzz.client import Client, Sent, Volley
 from mcpfuzz.errors import Fault, TargetError
-from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Frame, Json, Open, Raw, Send, Step, Trace, Wait
+from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Frame, Json, Open, Raw, Send, Step, Trace, Wait, replace
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import encode, id_key
@@ -116,7 +116,9 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
             if ending.kind != "alive":
                 break
         if ending.kind == "alive":
-            ending = await _ending(talk, talk.main, len(conversation) - 1)
+            ending, late = await _ending(talk, talk.main, len(conversation) - 1)
+            if late and exchanges:
+                exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *late))
         if ending.kind != "alive":
             await talk.main.process.settle()
         return Trace(
@@ -199,7 +201,7 @@ async def _say(
     if volley.too_much is not None:
         return Ending(kind="closed", at_step=indices[-1], detail=str(volley.too_much))
     if volley.late:
-        return await _ending(talk, client, indices[-1])
+        return (await _ending(talk, client, indices[-1]))[0]
     return Ending()
 
 
@@ -249,7 +251,7 @@ async def _repeat(talk: Talk, client: Client, step: Step, index: int, exchanges:
             exchanges.append(Exchange(step=index, sent=made[0][0].data, id=made[0][1]))
             if volley.gone is not None:
                 return _gone(client, index, volley.gone.returncode)
-            return await _ending(talk, client, index)
+            return (await _ending(talk, client, index))[0]
         last, size = volley.answers[made[-1][0].due[0]], len(made[-1][0].data)
         carried = made[-1][1]
     exchanges.append(
@@ -258,21 +260,21 @@ async def _repeat(talk: Talk, client: Client, step: Step, index: int, exchanges:
     return Ending()
 
 
-async def _ending(talk: Talk, client: Client, index: int) -> Ending:
-    """How the server is now: alive, silent or gone."""
+async def _ending(talk: Talk, client: Client, index: int) -> tuple[Ending, list[Frame]]:
+    """How the server is now: alive, silent or gone; and what else came meanwhile."""
     patience = talk.barrier_patience or talk.patience
     started = time.monotonic()
     volley = await client.barrier(patience)
+    ending = Ending()
     if volley.gone is not None:
-        return _gone(client, index, volley.gone.returncode)
-    if volley.too_much is not None:
-        return Ending(kind="closed", at_step=index, detail=str(volley.too_much))
-    if volley.late:
+        ending = _gone(client, index, volley.gone.returncode)
+    elif volley.too_much is not None:
+        ending = Ending(kind="closed", at_step=index, detail=str(volley.too_much))
+    elif volley.late:
         barrier = client.session.revision.barrier
-        return Ending(
-            kind="silent", at_step=index, detail=f"{barrier} unanswered for {time.monotonic() - started:.1f} s"
-        )
-    return Ending()
+        waited = time.monotonic() - started
+        ending = Ending(kind="silent", at_step=index, detail=f"{barrier} unanswered for {waited:.1f} s")
+    return ending, volley.extra
 
 
 def _gone(client: Client, index: int, returncode: int | None) -> Ending:

@@ -65,7 +65,8 @@ class Session:
         """A well-formed request; in the modern era `params._meta` gains the envelope."""
         if self._envelope is not None:
             given = params if isinstance(params, dict) else {}
-            params = {**given, "_meta": {**self._envelope, **given.get("_meta", {})}}
+            meta = given.get("_meta")
+            params = {**given, "_meta": {**self._envelope, **(meta if isinstance(meta, dict) else {})}}
         if params is None:
             return {"jsonrpc": "2.0", "id": request_id, "method": method}
         return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}
@@ -125,6 +126,8 @@ class Handshake:
     @property
     def probing(self) -> bool:
         """Whether only the modern probe is out, so that `overdue` may go on to `initialize`."""
+        if self.session is not None or self.failure is not None:
+            return False
         return self._wanted is None and all(kind == "discover" for kind, _ in self._pending.values())
 
     def overdue(self) -> list[bytes]:

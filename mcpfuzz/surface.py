@@ -88,6 +88,7 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
     """
     session, notes = client.session, [*()]
     operations: list[Operation] = []
+    seen: set[tuple[str, str]] = set()
     listings = (
         ("tools", "tools/list", "tools", _tool),
         ("resources", "resources/list", "resources", _resource),
@@ -101,9 +102,10 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
             operation = read(entry, leave)
             if operation is None:
                 notes.append(f"{method}: an entry that cannot be used: {str(entry)[:80]!r}")
-            elif any(known.key == operation.key for known in operations):
+            elif operation.key in seen:
                 notes.append(f"{method}: {operation.name[:80]!r} is listed twice")
             else:
+                seen.add(operation.key)
                 operations.append(operation)
     operations += _completions(session.capabilities, operations)
     if len(operations) > MAX_OPERATIONS:

@@ -137,7 +137,8 @@ _SECRET_NAME = re.compile(r"token|secret|passw|api_?key|credential|cookie|auth|d
 
 def _program(name: str) -> str:
     """A relative path of a program is meant from where the user stands, whatever --cwd says."""
-    return str(Path(name).resolve(strict=False)) if "/" in name and not name.startswith("/") else name
+    # not resolve(): .venv/bin/python is a link, and what it leads to knows nothing of the venv
+    return os.path.abspath(name) if "/" in name else name
 
 
 def _placed(value: Json, places: Mapping[str, str]) -> Json:
@@ -182,7 +183,7 @@ def read_examples(path: str) -> tuple[Mapping[str, Json], ...]:
         UsageError: the file is missing, or a line is no such call; the line's number is told.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8").split("\n")  # not splitlines(): U+2028 may stand in a string
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise UsageError(f"--example {path}: {why}") from None

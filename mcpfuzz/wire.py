@@ -113,22 +113,29 @@ def decode(raw: bytes) -> Frame:
         value = orjson.loads(raw)
     except ValueError:
         return _decode_slow(raw)
-    if orjson.dumps(value) == raw:
+    if len(raw) > SLOW_CHECK_BYTES or _canonical(value) == raw:
         if type(value) is dict and len(value) == 3 and "result" in value and value.get("jsonrpc") == "2.0":
             key = value.get("id")
             if type(key) is int or type(key) is str:
                 return Frame(raw, value)
         return Frame(raw, value, _shape_faults(value))
-    faults = _second_look(raw)
-    if raw.endswith(b"\r"):
-        faults = (*faults, "carriage-return")
-    return Frame(raw, value, faults + _shape_faults(value))
+    return Frame(raw, value, (*_second_look(raw), *_line_end(raw), *_shape_faults(value)))
+
+
+def _canonical(value: Json) -> bytes | None:
+    """The value as orjson writes it; None where it cannot (it reads 1,024 levels but writes 254)."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return None
+
+
+def _line_end(raw: bytes) -> tuple[str, ...]:
+    return ("carriage-return",) if raw.endswith(b"\r") else ()
 
 
 def _second_look(raw: bytes) -> tuple[str, ...]:
     """Faults that a lenient reader passes over in silence."""
-    if len(raw) > SLOW_CHECK_BYTES:
-        return ()
     reader = _Reader()
     try:
         reader.read(raw.decode("utf-8"))
@@ -154,9 +161,13 @@ class _Reader:
         return made
 
     def _integer(self, digits: str) -> int | float:
-        if len(digits) > 20:
+        if len(digits) > HUGE_INT_DIGITS:
             self._note("huge-int")
-        return int(digits) if len(digits) <= HUGE_INT_DIGITS else float("inf") * (-1 if digits[0] == "-" else 1)
+            return float("inf") * (-1 if digits[0] == "-" else 1)
+        value = int(digits)
+        if not -(1 << 63) <= value < 1 << 64:
+            self._note("huge-int")
+        return value
 
     def _constant(self, name: str) -> None:
         self._note("nan")
@@ -189,7 +200,7 @@ def _decode_slow(raw: bytes) -> Frame:
     faults += reader.faults
     try:
         value = _without_surrogates(value, faults)
-        return Frame(raw, value, (*faults, *_shape_faults(value)))
+        return Frame(raw, value, (*faults, *_line_end(raw), *_shape_faults(value)))
     except RecursionError:
         return Frame(raw, None, (*faults, "too-deep"))
 

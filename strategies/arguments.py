@@ -199,7 +199,7 @@ class _Kit:
 
         def lowest() -> list[Maker]:
             if not memo:
-                memo.extend(maker for _, maker in sorted(made, key=lambda pair: self.document.height(pair[0].schemas)))
+                memo.extend(maker for _, maker in sorted(made, key=lambda pair: self.document.shape_height(pair[0])))
             return memo
 
         return lowest
@@ -231,27 +231,23 @@ class _Kit:
 
 def _explain(document: Document, root: Schemas) -> None:
     """Follow what is required to the part that cannot be, for a reason that names it."""
+    if document.too_deep(root):
+        raise CannotGenerate(f"the flattest value is deeper than the cap of {MAX_DEPTH} levels")
     trail: list[str] = []
     schemas = root
-    for _ in range(MAX_DEPTH):
+    for _ in range(4):
         try:
             shapes = document.variants(schemas)
         except CannotGenerate as error:
             raise CannotGenerate(f"{pointer(*trail)}: {error.reason}") from None
-        found = next(
-            (
-                (name, shape.properties[name])
-                for shape in shapes
-                for name in itertools.islice(shape.required, 200)
-                if name in shape.properties and document.height(shape.properties[name]) == math.inf
-            ),
-            None,
-        )
-        if found is None:
+        needed = ((name, shape.properties.get(name)) for shape in shapes for name in itertools.islice(shape.required, 50))
+        endless = ((name, part) for name, part in needed if part and document.height(part) == math.inf)
+        name, part = next(endless, ("", None))
+        if part is None:
             break
-        trail.append(found[0])
-        schemas = found[1]
-    raise CannotGenerate(f"no value ends: too deep, or {shown(pointer(*trail[:4]))} holds itself without a way out")
+        trail.append(name)
+        schemas = part
+    raise CannotGenerate(f"no value ends: {shown(pointer(*trail))} always holds another one")
 
 
 # ---- small makers ---------------------------------------------------------------------------------
@@ -302,6 +298,8 @@ def _judged(maker: Maker, document: Document, schema: Json) -> Maker:
                         return value
                 except Undecided as error:
                     why = str(error)
+                    if attempt > 2:
+                        break
         finally:
             walk.lean = lean
         raise CannotGenerate(f"{TRIES} values were made, none keeps the schema: {why}")
@@ -587,8 +585,10 @@ def _from_pattern(kit: _Kit, shape: Shape) -> Maker:
 
 
 def _stretches(low: int) -> Iterator[int]:
+    """How far loops go, try by try: at most so many times above their minimum; negative: exactly so many."""
+    near = (low, low - 1, low - 2, 1, low + 1, 2, low // 2, low - 3, 4, low // 3, 6, 8)
     for attempt in range(TRIES):
-        yield (3, 3, low, 0)[attempt % 4] if low > 3 else (3, 3, 1, 0)[attempt % 4]
+        yield -max(0, near[attempt // 2]) if attempt % 2 else (3, 3, 1, low)[attempt // 2 % 4]
 
 
 _Text: TypeAlias = Callable[[Choices, int], str]
@@ -647,7 +647,8 @@ def _regex_loop(av: Any, depth: int) -> _Text:
         raise CannotGenerate(f"a pattern that repeats {low} times is above the cap of 10000")
 
     def make(choices: Choices, stretch: int) -> str:
-        times = choices.integer(low, min(high, low + min(stretch, 10_000)))
+        most = min(high, low + min(abs(stretch), 10_000))
+        times = most if stretch < 0 else choices.integer(low, most)
         text = ""
         for _ in range(times):
             text += body(choices, stretch if times < 50 else 0)
@@ -1262,13 +1263,13 @@ def _flaw(site: _Site, value: Json, keyword: str, argument: str = "", why: str =
     asked = next((part[keyword] for part in site.kit.document.all_conjuncts(site.schemas) if keyword in part), None)
     limit = "" if asked is None or keyword in ("anyOf", "oneOf", "not", "properties") else f" {shown(asked)}"
     return _Flaw(
-        value, keyword, why or f"{shown(value)} breaks {keyword}{limit}", _coercible(site, value, keyword, argument),
+        value, keyword, f"{why or shown(value)} breaks {keyword}{limit}", _coercible(site, value, keyword, argument),
         argument or site.argument,
     )  # fmt: skip
 
 
-_TOLERATED = frozenset(("uniqueItems", "format", "additionalProperties", "unevaluatedProperties"))
-"""Flaws that servers pass over without harm: a set of the items, an annotation, a name that nobody reads."""
+_TOLERATED = frozenset(("uniqueItems", "format"))
+"""Flaws that servers pass over without harm: a set is made of the items; a format is an annotation."""
 
 
 def _coercible(site: _Site, value: Json, keyword: str, argument: str) -> bool:
@@ -1338,15 +1339,24 @@ def _object_flaws(site: _Site, current: dict[str, Json]) -> Iterator[tuple[Json,
         rest = {key: item for key, item in current.items() if key != quote(name)}
         if len(rest) < len(current):
             yield rest, site.argument + pointer(name), f"without required {shown(name)}"
+    if len(site.kit.document.variants(site.schemas)) > 1:
+        for key in list(current)[:10]:
+            rest = {other: item for other, item in current.items() if other != key}
+            yield rest, site.argument + pointer(key), f"without {shown(key)}"
+            yield {**current, key: None}, site.argument + pointer(key), f"with null for {shown(key)}"
     if shape.additional or shape.names or shape.patterned:
         for name in UNKNOWN:
             if name not in shape.properties:
-                yield {**current, name: 1}, site.argument + pointer(name), f"with unknown property {shown(name)}"
+                yield {**current, name: 1}, site.argument + pointer(name), f"with unknown argument {shown(name)}"
     for name, needed in shape.dependent.items():
         for other in needed:
             rest = {key: item for key, item in current.items() if key != quote(other)}
             if name in rest:
                 yield rest, site.argument + pointer(other), f"with {shown(name)} but without {shown(other)}"
+    for name in itertools.islice(shape.properties, 40):
+        if shape.loose and quote(name) not in current:  # dependentSchemas, not, if: its presence may forbid
+            walk = _Walk(RandomChoices("present", name))
+            yield {**current, quote(name): site.kit.maker(shape.properties[name], name)(walk)}, "", f"with {shown(name)}"
     if shape.max_properties is not None and shape.max_properties < 1_000:
         extra = {f"extra{n}": n for n in range(shape.max_properties + 1)}
         yield {**current, **extra}, "", f"more properties than {shape.max_properties}"
@@ -1415,6 +1425,8 @@ def _broken(site: _Site, walk: _Walk, sort: int | None) -> Labelled | None:
         value = _placed(site, base, flaw.value, walk)
     except (_Elsewhere, CannotGenerate):
         return None
+    if flaw.keyword in ("", "properties"):
+        return None
     if not site.plain and _only(kit.document, kit.schema, _FILL(value)) != (site.argument, flaw.keyword):
         return None
     return Labelled(
@@ -1482,11 +1494,11 @@ def boundary(choices: Choices, schema: Json | Plan, *, surrogates: bool = False)
 
 
 def _boundary(kit: _Kit, walk: _Walk, surrogates: bool) -> Labelled:
-    sites = [site for site in kit.sites() if site.extremes()]
-    if not sites:
-        raise CannotGenerate("no place in these arguments takes anything extreme")
-    for _ in range(TRIES):
+    sites = kit.sites()
+    for _ in range(TRIES if sites else 0):
         site = walk.choices.pick(sites)
+        if not site.extremes():
+            continue
         extreme = walk.choices.pick(walk.choices.pick(site.extremes()))
         if surrogates and "string" in kit.document.base(site.schemas).kinds and walk.choices.chance(20):
             extreme = _Extreme("a\ud800b", "half a surrogate pair", None)
@@ -1496,7 +1508,7 @@ def _boundary(kit: _Kit, walk: _Walk, surrogates: bool) -> Labelled:
         except (_Elsewhere, CannotGenerate):
             continue
         return _stretched_label(site, extreme, value, walk)
-    raise CannotGenerate("no value has a place for an extreme")
+    raise CannotGenerate("no place in these arguments takes anything extreme")
 
 
 def _merged(base: Json, extreme: Json) -> Json:

@@ -59,8 +59,8 @@ MAX_INDEXED = 50_000
 """Nodes looked through for `$anchor` and `$id`."""
 MAX_DEPTH = 64
 """Levels of schema that are followed. Real tools have fewer than ten."""
-MAX_STEPS = 200_000
-"""Keywords checked for one verdict."""
+MAX_STEPS = 20_000
+"""Parts of a schema that one verdict may look at."""
 MAX_PATTERN = 2_000
 """Characters of a regular expression."""
 
@@ -303,7 +303,8 @@ def _distinct(branches: Any) -> bool:
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.ASCII)
-_IDN_HOST = re.compile(r"[\w-]{1,63}(?:[.\u3002][\w-]{1,63})*\.?")
+_IDN_LABEL = r"[^\W_](?:[^\W_]|-){0,62}(?<!-)"
+_IDN_HOST = re.compile(rf"{_IDN_LABEL}(?:[.\u3002]{_IDN_LABEL})*\.?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
 _DURATION = re.compile(
@@ -706,6 +707,7 @@ class Document:
         self._conjuncts: dict[int, tuple[Json, tuple[Json, ...]]] = {}
         self._variants: dict[tuple[int, ...], tuple[Schemas, list[Shape]]] = {}
         self._heights: dict[tuple[int, ...], float] = {}
+        self._absent: dict[tuple[int, str], tuple[Json, Json]] = {}
         self._places: dict[str, Json] | None = None
 
     # -- references
@@ -838,7 +840,7 @@ class Document:
             return
         try:
             parts = self.all_conjuncts(schemas)
-            group = next(((p, k) for p in parts for k in _GROUPS if k in p and (id(p), k) not in done), None)
+            group = next(((p, k) for p in parts for k in _groups(p) if (id(p), k) not in done), None)
             if group is None:
                 out.append(self._shape(schemas, parts))
                 return
@@ -853,7 +855,7 @@ class Document:
             except CannotGenerate as error:
                 reasons.append(error.reason)
                 continue
-            if ids not in tried and not (ids and ids <= here and group[1] != "if"):
+            if ids not in tried and not (ids and ids <= here and group[1] in ("anyOf", "oneOf")):
                 tried.add(ids)
                 self._expand((*schemas, *branch), done | {(id(group[0]), group[1])}, out, reasons, left)
 
@@ -861,6 +863,13 @@ class Document:
         if keyword == "if":
             otherwise = (schema["else"],) if "else" in schema else ()
             return [(schema["if"], *((schema["then"],) if "then" in schema else ())), otherwise]
+        if keyword.startswith(_DEPENDENT):
+            name = keyword.removeprefix(_DEPENDENT)
+            key = (id(schema), name)
+            if key not in self._absent:
+                self._absent[key] = ({"properties": {name: False}}, {"required": [name]})
+            absent, present = self._absent[key]
+            return [(absent,), (present, schema["dependentSchemas"][name])]
         branches = _sequence(schema[keyword], keyword)
         if not branches:
             raise CannotGenerate(f"{keyword} is empty")
@@ -884,6 +893,15 @@ class Document:
     def height(self, schemas: Schemas) -> float:
         """Levels of the flattest value (1 for a scalar), infinite where every value holds another one."""
         return _Height(self, self._heights).of(schemas, 0)
+
+    def too_deep(self, schemas: Schemas) -> bool:
+        """Whether the flattest value is deeper than MAX_DEPTH, as far as was looked."""
+        height = _Height(self, self._heights)
+        return height.of(schemas, 0) == math.inf and height.too_deep
+
+    def shape_height(self, shape: Shape) -> float:
+        """`height` of one variant."""
+        return _Height(self, self._heights).of_shape(shape, 0)
 
     # -- judging
 
@@ -912,7 +930,14 @@ class Document:
             return None
 
 
-_GROUPS = ("anyOf", "oneOf", "if")
+_DEPENDENT = "dependentSchemas/"
+
+
+def _groups(part: Json) -> Iterator[str]:
+    """The keywords of a schema that let a value choose."""
+    yield from (keyword for keyword in ("anyOf", "oneOf", "if") if keyword in part)
+    if "dependentSchemas" in part:
+        yield from (_DEPENDENT + name for name in _mapping(part["dependentSchemas"], "dependentSchemas"))
 
 
 def _close(shape: Shape, parts: Iterable[Json]) -> None:
@@ -939,17 +964,19 @@ class _Height:
     def __init__(self, document: Document, known: dict[tuple[int, ...], float]) -> None:
         self._document, self._known, self._open = document, known, set[tuple[int, ...]]()
         self._left = 5_000
+        self.too_deep = False
 
     def of(self, schemas: Schemas, depth: int) -> float:
         key = tuple(map(id, schemas))
         if key in self._known:
             return self._known[key]
         self._left -= 1
+        self.too_deep = self.too_deep or depth > MAX_DEPTH
         if key in self._open or depth > MAX_DEPTH or self._left < 0:
             return math.inf
         self._open.add(key)
         try:
-            best = min((self._shape(shape, depth) for shape in self._document.variants(schemas)), default=math.inf)
+            best = min((self.of_shape(shape, depth) for shape in self._document.variants(schemas)), default=math.inf)
         except CannotGenerate:
             best = math.inf
         self._open.discard(key)
@@ -957,7 +984,7 @@ class _Height:
             self._known[key] = best
         return best
 
-    def _shape(self, shape: Shape, depth: int) -> float:
+    def of_shape(self, shape: Shape, depth: int) -> float:
         if shape.choices is not None or any(kind not in ("array", "object") for kind in shape.kinds):
             return 1
         tallest = []
@@ -986,31 +1013,45 @@ Path: TypeAlias = tuple[str | int, ...]
 class _Trial:
     """One value before the schema."""
 
-    __slots__ = ("document", "found", "limit", "steps")
+    __slots__ = ("_left", "_verdicts", "document", "found", "limit")
 
-    def __init__(self, document: Document, limit: int, steps: int = MAX_STEPS) -> None:
+    def __init__(self, document: Document, limit: int, outer: _Trial | None = None) -> None:
         self.document = document
         self.found: list[tuple[Path, str]] = []
         self.limit = limit
-        self.steps = steps
+        self._left: list[int] = outer._left if outer else [MAX_STEPS]
+        self._verdicts: dict[tuple[int, int], bool] = outer._verdicts if outer else {}
+        """Of one part on one value: shared branches are judged once, however many ways lead to them."""
 
     def judge(self, schema: Json, value: Json, path: Path) -> None:
-        self.steps -= 1
-        if self.steps < 0 or len(path) > 2 * MAX_DEPTH:
-            raise Undecided("the schema needs too many steps")
         for part in self.document.conjuncts(schema):
-            for keyword, arg in part.items():
-                check = _CHECKS.get(keyword)
-                if check is not None:
-                    check(self, arg, value, part, path)
-                    if len(self.found) >= self.limit:
-                        return
+            self._part(part, value, path)
+            if len(self.found) >= self.limit:
+                return
+
+    def _part(self, part: Json, value: Json, path: Path) -> None:
+        self._left[0] -= 1
+        if self._left[0] < 0 or len(path) > 2 * MAX_DEPTH:
+            raise Undecided(f"a verdict takes more than {MAX_STEPS} steps")
+        for keyword, arg in part.items():
+            check = _CHECKS.get(keyword)
+            if check is not None:
+                check(self, arg, value, part, path)
+                if len(self.found) >= self.limit:
+                    return
 
     def accepts(self, schema: Json, value: Json) -> bool:
-        inner = _Trial(self.document, 1, self.steps)
-        inner.judge(schema, value, ())
-        self.steps = inner.steps - 1
-        return not inner.found
+        """Whether `value` keeps a branch; nothing is noted."""
+        return all(self._holds(part, value) for part in self.document.conjuncts(schema))
+
+    def _holds(self, part: Json, value: Json) -> bool:
+        key = (id(part), id(value))
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            inner = _Trial(self.document, 1, self)
+            inner._part(part, value, ())
+            verdict = self._verdicts[key] = not inner.found
+        return verdict
 
     def fail(self, path: Path, keyword: str) -> None:
         self.found.append((path, keyword))
@@ -1265,39 +1306,41 @@ def _if(trial: _Trial, arg: Json, value: Json, schema: Json, path: Path) -> None
 
 
 def _unevaluated_properties(trial: _Trial, arg: Json, value: Json, schema: Json, path: Path) -> None:
-    if not isinstance(value, dict) or arg is True:
-        return
-    known = _evaluated(trial, schema, value, 0)
-    for name, item in value.items():
-        if name in known:
-            continue
-        if arg is False:
-            return trial.fail(path, "unevaluatedProperties")
-        trial.judge(arg, item, (*path, name))
-    return None
+    if isinstance(value, dict) and arg is not True:
+        known = _evaluated(trial, schema, value, 0)
+        if any(name not in known and not trial.accepts(arg, item) for name, item in value.items()):
+            trial.fail(path, "unevaluatedProperties")
 
 
 def _evaluated(trial: _Trial, schema: Json, value: dict[str, Json], depth: int) -> set[str]:
     """Names of properties that some applicable subschema has spoken about."""
-    known: set[str] = set()
+    if not isinstance(schema, dict):
+        return set()
     if depth > MAX_DEPTH:
         raise Undecided("unevaluatedProperties nested too deeply")
-    for part in trial.document.conjuncts(schema):
-        if "additionalProperties" in part:
-            known.update(value)
-        known.update(name for name in value if name in (part.get("properties") or {}))
-        for text in part.get("patternProperties") or ():
-            known.update(name for name in value if pattern(text).matches(name))
-        branches = [*part.get("anyOf", ()), *part.get("oneOf", ())]
-        branches += [one for name, one in (part.get("dependentSchemas") or {}).items() if name in value]
-        if "if" in part:
-            holds = trial.accepts(part["if"], value)
-            branches += [part["if"]] if holds else []
-            branches += [part[word] for word in (["then"] if holds else ["else"]) if word in part]
-        for branch in branches:
-            if isinstance(branch, dict) and trial.accepts(branch, value):
-                known |= _evaluated(trial, branch, value, depth + 1)
+    known = {name for name in value if name in (schema.get("properties") or {})}
+    if "additionalProperties" in schema:
+        known.update(value)
+    for text in schema.get("patternProperties") or ():
+        known.update(name for name in value if pattern(text).matches(name))
+    for branch in _speaking(trial, schema, value):
+        known |= _evaluated(trial, branch, value, depth + 1)
     return known
+
+
+def _speaking(trial: _Trial, schema: Json, value: dict[str, Json]) -> Iterator[Json]:
+    """The subschemas of the same place that count: what is referred to, and what holds."""
+    for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
+        if keyword in schema:
+            yield trial.document.resolve(schema[keyword])
+    yield from (one for name, one in (schema.get("dependentSchemas") or {}).items() if name in value)
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        yield from (one for one in schema.get(keyword) or () if trial.accepts(one, value))
+    if "if" in schema:
+        holds = trial.accepts(schema["if"], value)
+        if holds:
+            yield schema["if"]
+        yield schema.get("then" if holds else "else", True)
 
 
 def _unevaluated_items(trial: _Trial, arg: Json, value: Json, schema: Json, path: Path) -> None:

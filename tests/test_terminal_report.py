@@ -81,6 +81,7 @@ def test_what_was_not_tested_is_said_with_its_reason() -> None:
         ("findings", None, "2 findings (1 critical, 1 high), 1 suspect", "exit 1: findings that count"),
         ("could-not-test", "it lists no tools", "could not test: it lists no tools", "exit 3: could not test"),
         ("interrupted", None, "interrupted", "exit 130: interrupted"),
+        ("interrupted", "interrupted by a signal", "interrupted by a signal, ", "exit 130: interrupted"),
         ("fault", "a promise was broken", "mcpfuzz failed: a promise was broken", "exit 4: a fault of mcpfuzz itself"),
     ],
 )

@@ -44,6 +44,12 @@ REPEAT_SHARE = 0.03
 """Of the budget, at most, for one repetition."""
 RESERVE_S = 1.0
 """Kept for ending servers and writing reports."""
+SLOW_PROOF = frozenset({"hang", "no-answer"})
+"""Rules whose proof waits for `--timeout`: proved together, when most of the time is spent or all is done."""
+SETTLE_SHARE = 0.6
+"""Of the budget, after which those are proved."""
+ENDS_PAIR = LETHAL | {"oversized-answer"}
+"""Rules after which a pair is left alone: more of the same costs a start, or megabytes."""
 ATTEMPTS = 3
 """Cases that may try to prove one cause; after that, or once it is proved, it costs nothing more."""
 PROGRESS_S = 0.25
@@ -88,7 +94,8 @@ class Engine:
         self._emit = emit
         self._started = started
         self._until = started + settings.max_time - min(RESERVE_S, settings.max_time * 0.1)
-        self._slowest = 0.05
+        self._slowest: dict[tuple[str, str] | None, float] = {}
+        self._operation: tuple[str, str] | None = None
         self._tried: dict[tuple[str, str], int] = {}
         self._dead_ends: set[tuple[str, str, str]] = set()
         self._examined: dict[tuple[str, str, str], int] = {}
@@ -97,6 +104,8 @@ class Engine:
         self._vitals: list[Call] = []
         self._phase = "attacking"
         self._what = ""
+        self._settling = False
+        self._later: list[tuple[Case, Suspicion, Unit]] = []
         self._told = 0.0
         self.findings: list[Finding] = []
         self._origin: dict[str, tuple[Case, Suspicion]] = {}
@@ -115,15 +124,29 @@ class Engine:
             self.tallies[unit.scenario.id].planned += 1
         try:
             await self._choose_vitals()
+            started = time.monotonic()
             rounds = PROFILES[self._settings.profile].rounds
             for unit in units(self._settings.scenarios, self._surface, rounds, self._settings.only):
                 if time.monotonic() > self._until:
                     self.cut = "its time was spent"
                     break
+                if self._later and time.monotonic() - started > SETTLE_SHARE * (self._until - started):
+                    await self._settle()
                 await self._unit(unit)
+            await self._settle()
             await self._polish()
         except OutOfStarts as error:
             self.cut = str(error)
+
+    async def _settle(self) -> None:
+        """Prove what had to wait, a fair share of the time for each."""
+        self._settling = True
+        while self._later:
+            case, suspicion, unit = self._later.pop(0)
+            self._what = f"{suspicion.rule} of {suspicion.place.name}"
+            self._tried[(suspicion.rule, suspicion.cause)] = 0
+            await self._suspect(case, suspicion, unit)
+        self._settling = False
 
     async def _polish(self) -> None:
         """Time that is left goes into making findings minimal."""
@@ -137,14 +160,17 @@ class Engine:
                 self.findings[position] = better
 
     def patience(self) -> float:
-        """Seconds one answer may take, learned from this server; `--timeout` bounds it."""
-        return min(self._settings.timeout, max(1.0, 8 * self._slowest + 0.5))
+        """Seconds one answer may take, learned from this operation's own answers; `--timeout` bounds it."""
+        return min(self._settings.timeout, max(1.0, 8 * self._slowest.get(self._operation, 0.1) + 0.5))
 
     # ---- one share of work
 
     async def _unit(self, unit: Unit) -> None:
         tally = self.tallies[unit.scenario.id]
         operation = unit.operation
+        self._operation = operation.key if operation is not None else None
+        if operation is not None and self._operation not in self._slowest:
+            self._slowest[self._operation] = self._reach.tally(*operation.key).slowest_s
         self._what = unit.scenario.id + (f" · {operation.kind} {operation.name}" if operation else "")
         if unit.key in self._dead_ends:
             tally.done += unit.round == 0
@@ -172,6 +198,10 @@ class Engine:
             if batch and (case.row != batch[0].row or len(batch) >= (1 if slow else VOLLEY)):
                 tally.cases += await self._volley(batch, unit)
                 batch = []
+                if guarded and not await self._vital_ok():
+                    await self._blame_poison(unit, mark)
+                    guarded = bool(self._vitals) and await self._vital_ok()
+                    mark = len(self._history)
             batch.append(case)
             if unit.key in self._dead_ends:
                 break
@@ -223,8 +253,8 @@ class Engine:
         return len(cases)
 
     def _count(self, seen: Screened, unit: Unit) -> None:
-        if seen.slowest_s:
-            self._slowest = max(self._slowest * 0.999, min(seen.slowest_s, self._settings.timeout / 8))
+        if seen.slowest_s and not seen.damage:
+            self._slowest[self._operation] = max(self._slowest.get(self._operation, 0.0), seen.slowest_s)
         if unit.operation is not None:
             for value in seen.answers:
                 self._reach.count(unit.operation.kind, unit.operation.name, value)
@@ -257,6 +287,7 @@ class Engine:
         return trace.ending.kind != "alive"
 
     def _remember(self, client: Client, steps: Iterable[Step]) -> None:
+        self._supply.quiet = False
         if self._history_start != self._supply.starts:
             self._history, self._history_start = [], self._supply.starts
         self._history += steps
@@ -346,10 +377,16 @@ class Engine:
             if suspicion.rule in LETHAL:
                 self._dead_ends.add(unit.key)
             return
+        if suspicion.rule in SLOW_PROOF and not self._settling:
+            self._dead_ends.add(unit.key)
+            if key not in self._tried:
+                self._tried[key] = 1
+                self._later.append((case, suspicion, unit))
+            return
         left = self._until - time.monotonic()
-        finding = await self._prover.prove(case, suspicion, shrink_s=min(20.0 if generous else 6.0, left * 0.2))
+        finding = await self._prover.prove(case, suspicion, shrink_s=min(8.0 if generous else 1.5, left * 0.2))
         self._set_phase("attacking")
-        if suspicion.rule in LETHAL and unit.operation is not None:
+        if suspicion.rule in ENDS_PAIR and unit.operation is not None:
             self._dead_ends.add(unit.key)
         proved = finding.confidence == "proved"
         self._tried[key] = ATTEMPTS if proved else self._tried.get(key, 0) + 1

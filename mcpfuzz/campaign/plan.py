@@ -14,6 +14,8 @@ __all__ = ["Unit", "units"]
 
 SHARE_FLOOR = 4
 """Cases a pair gets in a round at least, however many operations there are."""
+SLICE = 16
+"""Cases a pair gets before the next pair's turn: what fits into one volley."""
 ROUND_CASES = 12_000
 """About how many cases one round has in all; many operations share it."""
 
@@ -38,7 +40,7 @@ class Unit:
 def units(
     scenarios: tuple[Scenario, ...], surface: Surface, rounds: int, only: tuple[tuple[str, str], ...] = ()
 ) -> Iterator[Unit]:
-    """All work in order.
+    """All work in order: a slice of every pair, then the next slice of every pair.
 
     Args:
         rounds: how often all is gone through; scenarios may have fewer.
@@ -47,20 +49,26 @@ def units(
     pairs = list(_pairs(scenarios, surface, only))
     wanted = sum(scenario.cases for scenario, _ in pairs)
     scale = min(1.0, ROUND_CASES / wanted) if wanted else 1.0
-    done: dict[int, int] = {}
+    shares = [share(scenario, scale) for scenario, _ in pairs]
     for turn in range(rounds):
-        for index, (scenario, operation) in enumerate(pairs):
-            if scenario.rounds is not None and turn >= scenario.rounds:
-                continue
-            count = scenario.cases if scenario.cases == 1 else max(SHARE_FLOOR, int(scenario.cases * scale))
-            yield Unit(scenario, operation, done.get(index, 0), count, turn)
-            done[index] = done.get(index, 0) + count
+        for start in range(0, max(shares, default=0), SLICE):
+            for (scenario, operation), count in zip(pairs, shares, strict=True):
+                if start >= count or (scenario.rounds is not None and turn >= scenario.rounds):
+                    continue
+                size = count if not scenario.kinds else min(SLICE, count - start)
+                if scenario.kinds or start == 0:
+                    yield Unit(scenario, operation, turn * count + start, size, turn)
+
+
+def share(scenario: Scenario, scale: float) -> int:
+    """Cases of one pair in one round."""
+    return scenario.cases if scenario.cases == 1 else max(SHARE_FLOOR, int(scenario.cases * scale))
 
 
 def _pairs(
     scenarios: tuple[Scenario, ...], surface: Surface, only: tuple[tuple[str, str], ...]
 ) -> Iterator[tuple[Scenario, Operation | None]]:
-    for scenario in sorted(scenarios, key=lambda item: (item.alone, item.id)):
+    for scenario in sorted(scenarios, key=lambda item: (item.rounds is not None, bool(item.kinds), item.cases, item.id)):
         if not scenario.kinds:
             yield scenario, None
             continue

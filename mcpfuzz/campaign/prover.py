@@ -23,6 +23,7 @@ from mcpfuzz.model import (
     Surface,
     Suspicion,
     Trace,
+    replace,
 )
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
@@ -44,6 +45,8 @@ INTRINSIC = frozenset({"malformed-frame", "malformed-message", "malformed-params
 """Rules about the answer itself, wrong under any stimulus: the control only shows that the server serves."""
 SHRINK_STARTS = 30
 """Starts that shrinking one finding may spend; a third of what is left, at most."""
+SHOWN_BYTES = 64 << 10
+"""A longer answer is shown by its beginning."""
 BARRIER_S = 3.0
 
 
@@ -108,7 +111,8 @@ class Prover:
         """Control and probe on a fresh server; the probe's trace where it shows and the control does not."""
         if time.monotonic() > self.until:
             return None, "not confirmed: the time was spent"
-        await self.supply.fresh(f"to confirm {suspicion.rule}")
+        if suspicion.rule in LETHAL or not self.supply.quiet:
+            await self.supply.fresh(f"to confirm {suspicion.rule}")
         control = self.control(case)
         if control is not None:
             trace = await self._say(control, self.timeout)
@@ -187,13 +191,16 @@ class Prover:
     ) -> Finding:
         rule = RULES[suspicion.rule]
         observed = observe(suspicion.proof, trace, self.bench) if trace is not None else None
+        place, title = suspicion.place, suspicion.title
+        if suspicion.proof.kind == "accepted" and observed:  # shrinking may have found a plainer flaw
+            place, title = replace(place, argument=None), f"{rule.title}: {observed.split(';')[0]}"[:200]
         return Finding(
             rule=rule.id,
             cwe=rule.cwe,
             severity=rule.severity,
             confidence=confidence,
-            place=suspicion.place,
-            title=suspicion.title,
+            place=place,
+            title=title,
             proof=suspicion.proof,
             observed=observed or suspicion.observed,
             conversation=conversation,
@@ -222,6 +229,9 @@ def _answer(exchange: Exchange | None) -> Json:
 
 
 def _frame(frame: Frame) -> Json:
+    if len(frame.raw) > SHOWN_BYTES:
+        start = frame.raw[:2000].decode("utf-8", "replace")
+        return {"bytes": {"utf8": f"{start}... ({len(frame.raw):,} bytes in all)"}}
     if frame.value is not None:
         return frame.value
     return {"bytes": {"utf8": frame.raw[:2000].decode("utf-8", "replace")}}

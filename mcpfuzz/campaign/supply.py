@@ -19,6 +19,8 @@ from mcpfuzz.target import Prepared
 
 __all__ = ["OutOfStarts", "Supply"]
 
+DROP_GRACE_S = 0.1
+"""For a server that is replaced: it is damaged, or its state is not wanted any more."""
 STILLBORN_LIMIT = 3
 """Starts in a row that may fail before the target is given up."""
 
@@ -54,6 +56,9 @@ class Supply:
         self._tell = tell
         self.starts = 0
         self.current: Client | None = None
+        self.quiet = False
+        """Whether the current server has heard nothing but the proofs of harmless findings since its start:
+        then it is fresh enough to confirm another on."""
         self.start_s = 1.0
         """Seconds the last start took."""
 
@@ -115,6 +120,7 @@ class Supply:
             self._prepared.launch, self._nursery, wanted=self._wanted, start_timeout=self._start_timeout
         )
         self.start_s = time.monotonic() - began
+        self.quiet = True
         return self.current
 
     async def drop(self) -> None:
@@ -122,7 +128,7 @@ class Supply:
         client, self.current = self.current, None
         if client is not None:
             self._closed_requests += client.sent
-            await client.close()
+            await client.close(DROP_GRACE_S)
 
     def opener(self) -> Opener:
         """Opens further connections of a conversation: over stdio each is a process of its own."""

@@ -82,6 +82,8 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
         return crash_cause(trace) or f"{trace.ending.returncode} {where}"
     if rule in ("hang", "no-answer", "poisoned", "memory-growth", "oversized-answer"):
         return where
+    if rule == "result-shape":
+        return f"{where if case.place.kind == 'tool' else case.place.kind} {normalised(seen.split(' in ')[0])[:60]}"
     if rule in ("wrong-id", "stdout-pollution", "duplicate-answer"):
         return where if case.place.kind == "tool" else case.place.kind
     return f"{where} {normalised(seen)[:60]}"

@@ -24,7 +24,7 @@ from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error,
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.oracles.table import Verdict, judge
 from mcpfuzz.revisions import BY_DATE
-from mcpfuzz.wire import is_answer
+from mcpfuzz.wire import encode, is_answer
 
 __all__ = ["PROOFS", "case_outcome", "observe", "row_verdict"]
 
@@ -34,6 +34,8 @@ AMPLIFICATION = 1_000
 GROWTH_PER_CALL = 12 << 10
 """Bytes a call may leave behind; allocators round, caches warm up, so two windows must both show more."""
 GROWTH_TOTAL = 3 << 20
+HUGE = 10**400
+"""Stands in for an integer of more digits than the reader converts."""
 NOISE = frozenset({"not-json", "not-object", "not-utf8", "bom", "too-deep"})
 ILL_FORMED = frozenset(
     {
@@ -172,7 +174,7 @@ def _duplicate(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
     for exchange in trace.exchanges:
         if exchange.answer is None or exchange.id is None:
             continue
-        for frame in exchange.others:
+        for frame in (frame for other in trace.exchanges for frame in other.others):
             value = frame.value
             if is_answer(value) and type(value.get("id")) is type(exchange.id) and value.get("id") == exchange.id:
                 return f"a second answer with id {exchange.id!r}: {words(frame, 120)}"
@@ -214,10 +216,24 @@ def _output_schema(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str
             continue
         if "structuredContent" not in result:
             return "an outputSchema is declared, but there is no structuredContent" if accepted(exchange) else None
-        why = schema_fault(orjson.dumps(params["schema"]), result["structuredContent"])
+        content = result["structuredContent"]
+        if exchange.answer is not None and "huge-int" in exchange.answer.faults:
+            content = _as_integers(content)
+        why = schema_fault(orjson.dumps(params["schema"]), content)
         if why:
             return why
     return None
+
+
+def _as_integers(value: Json) -> Json:
+    """The value with huge integers where the reader put infinity for them: still integers, still huge."""
+    if isinstance(value, dict):
+        return {key: _as_integers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_integers(item) for item in value]
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return HUGE if value > 0 else -HUGE
+    return value
 
 
 @lru_cache(maxsize=256)
@@ -279,8 +295,19 @@ def row_verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> Verdic
     )
 
 
+def _said(ids: Json, trace: Trace) -> bool:
+    """Whether the message that is judged was sent at all, under the ids that the verdict compares with:
+    a shorter conversation without it, or with another id in it, shows nothing about it."""
+    sent = b"".join(exchange.sent for exchange in trace.exchanges).replace(b"\n", b"")  # F10 splits lines anywhere
+    carried = [exchange.id for exchange in trace.exchanges]
+    wanted = ids if isinstance(ids, list | tuple) else () if ids is None else (ids,)
+    if not wanted:
+        return any(exchange.sent for exchange in trace.exchanges)
+    return all(item in carried or encode(item) in sent for item in wanted)
+
+
 def _verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    if trace.ending.kind != "alive":
+    if trace.ending.kind != "alive" or not _said(params.get("ids"), trace):
         return None
     verdict = row_verdict(params, trace, bench)
     return verdict.because if verdict.level == "FAIL" else None

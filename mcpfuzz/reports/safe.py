@@ -202,5 +202,4 @@ def json_text(value: Json, *, indent: int | None = None) -> str:
     Control characters, bidirectional marks and CI commands can only stand inside strings, and there
     they are escaped.
     """
-    text = json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent)
-    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023")
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, indent=indent).replace("##", "#\\u0023")

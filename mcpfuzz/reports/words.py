@@ -186,8 +186,8 @@ def verdict(document: Document) -> str:
     statuses = [one["status"] for one in document["scenarios"]]
     said = [headline(document)] if document["findings"] or run["outcome"] in ("clean", "findings") else []
     if run["outcome"] in _VERDICTS:
-        reason = f": {run['reason']}" if run["reason"] else ""
-        said.insert(0, _VERDICTS[run["outcome"]] + reason)
+        label, reason = _VERDICTS[run["outcome"]], run["reason"] or ""
+        said.insert(0, reason if reason.startswith(label) else ": ".join(filter(None, (label, reason))))
     ran = sum(status != "not-run" for status in statuses)
     said.append(f"{ran} of {counted(len(statuses), 'scenario')} ran")
     if statuses.count("partial"):

@@ -20,7 +20,7 @@ from mcpfuzz import host
 from mcpfuzz.errors import LaunchError
 from mcpfuzz.transports.launch import Launch
 
-__all__ = ["Process"]
+__all__ = ["GRACE_S", "Process"]
 
 STDERR_TAIL_BYTES = 64 << 10
 GRACE_S = 0.3
@@ -164,8 +164,12 @@ class Process:
         """Resident bytes of the whole tree."""
         return host.resident(self.pid) if self.returncode is None else 0
 
-    async def stop(self) -> None:
-        """End it and everything it started. Bounded in seconds; shielded from cancellation."""
+    async def stop(self, grace: float = GRACE_S) -> None:
+        """End it and everything it started. Bounded in seconds; shielded from cancellation.
+
+        Args:
+            grace: seconds to leave after its stdin closed, and again after SIGTERM.
+        """
         if self._stopped:
             return
         with trio.CancelScope(shield=True):
@@ -177,7 +181,7 @@ class Process:
             for number in (None, signal.SIGTERM, signal.SIGKILL):
                 if number is not None:
                     host.kill_group(self.pid, number)
-                with trio.move_on_after(GRACE_S if number != signal.SIGKILL else 5):
+                with trio.move_on_after(grace if number != signal.SIGKILL else 5):
                     await self.dead.wait()
                 if self.poll() is not None:
                     break

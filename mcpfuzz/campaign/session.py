@@ -1,0 +1,196 @@
+"""One prepared target kept open: its surface learned once, and scenarios played on it as often as asked, one
+at a time. The pytest plugin's items and `mcp_fuzz` share one of these, so that an item costs no start and no
+discovery of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import trio
+
+from mcpfuzz import host
+from mcpfuzz.campaign.engine import RESERVE_S, Engine, ScenarioTally
+from mcpfuzz.campaign.reach import Reach
+from mcpfuzz.campaign.settings import PROFILES, Settings
+from mcpfuzz.campaign.supply import Supply
+from mcpfuzz.errors import TargetError
+from mcpfuzz.events import Event
+from mcpfuzz.model import Finding, Operation, OperationStats, Surface, replace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.revisions import revision
+from mcpfuzz.scenarios.base import Scenario
+from mcpfuzz.surface import Leave, discover
+from mcpfuzz.target import Prepared
+
+__all__ = ["CampaignSession", "Played"]
+
+LEARN_SHARE = 0.2
+"""Of `Settings.max_time`, at most, for finding good calls (as in `campaign.run`)."""
+OVERTIME_S = 5.0
+"""How long a play may outlast its time before it is cut off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What came of one scenario on one operation."""
+
+    status: Literal["clean", "findings", "partial", "not-run"]
+    reason: str | None = None
+    """Why it is partial or was not run."""
+    cases: int = 0
+    findings: tuple[Finding, ...] = ()
+    """Suspects too; whether one counts is `campaign.run.counts`' business."""
+    lost: bool = False
+    """The server does not come up again: nothing more can be tested."""
+
+
+class CampaignSession:
+    """Make it with `open`; it is used by one task at a time.
+
+    Attributes:
+        surface: what the server offers; good calls are learned before the first play.
+    """
+
+    def __init__(self, prepared: Prepared, settings: Settings, supply: Supply, surface: Surface) -> None:
+        self._prepared = prepared
+        self._settings = settings
+        self._supply = supply
+        self.surface = surface
+        self._reach = Reach()
+        self._learned = False
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, prepared: Prepared, settings: Settings) -> AsyncIterator[Self]:
+        """Start the server and discover; leaving it ends all that was started.
+
+        Raises:
+            TargetError: it does not start, or offers nothing to test.
+        """
+        failure: TargetError | None = None  # raised outside the nursery, which would wrap it in a group
+        async with trio.open_nursery() as nursery:
+            wanted = None if settings.revision in ("auto", "all") else revision(settings.revision)
+            starts = PROFILES[settings.profile].restarts
+            supply = Supply(prepared, nursery, wanted=wanted, start_timeout=settings.start_timeout, starts=starts)
+            try:
+                surface = await _discovered(prepared, settings, supply)
+            except TargetError as error:
+                failure = error
+            else:
+                yield cls(prepared, settings, supply, surface)
+            finally:
+                with trio.CancelScope(shield=True):
+                    await supply.drop()
+                host.sweep(prepared.launch.token)
+                nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    @property
+    def requests(self) -> int:
+        return self._supply.requests
+
+    @property
+    def restarts(self) -> int:
+        return self._supply.restarts
+
+    @property
+    def operations(self) -> tuple[OperationStats, ...]:
+        """Reach so far, in the order of discovery."""
+        return self._reach.stats(self.surface)
+
+    async def play(
+        self,
+        scenario: Scenario,
+        operation: Operation | None,
+        *,
+        max_time: float,
+        emit: Callable[[Event], None] = lambda event: None,
+    ) -> Played:
+        """Play one scenario on one operation (None: on the session).
+
+        Args:
+            max_time: seconds; bounded a little above it, whatever the server does.
+        """
+        began = time.monotonic()
+        only = () if operation is None else (operation.key,)
+        settings = replace(self._settings, scenarios=(scenario,), only=only)
+        with trio.move_on_after(max_time + OVERTIME_S) as overall:
+            try:
+                await self._learn()
+            except TargetError as error:
+                return Played(status="not-run", reason=str(error), lost=self._supply.starts_left > 0)
+            bench = Bench(
+                revision=self.surface.revision,
+                logging="logging" in self.surface.capabilities,
+                strict=settings.strict,
+                secrets=self._prepared.secrets,
+                known=self._prepared.known_folders,
+                roots=host.path_roots(),
+            )
+            engine = Engine(
+                settings, self._supply, self.surface, bench, self._reach, emit, self._as_if_since(began, max_time)
+            )
+            await engine.run()
+        if overall.cancelled_caught:
+            await self._supply.drop()  # it was cut off in the middle of something
+            if not self._learned:
+                return Played(status="not-run", reason="its time was spent on finding good calls")
+            engine.cut = "its time was spent"
+        return self._played(engine, engine.tallies[scenario.id])
+
+    def _as_if_since(self, began: float, max_time: float) -> float:
+        """When the whole run would have begun for the play to end in time: the engine takes its shares (how long a
+        repetition may be ...) of the whole budget, which a play's own time is too small for."""
+        whole = self._settings.max_time
+        return began + max_time - whole + min(RESERVE_S, whole * 0.1)
+
+    def _played(self, engine: Engine, tally: ScenarioTally) -> Played:
+        findings = tuple(engine.findings)
+        reason = engine.cut or "; ".join(tally.reasons) or None
+        lost = engine.cut is not None and self._supply.current is None and self._supply.starts_left > 0
+        lost = lost and engine.cut != "its time was spent"
+        if tally.findings:
+            return Played(status="findings", reason=reason, cases=tally.cases, findings=findings, lost=lost)
+        if not tally.cases:
+            reason = reason or "it drew no case; give a good call with --mcp-example"
+            return Played(status="not-run", reason=reason, findings=findings, lost=lost)
+        status: Literal["clean", "partial"] = "clean" if tally.done >= tally.planned else "partial"
+        return Played(status=status, reason=reason, cases=tally.cases, findings=findings, lost=lost)
+
+    async def _learn(self) -> None:
+        """Good calls, once; a server that dies meanwhile is started again and goes on without."""
+        if self._learned:
+            return
+        settings = self._settings
+        client = await self._supply.client()
+        try:
+            self.surface = await self._reach.learn(
+                client,
+                self.surface,
+                self._prepared.examples,
+                seed=settings.seed,
+                places=self._prepared.places,
+                timeout=min(settings.timeout, settings.max_time / 6),
+                until=time.monotonic() + settings.max_time * LEARN_SHARE,
+            )
+        except TargetError:
+            await self._supply.fresh("it ended when an operation was first called")
+        self._learned = True
+
+
+async def _discovered(prepared: Prepared, settings: Settings, supply: Supply) -> Surface:
+    client = await supply.first()
+    leave = Leave(
+        destructive=prepared.target.allow_destructive,
+        contained=bool(prepared.target.workspaces) or prepared.target.trusted_lab,
+    )
+    surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
+    if not surface.operations:
+        raise TargetError("nothing to test: it offers no tool, resource, prompt or completion that can be read")
+    return surface

@@ -1,0 +1,51 @@
+"""The table of `--mcp-` options, which are the keys of [tool.mcpfuzz] too. Imports the standard library alone, as
+the plugin reads it in every run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+__all__ = ["OPTIONS", "Option"]
+
+
+class Option(NamedTuple):
+    """One `--mcp-` option and key of [tool.mcpfuzz]."""
+
+    kind: str
+    """text, list, number, integer or flag."""
+    metavar: str | None
+    help: str
+    default: Any = None
+    dest: str = ""
+
+
+def _named(**options: Option) -> Mapping[str, Option]:
+    return {name: option._replace(dest=f"mcp_{name}") for name, option in options.items()}
+
+
+OPTIONS = _named(
+    server=Option("text", "COMMAND", "the stdio server to test"),
+    config=Option("text", "FILE", "a mcpServers file (.mcp.json, VS Code's servers ...); read only"),
+    name=Option("text", "NAME", "which server of --mcp-config"),
+    env=Option("list", "KEY=VALUE", "for the server; ${NAME} is read from our environment; repeatable", ()),
+    cwd=Option("text", "DIR", "the server's working folder"),
+    workspace=Option("list", "DIR", "the folder it is meant to stay inside; it gets a copy; repeatable", ()),
+    example=Option("list", "FILE", "known-good calls, JSON Lines; repeatable", ()),
+    allow_destructive=Option("flag", None, "call tools that may destroy or send something, too", False),
+    state=Option("text", "DIR", "scratch folder (default: .mcpfuzz beside the ini-file)"),
+    scenario=Option("list", "GLOB", "only these scenarios; repeatable", ()),
+    exclude=Option("list", "GLOB", "not these scenarios; repeatable", ()),
+    max_time=Option("number", "SECONDS", "for all items of --mcp-fuzz together (default: 60)", 60.0),
+    profile=Option("text", "NAME", "quick, standard or nightly (default: standard)", "standard"),
+    seed=Option("integer", "N", "same seed, same cases; always printed"),
+    require_complete=Option("flag", None, "items that do not run, or only in part, fail", False),
+    timeout=Option("number", "SECONDS", "per request, in total (default: 10)", 10.0),
+    start_timeout=Option("number", "SECONDS", "from start to the first answer (default: 30)", 30.0),
+    revision=Option("text", "DATE", "MCP revision, or auto (default)", "auto"),
+    fail_on=Option("text", "SEVERITY", "info, low (default), medium, high or critical", "low"),
+    strict=Option("flag", None, "weak verdicts and suspects count", False),
+    report=Option("list", "FORMAT=PATH", "json, jsonl, sarif, junit, html, markdown; repeatable", ()),
+)
+"""Name as in `mcpfuzz run` -> option. `--mcp-name` is `--server` there, `--mcp-server` the COMMAND."""

@@ -1,0 +1,74 @@
+"""Public names: `__all__` is true in every module, and importing the package costs a test suite nothing."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mcpfuzz
+
+HEAVY = ("trio", "hypothesis", "gevent", "locust", "schemathesis", "websockets", "faker", "jsonschema", "rich")
+
+
+def names() -> list[str]:
+    """Every module of the package, the linked folders included, `__main__` modules left out."""
+    found = [info.name for info in pkgutil.walk_packages(mcpfuzz.__path__, "mcpfuzz.")]
+    return sorted(name for name in ["mcpfuzz", *found] if not name.endswith("__main__") and ".locustfiles." not in name)
+
+
+def source_of(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", names())
+def test_all_is_there_and_true(name: str) -> None:
+    module = importlib.import_module(name)
+    if not source_of(name).strip():
+        return  # an empty __init__ has nothing to say
+    if name == "mcpfuzz.plugin" and not hasattr(module, "__all__"):
+        return  # hooks and fixtures: pytest finds them by name
+    if name.startswith("mcpfuzz.scenarios.") and hasattr(module, "SCENARIO") and not hasattr(module, "__all__"):
+        return  # a story's one public name, by convention: the catalogue looks for it
+    assert hasattr(module, "__all__"), f"{name} does not say what is public"
+    listed = list(module.__all__)
+    assert len(listed) == len(set(listed)), "a name twice"
+    for public in listed:
+        assert hasattr(module, public) or importlib.util.find_spec(f"{name}.{public}") is not None, public
+        assert public.startswith("__") or not public.startswith("_"), public
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_others_import_is_public(name: str) -> None:
+    """No module reaches for another's underscore."""
+    for node in ast.walk(ast.parse(source_of(name))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mcpfuzz"):
+            taken = [alias.name for alias in node.names]
+            private = [taken_name for taken_name in taken if taken_name.startswith("_") and taken_name[:2] != "__"]
+            assert not private, f"{name} imports {private} from {node.module}"
+
+
+@pytest.mark.parametrize("statement", ["import mcpfuzz", "import mcpfuzz.plugin"])
+def test_importing_costs_nothing(statement: str) -> None:
+    code = f"import sys; {statement}; print(*(name for name in {HEAVY!r} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", sorted(set(mcpfuzz.__all__) - {"__version__"}))
+def test_lazy_names_resolve(name: str) -> None:
+    assert getattr(mcpfuzz, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nothing_such"):
+        mcpfuzz.nothing_such  # noqa: B018

@@ -1,0 +1,62 @@
+"""The matrix: every weakness of the lab against all scenarios. Each is proved by its own rule, off the
+diagonal stands only what the lab's table implies with a reason, and the hardened lab is silent.
+
+`MATRIX_SEEDS=1,2,3` plays it with several seeds; each seed renames tools and draws other triggering values.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcpfuzz.lab import Weakness, weaknesses
+
+SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", " ").split()]
+MAX_TIME = 45
+BUILT = [weakness for weakness in weaknesses() if weakness.group == "robustness"]
+
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(MAX_TIME * 3)]
+
+
+def play(folder: Path, seed: int, *switches: str) -> tuple[int, dict[str, Any], str]:
+    """One run against the lab: exit code, report and what was printed."""
+    path = folder / "report.json"
+    command = [
+        sys.executable, "-m", "mcpfuzz", "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4",
+        "--seed", str(seed), "--report", f"json={path}", "--state", str(folder / "state"), "--no-color",
+        "--", sys.executable, "-m", "mcpfuzz.lab", "--shuffle", str(seed), *switches,
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=MAX_TIME * 2,
+        text=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    said = done.stdout
+    assert path.exists(), said
+    return done.returncode, json.loads(path.read_text(encoding="utf-8")), said
+
+
+def proved(report: dict[str, Any]) -> list[str]:
+    return sorted({item["rule"] for item in report["findings"] if item["confidence"] == "proved"})
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("weakness", BUILT, ids=lambda weakness: weakness.name)
+def test_a_weakness_is_proved_by_its_own_rule_and_by_no_other(weakness: Weakness, seed: int, tmp_path: Path) -> None:
+    code, report, said = play(tmp_path, seed, "--weakness", weakness.name)
+    rules = proved(report)
+    assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
+    assert not set(rules) - set(weakness.expected) - set(weakness.implied), said
+    assert (code, report["run"]["outcome"]) == (1, "findings"), said
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_hardened_lab_is_clean(seed: int, tmp_path: Path) -> None:
+    code, report, said = play(tmp_path, seed)
+    assert proved(report) == [], said
+    assert (code, report["run"]["outcome"]) == (0, "clean"), said

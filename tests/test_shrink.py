@@ -1,0 +1,224 @@
+"""Shrinking: neighbours get lighter, keep their types, and a greedy walk over them ends at the plainest case."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcpfuzz.campaign.shrink import simpler, weight
+from mcpfuzz.model import Action, Call, Close, Conversation, Open, Raw, Send, Step, Wait
+
+TRIES = 20_000
+
+
+def calling(arguments: Any, **more: Any) -> Conversation:
+    return Conversation.of(Call("tools/call", {"name": "t", "arguments": arguments, **more}))
+
+
+def arguments_of(conversation: Conversation) -> Any:
+    action = conversation.steps[0].action
+    assert isinstance(action, Call)
+    return action.params["arguments"]
+
+
+def shrunk(start: Conversation, shows: Callable[[Conversation], bool], *, inside: bool = True) -> Conversation:
+    """The prover's walk: the first lighter neighbour that still shows it, until there is none."""
+    best, tries = start, 0
+    assert shows(best)
+    while True:
+        for candidate in simpler(best, inside=inside):
+            tries += 1
+            assert tries < TRIES
+            if weight(candidate) < weight(best) and shows(candidate):
+                best = candidate
+                break
+        else:
+            return best
+
+
+def shrunk_arguments(start: Any, shows: Callable[[Any], bool]) -> Any:
+    return arguments_of(shrunk(calling(start), lambda conversation: shows(arguments_of(conversation))))
+
+
+# ---- minima
+
+
+@pytest.mark.parametrize(("start", "minimum"), [(40, 1), (7, 3), (100, 99)])
+def test_the_steps_that_matter_are_what_is_left(start: int, minimum: int) -> None:
+    needed = {f"s{number}" for number in range(0, start, max(1, start // minimum))}
+    steps = tuple(Step(action=Call(f"s{number}")) for number in range(start))
+
+    def shows(conversation: Conversation) -> bool:
+        return needed <= {step.action.method for step in conversation.steps if isinstance(step.action, Call)}
+
+    assert len(shrunk(Conversation(steps), shows)) == len(needed)
+
+
+def test_one_step_of_forty_is_found_in_few_tries() -> None:
+    tries = 0
+
+    def shows(conversation: Conversation) -> bool:
+        nonlocal tries
+        tries += 1
+        return any(step.action == Call("bad") for step in conversation.steps)
+
+    steps = [Call(f"s{number}") for number in range(39)]
+    assert shrunk(Conversation.of(*steps[:23], Call("bad"), *steps[23:]), shows) == Conversation.of(Call("bad"))
+    assert tries < 40
+
+
+def test_repetitions_become_fewer() -> None:
+    start = Conversation((Step(action=Call("ping"), times=1_000),))
+    assert shrunk(start, lambda conversation: conversation.steps[0].times >= 7).steps[0].times == 7
+
+
+def test_one_key_of_an_object_is_found() -> None:
+    start = {f"k{number}": {"deep": ["text", number]} for number in range(30)}
+    assert shrunk_arguments(start, lambda value: "k17" in value) == {"k17": {}}
+
+
+def test_one_item_of_an_array_is_found() -> None:
+    start = {"list": [{"id": number} for number in range(30)]}
+    assert shrunk_arguments(start, lambda value: {"id": 17} in value.get("list", [])) == {"list": [{"id": 17}]}
+
+
+@pytest.mark.parametrize("text", ["x" * 37 + "'" + "y" * 200, "'", "a'b", "'" + "x" * 30])
+def test_the_one_character_of_a_text_is_found(text: str) -> None:
+    assert shrunk_arguments({"q": text}, lambda value: "'" in value.get("q", "")) == {"q": "'"}
+
+
+def test_a_long_text_that_only_must_be_long_gets_exactly_long_enough() -> None:
+    made = shrunk_arguments({"q": "xyz" * 500}, lambda value: len(value.get("q", "")) >= 257)
+    assert len(made["q"]) == 257
+
+
+@pytest.mark.xfail(reason='DEFECT: "a" * n weighs as much as any text of n characters, so it is never taken')
+def test_a_text_of_which_only_the_length_matters_becomes_plain() -> None:
+    assert shrunk_arguments({"q": "xyz"}, lambda value: len(value.get("q", "")) >= 2) == {"q": "aa"}
+
+
+@pytest.mark.xfail(reason="DEFECT: a number weighs its digits, so halving 500000 is no gain and it stays where 1000 would do")
+@pytest.mark.parametrize(("start", "bound"), [(10**6, 1_000), (1_999, 1_000), (2**40, 3_000), (99, 12), (-(10**6), -1_000)])
+def test_a_number_beyond_a_bound_shrinks_to_the_bound(start: int, bound: int) -> None:
+    assert shrunk_arguments({"n": start}, lambda value: abs(value.get("n", 0)) >= abs(bound)) == {"n": bound}
+
+
+@pytest.mark.parametrize(("start", "shows", "minimum"), [(-777, lambda n: n < 0, -1), (12345, lambda n: n != 0, 1), (-5, lambda n: True, 0)])
+def test_a_number_of_which_little_is_asked_becomes_small(start: int, shows: Callable[[int], bool], minimum: int) -> None:
+    assert shrunk_arguments({"n": start}, lambda value: "n" in value and shows(value["n"])) == {"n": minimum}
+
+
+def test_a_repetition_slot_gets_exactly_long_enough() -> None:
+    def length(conversation: Conversation) -> int:
+        text = arguments_of(conversation).get("q", "")
+        if "{repeat:" not in text:
+            return len(text)
+        return int(text.partition("{repeat:")[2].partition(":")[0])
+
+    made = shrunk(calling({"q": "{repeat:100000:x}"}), lambda conversation: length(conversation) >= 1_234)
+    assert length(made) == 1_234
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_raw_bytes_shrink_to_what_matters_and_keep_their_line_end(end: bytes) -> None:
+    def shows(conversation: Conversation) -> bool:
+        action = conversation.steps[0].action
+        assert isinstance(action, Raw)
+        assert isinstance(action.data, bytes)
+        return b"\xff" in action.data and action.data.endswith(end)
+
+    assert shrunk(Conversation.of(Raw(b"{" * 300 + b"\xff" + b"}" * 300 + end)), shows) == Conversation.of(Raw(b"\xff" + end))
+
+
+# ---- what every neighbour keeps
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | st.just("{repeat:500:ab}")
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4), max_leaves=10
+)
+objects = st.dictionaries(st.text(max_size=3), values, max_size=4)
+actions: st.SearchStrategy[Action] = st.one_of(
+    objects.map(lambda arguments: Call("tools/call", {"name": "t", "arguments": arguments})),
+    objects.map(lambda arguments: Send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"arguments": arguments}})),
+    st.text(max_size=20).map(lambda uri: Call("resources/read", {"uri": uri})),
+    st.text(max_size=20).map(lambda text: Call("completion/complete", {"ref": {}, "argument": {"name": "a", "value": text}})),
+    values.map(lambda params: Call("any", params)),
+    values.map(Send),
+    st.binary(max_size=30).map(Raw),
+    st.text(max_size=20).map(Raw),
+    st.sampled_from([Open(), Close(), Wait(0.1)]),
+)
+conversations = st.lists(st.builds(Step, action=actions, times=st.integers(1, 9)), min_size=1, max_size=4).map(
+    lambda steps: Conversation(tuple(steps))
+)
+
+
+@given(conversations)
+@settings(deadline=None)
+def test_every_neighbour_can_be_made_and_weighed_and_has_a_step(conversation: Conversation) -> None:
+    for candidate in simpler(conversation):
+        assert candidate.steps
+        assert weight(candidate)[0] <= weight(conversation)[0]
+
+
+@given(conversations)
+@settings(deadline=None)
+def test_the_walk_ends_whatever_shows(conversation: Conversation) -> None:
+    end = shrunk(conversation, lambda _: True)
+    assert len(end) == 1
+    assert weight(end) <= weight(conversation)
+
+
+def same_types(before: Any, after: Any) -> bool:
+    """Whether `after` is `before` with parts left out or made smaller, types kept."""
+    if type(before) is not type(after):
+        return False
+    if isinstance(before, dict):
+        return all(key in before and same_types(before[key], item) for key, item in after.items())
+    if isinstance(before, list):
+        return len(after) <= len(before) and all(any(same_types(old, new) for old in before) for new in after)
+    return True
+
+
+@given(objects)
+@settings(deadline=None)
+def test_types_never_change(arguments: dict[str, Any]) -> None:
+    for candidate in simpler(calling(arguments)):
+        assert same_types(arguments, arguments_of(candidate))
+
+
+@given(objects)
+@settings(deadline=None)
+def test_what_names_the_operation_is_never_touched(arguments: dict[str, Any]) -> None:
+    for candidate in simpler(calling(arguments, _meta={"k": "v"})):
+        action = candidate.steps[0].action
+        assert isinstance(action, Call)
+        assert (action.method, action.params["name"], action.params["_meta"]) == ("tools/call", "t", {"k": "v"})
+
+
+@given(conversations)
+@settings(deadline=None)
+def test_without_leave_only_steps_are_left_out(conversation: Conversation) -> None:
+    said = {repr(step.action) for step in conversation.steps}
+    for candidate in simpler(conversation, inside=False):
+        assert {repr(step.action) for step in candidate.steps} <= said
+
+
+@given(conversations)
+@settings(deadline=None)
+def test_making_neighbours_leaves_the_conversation_alone(conversation: Conversation) -> None:
+    before = repr(conversation)
+    list(simpler(conversation))
+    assert repr(conversation) == before
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e308, -0.0, 5e-324, True, None])
+def test_odd_values_have_neighbours_or_none_but_never_raise(value: Any) -> None:
+    for candidate in simpler(calling({"n": value})):
+        made = arguments_of(candidate)
+        assert "n" not in made or type(made["n"]) is type(value)
