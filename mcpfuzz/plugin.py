@@ -1,6 +1,6 @@
-"""The pytest plugin. Only the standard library, pytest and the table of options are imported here: a suite in whose environment
-mcpfuzz merely lies pays a few milliseconds. Everything else is in `mcpfuzz.pytest_support`, and is imported
-when an option, a fixture or [tool.mcpfuzz] asks for it.
+"""The pytest plugin. Only the standard library, pytest and the table of options are imported here: a suite in
+whose environment mcpfuzz merely lies pays a few milliseconds. Everything else is in `mcpfuzz.pytest_support`,
+and is imported when an option, a fixture or [tool.mcpfuzz] asks for it.
 """
 
 from __future__ import annotations

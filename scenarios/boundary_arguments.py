@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from mcpfuzz.model import Case, Operation, Surface
+import re
+
+from mcpfuzz.model import Case, Json, Operation, Surface
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.calls import case_of, plan_of
 from mcpfuzz.strategies import arguments
 from mcpfuzz.strategies.choices import Choices
+from mcpfuzz.wire import encode
+
+
+BULKY = 12_000
+"""Bytes of one call beyond which one draw in ten is kept."""
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
@@ -15,7 +22,15 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     stretched = arguments.boundary(choices, plan)
     if "unknown propert" in stretched.why and choices.chance(75):  # named arguments are what a tool works on
         stretched = arguments.boundary(choices, plan)
+    if _bulk(stretched.value) > BULKY and choices.chance(90):  # megabytes cost time and show little more
+        stretched = arguments.boundary(choices, plan)
     return case_of(SCENARIO.id, choices, surface, operation, stretched)
+
+
+def _bulk(value: Json) -> int:
+    """Bytes that long texts will have once sent."""
+    text = encode(value).decode("utf-8", "replace")
+    return len(text) + sum(int(count) for count in re.findall(r"\{repeat:(\d+):", text))
 
 
 SCENARIO = Scenario(

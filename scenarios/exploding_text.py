@@ -26,9 +26,9 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         return None
     turn, name = index // len(names), names[index % len(names)]
     pieces = _pieces(good.get(name))
-    piece, times = pieces[turn // 2 % len(pieces)], (SHORT, LONG)[turn % 2]
+    piece, times = pieces[turn % len(pieces)], LONG if turn % 6 == 5 else SHORT
     body = piece * times if times == SHORT else f"{{repeat:{times // len(piece)}:{piece}}}"
-    tail = TAILS[turn // (2 * len(pieces)) % len(TAILS)]
+    tail = TAILS[turn // len(pieces) % len(TAILS)]
     place = Place(kind=operation.kind, name=operation.name, argument=pointer(name))
     label = f"{name}: {times // (1 if times == SHORT else len(piece))} times {piece!r}, then {tail!r}"
     return single(SCENARIO.id, place, Conversation.of(bind(operation, {**good, name: body + tail})), label)

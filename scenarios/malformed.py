@@ -14,7 +14,7 @@ __all__ = ["rows_drawer"]
 
 PER_ROW = 16
 """Neighbouring cases of one row, so that a volley holds one row and its stray answers can be judged."""
-COSTLY = {"F9": 8, "F8": 2, "P12": 3, "L1": 3}
+COSTLY = {"F9": 12, "F8": 4, "P12": 3, "L1": 3}
 """Rows that are drawn only every so many turns: megabytes to send, or a process to start."""
 
 _contexts: dict[int, tuple[Surface, Context]] = {}

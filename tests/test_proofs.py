@@ -262,9 +262,8 @@ SURFACE = Surface(revision=D, revisions=(D,), server={}, capabilities={}, operat
 
 
 def case_of(**more: Any) -> Case:
-    return Case(
-        scenario="s", place=Place(kind="tool", name="echo"), conversation=Conversation.of(ECHO), **{"label": "x", "valid": True, **more}
-    )
+    given_ = {"conversation": Conversation.of(ECHO), "label": "x", "valid": True, **more}
+    return Case(scenario="s", place=Place(kind="tool", name="echo"), **given_)
 
 
 def rules_of(seen: Trace, case: Case | None = None, bench: Bench = BENCH, surface: Surface = SURFACE) -> set[str]:

@@ -40,7 +40,7 @@ EXAMINED = 24
 """Cases of one pair that may be looked at alone without anything new coming of it."""
 HISTORY = 2_000
 """Steps since the last start that are kept for damage that needs a history."""
-REPEAT_SHARE = 0.03
+REPEAT_SHARE = 0.05
 """Of the budget, at most, for one repetition."""
 RESERVE_S = 1.0
 """Kept for ending servers and writing reports."""
@@ -225,7 +225,7 @@ class Engine:
         times = sum(step.times for step in case.conversation.steps if step.times > 1)
         if not times or unit.operation is None:
             return False
-        seconds = times * self._reach.tally(*unit.operation.key).slowest_s / 4
+        seconds = times * self._reach.tally(*unit.operation.key).fastest_s
         if seconds <= self._settings.max_time * REPEAT_SHARE:
             return False
         tally.reasons.setdefault(f"{unit.operation.name}: {times} calls would take {seconds:.0f} s")

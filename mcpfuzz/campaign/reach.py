@@ -37,6 +37,8 @@ class Tally:
     rejected: int = 0
     slowest_s: float = 0.0
     """The slowest answer to a call while learning."""
+    fastest_s: float = 60.0
+    """The fastest answer to a call while learning: what a repetition will take."""
     reason: str | None = None
 
 
@@ -107,6 +109,7 @@ class Reach:
                 answered, took = await self._try(client, operation, candidate, filler, timeout)
                 tally = self.tally(*operation.key)
                 tally.slowest_s = max(tally.slowest_s, took)
+                tally.fastest_s = min(tally.fastest_s, took)
                 if answered is None:
                     tally.reason = f"a call was not answered within {timeout:g} s"
                     break

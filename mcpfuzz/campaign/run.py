@@ -25,6 +25,8 @@ from mcpfuzz.target import Prepared
 
 __all__ = ["counts", "run"]
 
+NOT_APPLICABLE = "not applicable"
+"""Begins the reason of a scenario that this server gives nothing to play on: the run is complete without."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
 ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
@@ -162,7 +164,9 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
     engine, supply = state.engine, state.supply
     findings = tuple(sorted(_worth_telling(engine.findings if engine else []), key=_rank))
     scenarios = _scenarios(settings, engine, failure or ("interrupted" if interrupted else None))
-    complete = not interrupted and all(result.status in ("clean", "findings") for result in scenarios)
+    complete = not interrupted and all(
+        result.status in ("clean", "findings") or (result.reason or "").startswith(NOT_APPLICABLE) for result in scenarios
+    )
     reached = any(tally.accepted for tally in state.reach.tallies.values())
     outcome: Outcome = "clean"
     reason = failure
@@ -206,14 +210,18 @@ def _scenarios(settings: Settings, engine: Engine | None, failure: str | None) -
     made = []
     for scenario in settings.scenarios:
         tally = engine.tallies[scenario.id] if engine else None
-        if tally is None or (not tally.cases and not tally.done):
-            reason = failure or (engine.cut if engine else None) or "no operation of its kinds is called"
+        if tally is None or (not tally.cases and not tally.done and (engine is None or engine.cut or not tally.planned)):
+            reason = failure or (engine.cut if engine else None)
+            if tally is not None and not tally.planned:
+                reason = f"{NOT_APPLICABLE}: no operation of its kinds is called"
             if tally is not None and tally.reasons:
                 reason = "; ".join(tally.reasons)
             made.append(ScenarioResult(id=scenario.id, status="not-run", reason=reason))
             continue
         reason = "; ".join(tally.reasons) or None
-        if tally.findings:
+        if not tally.cases and tally.done >= tally.planned:
+            made.append(ScenarioResult(id=scenario.id, status="not-run", reason=reason or f"{NOT_APPLICABLE} to what is offered"))
+        elif tally.findings:
             made.append(ScenarioResult(id=scenario.id, status="findings", reason=reason, cases=tally.cases))
         elif tally.done < tally.planned:
             why = failure or (engine.cut if engine else None) or reason

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-__all__ = ["LEAKS", "Leak", "leaks_in"]
+__all__ = ["LEAKS", "Leak", "leaks_in", "may_leak"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,12 @@ LEAKS: tuple[Leak, ...] = (
 )  # fmt: skip
 
 _HINT = re.compile(r"Traceback|\", line |\n\s+at |goroutine |://|PRIVATE KEY|/[a-zA-Z]|sk-|gh[pousr]_|AKIA|xox")
+_RAW_HINT = re.compile(
+    rb"Traceback|\\\", line |\\n\s+at |goroutine |://[^\s/@\"]+@|PRIVATE KEY|sk-|gh[pousr]_|AKIA|xox"
+    rb"|[^\w.:/-]/[\w.@+-]+/[\w.@+-]"
+)
+
+
 MAX_TEXT = 1 << 20
 """Longer answers are searched in their first and last half of this many characters."""
 
@@ -84,6 +90,11 @@ def _elided(path: str, sent: str, known: Sequence[str]) -> bool:
         return False
     whole = re.compile(re.escape(head) + r"[^\n]{1,4000}?" + re.escape(tail))
     return whole.search(sent) is not None or any(folder.startswith(head) for folder in known)
+
+
+def may_leak(raw: bytes, secrets: Sequence[str] = ()) -> bool:
+    """A quick look at a frame's bytes: False where no leak can be in it."""
+    return _RAW_HINT.search(raw) is not None or any(secret.encode("utf-8") in raw for secret in secrets)
 
 
 def _inside(path: str, folder: str) -> bool:

@@ -18,7 +18,7 @@ import orjson
 from mcpfuzz.errors import Fault
 from mcpfuzz.model import Exchange, Frame, Json, Proof, Send, Trace
 from mcpfuzz.oracles.bench import Bench
-from mcpfuzz.oracles.leaks import leaks_in
+from mcpfuzz.oracles.leaks import leaks_in, may_leak
 from mcpfuzz.oracles.outcomes import Outcomes, outcome_of
 from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error, method_of, strings, words
 from mcpfuzz.oracles.shapes import shape_faults
@@ -129,9 +129,13 @@ def _oversized(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
 
 
 def _leak(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    sent = "\n".join(_sent_texts(trace))
+    sent: str | None = None
     for frame in frames(trace):
+        if not may_leak(frame.raw, bench.secrets):
+            continue
         text = strings(frame.value) if frame.value is not None else frame.raw[: 1 << 16].decode("utf-8", "replace")
+        if sent is None:
+            sent = "\n".join(_sent_texts(trace))
         if params["rule"] == "secret-leak":
             for secret in bench.secrets:
                 if secret in text and secret not in sent:

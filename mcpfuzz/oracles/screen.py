@@ -4,12 +4,11 @@ may doubt too much, never too little: what it doubts is looked at alone, by `jud
 
 from __future__ import annotations
 
-import re
-
 import orjson
 
 from mcpfuzz.model import Case, Frame, Operation
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.leaks import may_leak
 from mcpfuzz.oracles.outcomes import outcome_of
 from mcpfuzz.oracles.proofs import schema_fault
 from mcpfuzz.oracles.shapes import shape_faults
@@ -20,17 +19,11 @@ from mcpfuzz.wire import is_answer
 __all__ = ["expected_extra", "unremarkable"]
 
 LARGE = 1 << 20
-_HINT = re.compile(
-    rb"Traceback|\\\", line |\\n\s+at |goroutine |://[^\s/@\"]+@|PRIVATE KEY|sk-|gh[pousr]_|AKIA|xox"
-    rb"|[^\w.:/-]/[\w.@+-]+/[\w.@+-]"
-)
-
-
 def unremarkable(case: Case, method: str, frame: Frame | None, operation: Operation | None, bench: Bench) -> bool:
     """Whether an answer to one well-formed call needs no further look."""
     if frame is None or frame.faults or len(frame.raw) > LARGE or case.row is not None:
         return False
-    if _HINT.search(frame.raw) is not None or any(secret.encode() in frame.raw for secret in bench.secrets):
+    if may_leak(frame.raw, bench.secrets):
         return False
     value = frame.value
     if "error" in value:
@@ -52,7 +45,7 @@ def expected_extra(rows: tuple[str, ...], frame: Frame, bench: Bench) -> bool:
     """Whether a frame that answers no readable id is one that the rows of a volley allow: an error
     without an id, or a log message. Which of the messages drew it cannot be told, so all must allow it."""
     value = frame.value
-    if frame.faults or not isinstance(value, dict) or _HINT.search(frame.raw) is not None:
+    if frame.faults or not isinstance(value, dict) or may_leak(frame.raw, bench.secrets):
         return False
     if "method" in value:
         return value.get("id") is None and (value["method"] != "notifications/message" or bench.logging)

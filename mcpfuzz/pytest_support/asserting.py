@@ -49,14 +49,16 @@ class Asserting:
             UsageError: no such scenario, no such operation, or the scenario is not for its kind.
         """
         __tracebackhide__ = True
-        story = _scenario(scenario)
         campaign = self._support.campaign(self._target)
         given = {"tool": tool, "resource": resource, "prompt": prompt, "completion": completion}
         named = {kind: name for kind, name in given.items() if name is not None}
         seconds = max_time if max_time is not None else self._support.settings.max_time
         try:
+            story = _scenario(scenario)
             places = _places(story, named, campaign.session.surface.operations)
             plays = [campaign.play(story, place, seconds / len(places)) for place in places]
+        except UsageError as error:
+            raise error.with_traceback(None) from None  # the line of the test is what is wrong, not ours
         except TargetError as error:
             pytest.fail(f"mcpfuzz could not test: {visible(str(error))}", pytrace=False)
         told = [campaign.told(finding) for played in plays for finding in campaign.counting(played)]

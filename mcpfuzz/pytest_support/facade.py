@@ -115,10 +115,13 @@ class _Core:
 
     async def ping(self) -> bool:
         async with self._turn:
+            if self._supply.current is None:
+                await self._supply.client()  # its end was told by an exception already
             client = self._supply.current
-            if client is None or not client.alive:
-                return False
-            return (await client.barrier(self._limits.timeout)).whole
+            whole = client is not None and client.alive and (await client.barrier(self._limits.timeout)).whole
+            if not whole:
+                await self._supply.drop()
+            return whole
 
     async def restart(self) -> None:
         async with self._turn:
@@ -239,7 +242,8 @@ class Session:
         return self._thread.call(self._core.send_raw, data, seconds=self._bound)
 
     def ping(self) -> bool:
-        """Whether the server that was started last still answers; starts none."""
+        """Whether the server still answers. One that was found dead or silent, here or by an exception before, is
+        replaced by a fresh one for what comes next."""
         return self._thread.call(self._core.ping, seconds=self._bound)
 
     def restart(self) -> None:
