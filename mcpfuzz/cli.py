@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
-    except Exception as error:  # noqa: BLE001 - the promise of no traceback ends here
+    except Exception as error:
         if os.environ.get("MCPFUZZ_TRACEBACK"):
             raise
         _complain(
@@ -83,11 +83,17 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 _target_options = _options(
-    click.option("--config", type=str, metavar="FILE", help="A mcpServers file (.mcp.json, VS Code's servers ...); read only."),
+    click.option(
+        "--config", type=str, metavar="FILE", help="A mcpServers file (.mcp.json, VS Code's servers ...); read only."
+    ),
     click.option("--server", type=str, metavar="NAME", help="Which server of --config."),
-    click.option("--env", "env", multiple=True, metavar="KEY=VALUE", help="For the server; ${NAME} is read from our environment."),
+    click.option(
+        "--env", "env", multiple=True, metavar="KEY=VALUE", help="For the server; ${NAME} is read from our environment."
+    ),
     click.option("--cwd", type=str, metavar="DIR", help="The server's working folder."),
-    click.option("--workspace", multiple=True, metavar="DIR", help="The folder it is meant to stay inside; it gets a copy."),
+    click.option(
+        "--workspace", multiple=True, metavar="DIR", help="The folder it is meant to stay inside; it gets a copy."
+    ),
     click.option("--example", multiple=True, metavar="FILE", help="Known-good calls, JSON Lines."),
     click.option("--allow-destructive", is_flag=True, help="Call tools that may destroy or send something, too."),
     click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder."),
@@ -96,18 +102,28 @@ _target_options = _options(
 _run_options = _options(
     click.option("--scenario", "scenario", multiple=True, metavar="GLOB", help="Only these scenarios."),
     click.option("--exclude", multiple=True, metavar="GLOB", help="Not these scenarios."),
-    click.option("--max-time", type=float, default=60.0, show_default=True, metavar="SECONDS", help="Budget of the whole run."),
-    click.option("--profile", type=click.Choice(["quick", "standard", "nightly"]), default="standard", show_default=True),
+    click.option(
+        "--max-time", type=float, default=60.0, show_default=True, metavar="SECONDS", help="Budget of the whole run."
+    ),
+    click.option(
+        "--profile", type=click.Choice(["quick", "standard", "nightly"]), default="standard", show_default=True
+    ),
     click.option("--seed", type=int, help="Same seed, same cases; always printed."),
     click.option("--require-complete", is_flag=True, help="Scenarios left partial or not run exit 3."),
-    click.option("--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Per request, total."),
-    click.option("--start-timeout", type=float, default=30.0, show_default=True, metavar="SECONDS", help="To the first answer."),
+    click.option(
+        "--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Per request, total."
+    ),
+    click.option(
+        "--start-timeout", type=float, default=30.0, show_default=True, metavar="SECONDS", help="To the first answer."
+    ),
     click.option("--revision", default="auto", show_default=True, metavar="DATE|auto|all", help="MCP revision."),
     click.option(
         "--fail-on", type=click.Choice(["info", "low", "medium", "high", "critical"]), default="low", show_default=True
     ),
     click.option("--strict", is_flag=True, help="WEAK verdicts and suspects count."),
-    click.option("--report", multiple=True, metavar="FORMAT=PATH", help="json, jsonl, sarif, junit, html, markdown; repeatable."),
+    click.option(
+        "--report", multiple=True, metavar="FORMAT=PATH", help="json, jsonl, sarif, junit, html, markdown; repeatable."
+    ),
     click.option("--quiet", is_flag=True, help="Findings and verdict only."),
     click.option("--verbose", is_flag=True, help="All there is to say."),
     click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR is obeyed too."),
@@ -136,9 +152,7 @@ def demo(shuffle: str | None, **options: Any) -> int:
     if click.get_current_context().get_parameter_source("timeout") is click.core.ParameterSource.DEFAULT:
         options["timeout"] = 4.0  # the lab answers in milliseconds; two of its weaknesses never do
     words = ["-m", "mcpfuzz.lab", "--weakness", "robustness", *(("--shuffle", shuffle) if shuffle else ())]
-    return _campaign(
-        Target(command=(sys.executable, *words), trusted_lab=True, state=options["state"]), options
-    )
+    return _campaign(Target(command=(sys.executable, *words), trusted_lab=True, state=options["state"]), options)
 
 
 def _campaign(target: Any, options: dict[str, Any]) -> int:
@@ -157,13 +171,27 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
     settings = Settings(
         scenarios=chosen(options["scenario"], options["exclude"]),
         seed=options["seed"] if options["seed"] is not None else secrets.randbelow(1 << 31),
-        **{name: options[name] for name in ("max_time", "profile", "timeout", "start_timeout", "revision", "fail_on", "strict", "require_complete")},
+        **{
+            name: options[name]
+            for name in (
+                "max_time",
+                "profile",
+                "timeout",
+                "start_timeout",
+                "revision",
+                "fail_on",
+                "strict",
+                "require_complete",
+            )
+        },
     )
     look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
     host.become_subreaper()
     with Prepared.of(target) as prepared:
         gate = Gate({*known_secrets(target.record, os.environ), *prepared.secrets})
-        with open_sinks(options["report"], gate, version=__version__, setting=Setting(rules=RULES, look=look)) as reports:
+        with open_sinks(
+            options["report"], gate, version=__version__, setting=Setting(rules=RULES, look=look)
+        ) as reports:
             finished = run_campaign(prepared, settings, reports.on)
     return EXIT_CODES[finished.outcome]
 
@@ -215,14 +243,26 @@ def _rows(what: str) -> list[dict[str, Any]]:
         from mcpfuzz.oracles.rules import RULES
 
         return [
-            {"id": rule.id, "title": rule.title, "severity": rule.severity, "cwe": rule.cwe, "references": list(rule.references)}
+            {
+                "id": rule.id,
+                "title": rule.title,
+                "severity": rule.severity,
+                "cwe": rule.cwe,
+                "references": list(rule.references),
+            }
             for rule in RULES.values()
         ]
     if what == "scenarios":
         from mcpfuzz.scenarios.catalogue import catalogue
 
         return [
-            {"id": item.id, "title": item.title, "about": item.about, "rules": list(item.rules), "kinds": list(item.kinds)}
+            {
+                "id": item.id,
+                "title": item.title,
+                "about": item.about,
+                "rules": list(item.rules),
+                "kinds": list(item.kinds),
+            }
             for item in catalogue().values()
         ]
     from mcpfuzz.lab import weaknesses
@@ -248,5 +288,7 @@ def explain(rule: str) -> int:
         raise UsageError(f"there is no rule {rule!r}; {hint}")
     click.echo(f"{found.id}: {found.title}  (CWE-{found.cwe}, {found.severity})\n")
     click.echo(f"What it means   {found.about}\nHow it is proved {found.proof}\nHow to mend it  {found.mend}")
-    click.echo(f"References      {', '.join((f'CWE-{found.cwe}', *(r for r in found.references if not r.startswith('CWE-'))))}")
+    click.echo(
+        f"References      {', '.join((f'CWE-{found.cwe}', *(r for r in found.references if not r.startswith('CWE-'))))}"
+    )
     return 0

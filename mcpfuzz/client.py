@@ -31,6 +31,8 @@ MAX_EXTRA = 2_000
 """Frames nobody asked for that one volley keeps."""
 SLOWEST_READER = 4 << 20
 """Bytes a second that a server is expected to read at least, beyond the patience for its answer."""
+MAX_GREETING = 20
+"""Frames of the handshake that are kept."""
 MAX_STRAYS = 10_000
 """Ids whose answers may still come and are then dropped."""
 MAX_REPLIES = 200
@@ -250,24 +252,7 @@ async def _shake_hands(
 ) -> Session:
     handshake = Handshake(wanted)
     try:
-        for data in handshake.start():
-            await channel.send(data + b"\n", deadline)
-        probe_until = min(deadline, time.monotonic() + PROBE_PATIENCE_S)
-        while handshake.session is None and handshake.failure is None:
-            try:
-                lines = await channel.receive(probe_until if handshake.probing else deadline)
-            except Late:
-                if time.monotonic() >= deadline or not (more := handshake.overdue()):
-                    raise
-                for data in more:
-                    await channel.send(data + b"\n", deadline)
-                continue
-            for raw in lines:
-                frame = decode(raw)
-                if len(heard) < 20:
-                    heard.append(frame)
-                for data in handshake.receive(frame):
-                    await channel.send(data + b"\n", deadline)
+        await _negotiate(channel, handshake, deadline, heard)
     except Gone as gone:
         raise _stillborn(launch, process, gone, heard) from None
     except Late:
@@ -277,6 +262,27 @@ async def _shake_hands(
     if handshake.session is None:
         raise HandshakeError(f"{launch.argv[0]!r} does not agree on an MCP revision: {handshake.failure}")
     return handshake.session
+
+
+async def _negotiate(channel: StdioChannel, handshake: Handshake, deadline: float, heard: list[Frame]) -> None:
+    """Drive the handshake until it has come to an end."""
+    out = handshake.start()
+    probe_until = min(deadline, time.monotonic() + PROBE_PATIENCE_S)
+    while True:
+        for data in out:
+            await channel.send(data + b"\n", deadline)
+        if handshake.session is not None or handshake.failure is not None:
+            return
+        try:
+            lines = await channel.receive(probe_until if handshake.probing else deadline)
+        except Late:
+            out = handshake.overdue()
+            if time.monotonic() >= deadline or not out:
+                raise
+            continue
+        frames = [decode(raw) for raw in lines]
+        heard += frames[: MAX_GREETING - len(heard)]
+        out = [data for frame in frames for data in handshake.receive(frame)]
 
 
 def _meant(value: Json, due: set[Key]) -> Key | None:

@@ -13,7 +13,18 @@ from typing import Literal, TypeAlias
 
 from mcpfuzz.model import Finding, OperationStats, ScenarioResult, Surface
 
-__all__ = ["Discovered", "Event", "Finished", "Found", "LaunchRecord", "Noted", "Outcome", "Progress", "Restarted", "Started"]
+__all__ = [
+    "Discovered",
+    "Event",
+    "Finished",
+    "Found",
+    "LaunchRecord",
+    "Noted",
+    "Outcome",
+    "Progress",
+    "Restarted",
+    "Started",
+]
 
 Outcome = Literal["clean", "findings", "could-not-test", "interrupted", "fault"]
 

@@ -17,7 +17,22 @@ import psutil
 
 from mcpfuzz.errors import UsageError
 
-__all__ = ["MARK", "become_subreaper", "carries", "children_of", "cores", "die_with_parent", "kill_group", "marked", "path_roots", "pin", "reap", "refuse_windows", "resident", "sweep"]
+__all__ = [
+    "MARK",
+    "become_subreaper",
+    "carries",
+    "children_of",
+    "cores",
+    "die_with_parent",
+    "kill_group",
+    "marked",
+    "path_roots",
+    "pin",
+    "reap",
+    "refuse_windows",
+    "resident",
+    "sweep",
+]
 
 LINUX = sys.platform.startswith("linux")
 MARK = "MCPFUZZ_RUN"

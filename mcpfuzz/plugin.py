@@ -293,4 +293,4 @@ class _plainly:
         from mcpfuzz.errors import McpfuzzError
 
         if isinstance(error, McpfuzzError):
-            pytest.fail(f"mcpfuzz: {error}", pytrace=False)
+            raise pytest.fail.Exception(f"mcpfuzz: {error}", pytrace=False) from None

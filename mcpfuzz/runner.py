@@ -15,7 +15,22 @@ import trio
 
 from mcpfuzz.client import Client, Sent, Volley
 from mcpfuzz.errors import Fault, TargetError
-from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Frame, Json, Open, Raw, Send, Step, Trace, Wait, replace
+from mcpfuzz.model import (
+    Call,
+    Close,
+    Conversation,
+    Ending,
+    Exchange,
+    Frame,
+    Json,
+    Open,
+    Raw,
+    Send,
+    Step,
+    Trace,
+    Wait,
+    replace,
+)
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import encode, id_key
@@ -254,9 +269,7 @@ async def _repeat(talk: Talk, client: Client, step: Step, index: int, exchanges:
             return (await _ending(talk, client, index))[0]
         last, size = volley.answers[made[-1][0].due[0]], len(made[-1][0].data)
         carried = made[-1][1]
-    exchanges.append(
-        Exchange(step=index, sent=b" " * size, id=carried, answer=last, rss=client.process.resident())
-    )
+    exchanges.append(Exchange(step=index, sent=b" " * size, id=carried, answer=last, rss=client.process.resident()))
     return Ending()
 
 

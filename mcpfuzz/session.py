@@ -196,7 +196,9 @@ class Handshake:
         if isinstance(result, dict):
             answered = result.get("protocolVersion")
             if not isinstance(answered, str) or answered not in BY_DATE or BY_DATE[answered].era != "legacy":
-                self.failure = f"it answered initialize with protocolVersion {_short(answered)}, which is no legacy revision"
+                self.failure = (
+                    f"it answered initialize with protocolVersion {_short(answered)}, which is no legacy revision"
+                )
                 return []
             if self._wanted is not None and answered != self._wanted.date:
                 self.failure = f"it offers revision {answered} instead of {self._wanted.date}"

@@ -63,7 +63,9 @@ def bind(operation: Operation, arguments: Mapping[str, Json]) -> Call:
         ref, _, argument = operation.name.rpartition("#")
         kind, _, name = ref.partition(":")
         target = {"type": f"ref/{kind}", "name" if kind == "prompt" else "uri": name}
-        return Call("completion/complete", {"ref": target, "argument": {"name": argument, "value": arguments.get("value", "")}})
+        return Call(
+            "completion/complete", {"ref": target, "argument": {"name": argument, "value": arguments.get("value", "")}}
+        )
     return Call("resources/read", {"uri": _expand(operation, arguments)})
 
 
@@ -86,7 +88,8 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
         Gone: the server ended meanwhile.
         TargetError: a listing that was declared was never answered.
     """
-    session, notes = client.session, [*()]
+    session = client.session
+    notes: list[str] = []
     operations: list[Operation] = []
     seen: set[tuple[str, str]] = set()
     listings = (
@@ -192,7 +195,9 @@ def _template(entry: Json, leave: Leave) -> Operation | None:
         return None
     template = entry["uriTemplate"]
     names = [
-        name.rstrip("*").partition(":")[0] for group in _TEMPLATE_VARIABLE.findall(template) for name in group.split(",")
+        name.rstrip("*").partition(":")[0]
+        for group in _TEMPLATE_VARIABLE.findall(template)
+        for name in group.split(",")
     ]
     return Operation(
         kind="resource",
@@ -207,11 +212,16 @@ def _prompt(entry: Json, leave: Leave) -> Operation | None:
     if not isinstance(entry, dict) or not _text(entry, "name"):
         return None
     given = entry.get("arguments")
-    arguments = [item for item in given if isinstance(item, dict) and _text(item, "name")] if isinstance(given, list) else []
+    arguments = (
+        [item for item in given if isinstance(item, dict) and _text(item, "name")] if isinstance(given, list) else []
+    )
     names = [item["name"] for item in arguments]
     required = [item["name"] for item in arguments if item.get("required") is True]
     return Operation(
-        kind="prompt", name=entry["name"], description=_text(entry, "description"), schema=_string_schema(names, required)
+        kind="prompt",
+        name=entry["name"],
+        description=_text(entry, "description"),
+        schema=_string_schema(names, required),
     )
 
 

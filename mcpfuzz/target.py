@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,10 +98,20 @@ class Prepared:
         env = {name: _fill(expand_variables(value), places, mapping) for name, value in target.env.items()}
         argv = (target.command[0], *(_fill(word, places, mapping) for word in target.command[1:]))
         cwd = _fill(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
-        for folder, copy in mapping.items():
-            texts = (*target.command[1:], *target.env.values(), target.cwd or "", orjson.dumps(list(target.examples)).decode())
-            if not any(rewrite(text, {folder: copy}) != text for text in texts) and "{workspace}" not in "".join(texts):
-                notes.append(f"--workspace {folder} occurs in no argument, --env, --cwd or example: the server is not told of the copy")
+        for folder, copied in mapping.items():
+            texts = (
+                *target.command[1:],
+                *target.env.values(),
+                target.cwd or "",
+                orjson.dumps(list(target.examples)).decode(),
+            )
+            if not any(rewrite(text, {folder: copied}) != text for text in texts) and "{workspace}" not in "".join(
+                texts
+            ):
+                notes.append(
+                    f"--workspace {folder} occurs in no argument, --env, --cwd or example: "
+                    "the server is not told of the copy"
+                )
         home, temporary = str(tree.home), str(tree.tmp)
         launch = Launch(
             argv=(_program(target.command[0]), *argv[1:]),
@@ -195,9 +204,9 @@ def read_examples(path: str) -> tuple[Mapping[str, Json], ...]:
             entry = orjson.loads(line)
         except ValueError as error:
             raise UsageError(f"--example {path}, line {number}: not JSON ({error})") from None
-        if not isinstance(entry, dict) or not any(isinstance(entry.get(kind), str) for kind in ("tool", "resource", "prompt")):
+        if not isinstance(entry, dict) or not any(
+            isinstance(entry.get(kind), str) for kind in ("tool", "resource", "prompt")
+        ):
             raise UsageError(f'--example {path}, line {number}: needs "tool", "resource" or "prompt" with a name')
         made.append(entry)
     return tuple(made)
-
-

@@ -8,6 +8,7 @@ byte for byte cannot hide a duplicate key, a huge integer or a NaN. All else tak
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -137,10 +138,8 @@ def _line_end(raw: bytes) -> tuple[str, ...]:
 def _second_look(raw: bytes) -> tuple[str, ...]:
     """Faults that a lenient reader passes over in silence."""
     reader = _Reader()
-    try:
+    with contextlib.suppress(ValueError, RecursionError):  # it is JSON; only the naming of faults is lost
         reader.read(raw.decode("utf-8"))
-    except (ValueError, RecursionError):
-        pass  # orjson read it, so it is JSON; only the naming of faults is lost
     return tuple(reader.faults)
 
 
@@ -173,9 +172,7 @@ class _Reader:
         self._note("nan")
 
     def read(self, text: str) -> Json:
-        return json.loads(
-            text, object_pairs_hook=self._pairs, parse_int=self._integer, parse_constant=self._constant
-        )
+        return json.loads(text, object_pairs_hook=self._pairs, parse_int=self._integer, parse_constant=self._constant)
 
 
 def _decode_slow(raw: bytes) -> Frame:
@@ -264,7 +261,9 @@ def id_key(value: Json) -> tuple[str, Json] | None:
 
 def is_answer(value: Json) -> bool:
     """Whether a decoded value is (meant as) a response."""
-    return isinstance(value, dict) and "method" not in value and ("result" in value or "error" in value or "id" in value)
+    return (
+        isinstance(value, dict) and "method" not in value and ("result" in value or "error" in value or "id" in value)
+    )
 
 
 def is_request(value: Json) -> bool:

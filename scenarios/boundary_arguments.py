@@ -11,7 +11,6 @@ from mcpfuzz.strategies import arguments
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.wire import encode
 
-
 BULKY = 12_000
 """Bytes of one call beyond which one draw in ten is kept."""
 

@@ -47,9 +47,7 @@ def good_arguments(choices: Choices, surface: Surface, operation: Operation) -> 
     return choices.pick(known) if known else None
 
 
-def case_of(
-    scenario: str, choices: Choices, surface: Surface, operation: Operation, labelled: Labelled
-) -> Case:
+def case_of(scenario: str, choices: Choices, surface: Surface, operation: Operation, labelled: Labelled) -> Case:
     """A labelled value as a case: in the good call where that keeps the label true."""
     place = Place(kind=operation.kind, name=operation.name, argument=labelled.argument or None)
     action: Action

@@ -40,7 +40,9 @@ def _texts(operation: Operation, good: Mapping[str, Json]) -> list[str]:
     declared = [
         name
         for name, schema in (properties.items() if isinstance(properties, dict) else ())
-        if isinstance(schema, dict) and schema.get("type", "string") in ("string", ["string", "null"]) and "enum" not in schema
+        if isinstance(schema, dict)
+        and schema.get("type", "string") in ("string", ["string", "null"])
+        and "enum" not in schema
     ]
     return declared or [name for name, value in good.items() if isinstance(value, str)]
 

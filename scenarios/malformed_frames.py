@@ -8,7 +8,8 @@ from mcpfuzz.scenarios.malformed import rows_drawer
 SCENARIO = Scenario(
     id="malformed-frames",
     title="Broken frames",
-    about="Lines that are no JSON, no UTF-8, too deep, too long, doubled or split (rows F1 to F10). The process must live, read on, leak nothing, and answer at most -32700.",
+    about="Lines that are no JSON, no UTF-8, too deep, too long, doubled or split (rows F1 to F10). The process "
+    "must live, read on, leak nothing, and answer at most -32700.",
     draw=rows_drawer("malformed-frames", "transport", "F"),
     rules=("malformed-frame", "crash", "hang"),
     cases=160,

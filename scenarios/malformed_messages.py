@@ -8,7 +8,8 @@ from mcpfuzz.scenarios.malformed import rows_drawer
 SCENARIO = Scenario(
     id="malformed-messages",
     title="Malformed messages",
-    about="Sound JSON with a wrong envelope, id, method, direction or moment (rows R, M, N, S, L). Nothing may be executed, no id invented, no notification answered.",
+    about="Sound JSON with a wrong envelope, id, method, direction or moment (rows R, M, N, S, L). Nothing may "
+    "be executed, no id invented, no notification answered.",
     draw=rows_drawer("malformed-messages", "session", "RMNSL"),
     rules=("malformed-message", "wrong-id", "answer-to-notification", "poisoned", "crash"),
     cases=352,

@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from re import _constants as _sre  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -1100,8 +1100,7 @@ class _Extreme:
 
 MAX_SITES = 64
 _PLAIN_WORDS = frozenset(
-    "type properties required additionalProperties title description default examples example items minItems maxItems"
-    " $schema $id $ref $defs definitions $comment $anchor allOf readOnly writeOnly deprecated format".split()
+    ["type", "properties", "required", "additionalProperties", "title", "description", "default", "examples", "example", "items", "minItems", "maxItems", "$schema", "$id", "$ref", "$defs", "definitions", "$comment", "$anchor", "allOf", "readOnly", "writeOnly", "deprecated", "format"]
 )
 
 

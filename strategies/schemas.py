@@ -20,7 +20,7 @@ import math
 import re
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -40,6 +40,7 @@ __all__ = [
     "Shape",
     "Undecided",
     "class_members",
+    "fingerprint",
     "is_multiple",
     "is_unique",
     "kind_of",
@@ -99,6 +100,17 @@ def same(one: Json, two: Json) -> bool:
     if isinstance(one, dict) and isinstance(two, dict):
         return one.keys() == two.keys() and all(same(item, two[key]) for key, item in one.items())
     return bool(one == two)
+
+
+def fingerprint(value: Json) -> Hashable:
+    """Something hashable that is equal for values that are the `same`, and only for them."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return (type(value), value)
+    if isinstance(value, dict):
+        return frozenset((key, fingerprint(item)) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return tuple(map(fingerprint, value))
+    return value  # type: ignore[no-any-return]
 
 
 def shown(value: object) -> str:
@@ -473,8 +485,9 @@ def _read_enum(shape: Shape, value: Json, schema: Json) -> None:
     if shape.choices is None:
         shape.choices = members
     else:
-        few, many = sorted((shape.choices[:1000], members[:1000]), key=len)
-        shape.choices = [one for one in few if any(same(one, other) for other in many)]
+        few, many = sorted((shape.choices, members), key=len)
+        known = {fingerprint(one) for one in many}
+        shape.choices = [one for one in few if fingerprint(one) in known]
 
 
 def _read_low(shape: Shape, value: Json, schema: Json) -> None:
@@ -520,7 +533,9 @@ def _least(name: str) -> Callable[[Shape, Json, Json], None]:
 
 def _most(name: str) -> Callable[[Shape, Json, Json], None]:
     def read(shape: Shape, value: Json, schema: Json) -> None:
-        size, old = _size(value, name), getattr(shape, name)
+        if _number(value, name) < 0:
+            raise CannotGenerate(f"{name} is {shown(value)}: nothing is that small")
+        size, old = math.floor(min(value, 10**18)), getattr(shape, name)
         setattr(shape, name, size if old is None else min(old, size))
 
     return read
@@ -707,6 +722,9 @@ class Document:
         self._conjuncts: dict[int, tuple[Json, tuple[Json, ...]]] = {}
         self._variants: dict[tuple[int, ...], tuple[Schemas, list[Shape]]] = {}
         self._heights: dict[tuple[int, ...], float] = {}
+        self._members: dict[int, frozenset[Hashable]] = {}
+        self.steps = 0
+        """Parts judged so far: callers that judge many values stop by it."""
         self._absent: dict[tuple[int, str], tuple[Json, Json]] = {}
         self._places: dict[str, Json] | None = None
 
@@ -850,6 +868,8 @@ class Document:
             return
         here, tried = set(map(id, parts)), set()
         for branch in branches:
+            if len(out) >= MAX_VARIANTS:
+                return
             try:
                 ids = frozenset(id(part) for part in self.all_conjuncts(branch))
             except CannotGenerate as error:
@@ -904,6 +924,15 @@ class Document:
         return _Height(self, self._heights).of_shape(shape, 0)
 
     # -- judging
+
+    def is_member(self, value: Json, members: list[Json]) -> bool:
+        """Whether `value` is in an enum of the document."""
+        if len(members) < 32:
+            return any(same(value, member) for member in members)
+        known = self._members.get(id(members))
+        if known is None:
+            known = self._members[id(members)] = frozenset(map(fingerprint, members))
+        return fingerprint(value) in known
 
     def errors(self, schema: Json, value: Json, limit: int = 2) -> list[tuple[str, str]]:
         """What is wrong: (JSON pointer, keyword) as validators name it, at most about `limit` of them.
@@ -1031,6 +1060,7 @@ class _Trial:
 
     def _part(self, part: Json, value: Json, path: Path) -> None:
         self._left[0] -= 1
+        self.document.steps += 1
         if self._left[0] < 0 or len(path) > 2 * MAX_DEPTH:
             raise Undecided(f"a verdict takes more than {MAX_STEPS} steps")
         for keyword, arg in part.items():
@@ -1067,7 +1097,7 @@ def _type(trial: _Trial, arg: Json, value: Json, schema: Json, path: Path) -> No
 
 
 def _enum(trial: _Trial, arg: Json, value: Json, schema: Json, path: Path) -> None:
-    if not any(same(value, member) for member in arg):
+    if not trial.document.is_member(value, arg):
         trial.fail(path, "enum")
 
 
@@ -1155,11 +1185,7 @@ def _unique_items(trial: _Trial, arg: Json, value: Json, schema: Json, path: Pat
 
 def is_unique(items: list[Json]) -> bool:
     """Whether no two are the `same`."""
-    if all(isinstance(item, str) for item in items):
-        return len(set(items)) == len(items)
-    if len(items) > 1_000:
-        raise Undecided("uniqueItems of more than 1,000 items")
-    return not any(same(one, two) for one, two in itertools.combinations(items, 2))
+    return len(set(map(fingerprint, items))) == len(items)
 
 
 def _prefix_items(trial: _Trial, arg: Json, value: Json, schema: Json, path: Path) -> None:
@@ -1222,7 +1248,7 @@ def _extras(value: dict[str, Json], schema: Json) -> Iterator[str]:
 
 def _additional(trial: _Trial, arg: Json, value: Json, schema: Json, path: Path) -> None:
     if not isinstance(value, dict) or arg is True:
-        return
+        return None
     for name in _extras(value, schema):
         if arg is False:
             return trial.fail(path, "additionalProperties")

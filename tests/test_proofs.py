@@ -11,7 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpfuzz.errors import Fault
-from mcpfuzz.model import Action, Call, Case, Conversation, Ending, Exchange, Frame, Operation, Place, Proof, Send, Step, Surface, Trace
+from mcpfuzz.model import (
+    Action,
+    Call,
+    Case,
+    Conversation,
+    Ending,
+    Exchange,
+    Frame,
+    Operation,
+    Place,
+    Proof,
+    Send,
+    Step,
+    Surface,
+    Trace,
+)
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace, normalised
 from mcpfuzz.oracles.leaks import leaks_in
@@ -23,7 +38,9 @@ from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.wire import decode
 
 D, E = "2025-11-25", "2026-07-28"
-BENCH = Bench(revision=D, roots=("home", "usr", "opt"), known=("/opt/ws", "/home/me/project"), secrets=("s3cr3t-value",))
+BENCH = Bench(
+    revision=D, roots=("home", "usr", "opt"), known=("/opt/ws", "/home/me/project"), secrets=("s3cr3t-value",)
+)
 ECHO = Call("tools/call", {"name": "echo", "arguments": {"text": "hi"}})
 SCHEMA = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 ID = 1001
@@ -45,12 +62,14 @@ def said(text: str, **more: Any) -> Frame:
     return result({"content": [{"type": "text", "text": text}], **more})
 
 
-def exchange(answer: Frame | None = None, *others: Frame, step: int = 0, sent: bytes = b'{"id":1001}\n', **more: Any) -> Exchange:
+def exchange(
+    answer: Frame | None = None, *others: Frame, step: int = 0, sent: bytes = b'{"id":1001}\n', **more: Any
+) -> Exchange:
     return Exchange(step=step, sent=sent, id=ID, answer=answer, others=others, **more)
 
 
-def trace(*exchanges: Exchange, actions: tuple[Action, ...] = (ECHO,), ending: Ending = Ending()) -> Trace:
-    return Trace(conversation=Conversation.of(*actions), exchanges=exchanges, ending=ending)
+def trace(*exchanges: Exchange, actions: tuple[Action, ...] = (ECHO,), ending: Ending | None = None) -> Trace:
+    return Trace(conversation=Conversation.of(*actions), exchanges=exchanges, ending=ending or Ending())
 
 
 def shows(kind: str, seen: Trace, bench: Bench = BENCH, **params: Any) -> bool:
@@ -73,7 +92,10 @@ def repeated(*sizes: int, times: int = 100) -> Trace:
 def silent_call(before: str, after: str) -> Trace:
     note = Send({"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "add", "arguments": {}}})
     return trace(
-        exchange(said(before)), exchange(None, step=1, due=False), exchange(said(after), step=2), actions=(ECHO, note, ECHO)
+        exchange(said(before)),
+        exchange(None, step=1, due=False),
+        exchange(said(after), step=2),
+        actions=(ECHO, note, ECHO),
     )
 
 
@@ -94,21 +116,45 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
     "no-answer": ({}, trace(exchange()), trace(exchange(due=False))),
     "no-answer while dead": ({}, trace(exchange()), trace(exchange(), ending=Ending(kind="exited"))),
     "poisoned": (POISON, trace(exchange(error("broken"))), GOOD),
-    "poisoned by isError": (POISON, trace(exchange(said("broken", isError=True))), trace(exchange(error("x")), actions=(BROKEN,))),
-    "memory-growth": ({}, repeated(50 * MIB, 60 * MIB, 70 * MIB, 80 * MIB), repeated(50 * MIB, 60 * MIB, 60 * MIB, 80 * MIB)),
+    "poisoned by isError": (
+        POISON,
+        trace(exchange(said("broken", isError=True))),
+        trace(exchange(error("x")), actions=(BROKEN,)),
+    ),
+    "memory-growth": (
+        {},
+        repeated(50 * MIB, 60 * MIB, 70 * MIB, 80 * MIB),
+        repeated(50 * MIB, 60 * MIB, 60 * MIB, 80 * MIB),
+    ),
     "effect": ({}, silent_call("1", "2"), silent_call("1", "1")),
     "no-shutdown": ({}, trace(ending=Ending(detail="still running after 3 s")), trace(ending=Ending(detail="left"))),
-    "oversized-answer": ({}, trace(exchange(said("x" * (5 * MIB)))), trace(exchange(said("x" * (5 * MIB)), sent=b"x" * 10_000))),
-    "leak": ({"rule": "path-leak"}, trace(exchange(error("no /home/ann/app.py"))), trace(exchange(error("no /properties/age/minimum")))),
+    "oversized-answer": (
+        {},
+        trace(exchange(said("x" * (5 * MIB)))),
+        trace(exchange(said("x" * (5 * MIB)), sent=b"x" * 10_000)),
+    ),
+    "leak": (
+        {"rule": "path-leak"},
+        trace(exchange(error("no /home/ann/app.py"))),
+        trace(exchange(error("no /properties/age/minimum"))),
+    ),
     "leak of a trace": (
         {"rule": "stack-trace-leak"},
         trace(exchange(error("Traceback (most recent call last):\n"))),
         trace(exchange(error("call failed"))),
     ),
-    "leak of a secret": ({"rule": "secret-leak"}, trace(exchange(said("it is s3cr3t-value"))), trace(exchange(said("it is s3cr3t")))),
+    "leak of a secret": (
+        {"rule": "secret-leak"},
+        trace(exchange(said("it is s3cr3t-value"))),
+        trace(exchange(said("it is s3cr3t"))),
+    ),
     "stdout-noise": ({}, trace(exchange(said("hi"), frame(b"Listening"))), trace(exchange(said("hi"), NOTICE))),
     "wrong-id": ({}, trace(exchange(Frame(b"", {"id": "1001", "result": {}}, ("wrong-id",)))), GOOD),
-    "duplicate-answer": ({}, trace(exchange(said("hi"), TWICE)), trace(exchange(said("hi"), frame({"jsonrpc": "2.0", "id": "1001", "result": {}})))),
+    "duplicate-answer": (
+        {},
+        trace(exchange(said("hi"), TWICE)),
+        trace(exchange(said("hi"), frame({"jsonrpc": "2.0", "id": "1001", "result": {}}))),
+    ),
     "ill-formed": ({}, trace(exchange(frame(b'{"id":1001,"result":{"content":[]}}'))), GOOD),
     "ill-formed shape": ({}, trace(exchange(result({"content": None}))), trace(exchange(result({"content": []})))),
     "output-schema": (
@@ -118,13 +164,17 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
     ),
     "output-schema missing": (TOOL, GOOD, trace(exchange(said("no", isError=True)))),
     "accepted": (TOOL, trace(exchange(said("ok")), actions=(BROKEN,)), GOOD),
-    "accepted refused": (TOOL, trace(exchange(said("ok")), actions=(BROKEN,)), trace(exchange(error("no")), actions=(BROKEN,))),
+    "accepted refused": (
+        TOOL,
+        trace(exchange(said("ok")), actions=(BROKEN,)),
+        trace(exchange(error("no")), actions=(BROKEN,)),
+    ),
     "verdict": (
         {"row": "N1", "ids": None},
         trace(exchange(None, frame({"jsonrpc": "2.0", "id": None, "result": {}})), actions=(Send({}),)),
         trace(exchange(None, due=False), actions=(Send({}),)),
     ),
-}  # fmt: skip
+}
 
 
 def test_every_kind_of_proof_has_a_pair() -> None:
@@ -161,14 +211,23 @@ for _ in range(300):
 @pytest.mark.parametrize("kind", ["accepted", "output-schema"])
 @pytest.mark.parametrize(
     "schema",
-    [{"$ref": "http://127.0.0.1:9/x"}, {"type": "strnig"}, {"pattern": "\\p{L}("}, {"$ref": "#/nope"}, {"$ref": "#"}, {"type": 7}],
+    [
+        {"$ref": "http://127.0.0.1:9/x"},
+        {"type": "strnig"},
+        {"pattern": "\\p{L}("},
+        {"$ref": "#/nope"},
+        {"$ref": "#"},
+        {"type": 7},
+    ],
     ids=repr,
 )
 def test_a_schema_that_is_none_proves_nothing(kind: str, schema: Any) -> None:
     assert not shows(kind, trace(exchange(said("x", structuredContent={"a": "b"}))), tool="echo", schema=schema)
 
 
-@pytest.mark.xfail(reason="DEFECT: orjson.dumps(schema) raises TypeError: exit 4 on a server's odd schema", raises=TypeError)
+@pytest.mark.xfail(
+    reason="DEFECT: orjson.dumps(schema) raises TypeError: exit 4 on a server's odd schema", raises=TypeError
+)
 @pytest.mark.parametrize("kind", ["accepted", "output-schema"])
 @pytest.mark.parametrize("schema", [{"properties": {"a": {"maximum": 10**30}}}, DEEP], ids=["huge-int", "300-levels"])
 def test_a_schema_that_orjson_cannot_write_raises_nothing(kind: str, schema: Any) -> None:
@@ -194,7 +253,13 @@ def test_a_stack_trace_is_a_leak_in_a_result_and_in_an_error(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["postgres://ann:hunter2@db/x", "-----BEGIN RSA PRIVATE KEY-----", "sk-" + "a1B2" * 6, "ghp_" + "a1B2" * 9, "AKIA" + "ABCD" * 4],
+    [
+        "postgres://ann:hunter2@db/x",
+        "-----BEGIN RSA PRIVATE KEY-----",
+        "sk-" + "a1B2" * 6,
+        "ghp_" + "a1B2" * 9,
+        "AKIA" + "ABCD" * 4,
+    ],
 )
 def test_a_credential_is_a_leak_anywhere(text: str) -> None:
     assert "secret-leak" in {leak.rule for leak, _ in leaks_in(f"see {text} for more", error=False, sent="")}
@@ -202,15 +267,28 @@ def test_a_credential_is_a_leak_anywhere(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["/properties/age/minimum", "#/properties/age", "/a/b", "text/html/x", "http://example.org/home/x", "see https://usr/local",
-     "/home", "and/or/not", "2024/05/01", "./home/ann", "../usr/lib"],
-)  # fmt: skip
+    [
+        "/properties/age/minimum",
+        "#/properties/age",
+        "/a/b",
+        "text/html/x",
+        "http://example.org/home/x",
+        "see https://usr/local",
+        "/home",
+        "and/or/not",
+        "2024/05/01",
+        "./home/ann",
+        "../usr/lib",
+    ],
+)
 def test_pointers_urls_and_relative_paths_are_no_path_leak(text: str) -> None:
     for told in (text, f"wrong: {text}", f"'{text}'", f"({text})"):
         assert not list(leaks_in(told, error=True, sent="", roots=BENCH.roots))
 
 
-@pytest.mark.parametrize("text", ["/home/ann/x.py", "open('/usr/lib/x')", "at (/opt/app/main)", "x=/home/ann", "a\n/home/ann"])
+@pytest.mark.parametrize(
+    "text", ["/home/ann/x.py", "open('/usr/lib/x')", "at (/opt/app/main)", "x=/home/ann", "a\n/home/ann"]
+)
 def test_a_path_of_this_machine_is_a_leak_in_an_error_only(text: str) -> None:
     assert [leak.rule for leak, _ in leaks_in(text, error=True, sent="", roots=BENCH.roots)] == ["path-leak"]
     assert not list(leaks_in(text, error=False, sent="", roots=BENCH.roots))
@@ -235,8 +313,15 @@ def test_the_root_folder_as_working_folder_does_not_hide_all_paths() -> None:
     assert list(leaks_in("no /home/ann/b", error=True, sent="", roots=BENCH.roots, known=("/",)))
 
 
-LEAKY = ["/home/ann/.ssh/id", 'File "/app/x.py", line 3', "postgres://ann:hunter2@db/x", "s3cr3t-value", "Traceback (most recent call last)",
-         "x\n/usr/lib/é/\t\"quoted\"", "AKIA" + "ABCD" * 4]  # fmt: skip
+LEAKY = [
+    "/home/ann/.ssh/id",
+    'File "/app/x.py", line 3',
+    "postgres://ann:hunter2@db/x",
+    "s3cr3t-value",
+    "Traceback (most recent call last)",
+    'x\n/usr/lib/é/\t"quoted"',
+    "AKIA" + "ABCD" * 4,
+]
 
 
 @pytest.mark.parametrize("text", LEAKY)
@@ -244,7 +329,9 @@ LEAKY = ["/home/ann/.ssh/id", 'File "/app/x.py", line 3', "postgres://ann:hunter
 @pytest.mark.parametrize("rule", ["path-leak", "stack-trace-leak", "secret-leak"])
 def test_an_echo_of_what_was_sent_is_no_leak(text: str, ascii_: bool, rule: str) -> None:
     call = Call("tools/call", {"name": "echo", "arguments": {"text": text}})
-    sent = json.dumps({"jsonrpc": "2.0", "id": ID, "method": call.method, "params": call.params}, ensure_ascii=ascii_).encode()
+    sent = json.dumps(
+        {"jsonrpc": "2.0", "id": ID, "method": call.method, "params": call.params}, ensure_ascii=ascii_
+    ).encode()
     for answer in (error(f"unknown: {text}"), said(text, isError=True), said(text)):
         assert not shows("leak", trace(exchange(answer, sent=sent + b"\n"), actions=(call,)), rule=rule)
 
@@ -292,8 +379,12 @@ def test_one_effect_is_one_suspicion_under_its_rule(seen: Trace, rule: str) -> N
     assert rule in RULES
 
 
-@pytest.mark.parametrize(("strict", "coercible", "seen"), [(False, False, True), (False, True, False), (True, True, True)])
-def test_invalid_arguments_taken_are_suspicious_unless_a_conversion_explains_them(strict: bool, coercible: bool, seen: bool) -> None:
+@pytest.mark.parametrize(
+    ("strict", "coercible", "seen"), [(False, False, True), (False, True, False), (True, True, True)]
+)
+def test_invalid_arguments_taken_are_suspicious_unless_a_conversion_explains_them(
+    strict: bool, coercible: bool, seen: bool
+) -> None:
     bench = Bench(revision=D, strict=strict)
     case = case_of(valid=False, coercible=coercible)
     assert ("unvalidated-arguments" in rules_of(trace(exchange(said("ok")), actions=(BROKEN,)), case, bench)) is seen
@@ -320,7 +411,16 @@ def test_messages_that_differ_in_words_have_two_causes() -> None:
 # ---- the screen
 
 texts = st.text(max_size=12) | st.sampled_from(
-    [*LEAKY, "boom\n/home/ann/x", "a\t/usr/x", "http://a/b", "/properties/age", "java\n\tat a.B(C.java:3)", "    at f (/a/b.js:1:2)", "/"]
+    [
+        *LEAKY,
+        "boom\n/home/ann/x",
+        "a\t/usr/x",
+        "http://a/b",
+        "/properties/age",
+        "java\n\tat a.B(C.java:3)",
+        "    at f (/a/b.js:1:2)",
+        "/",
+    ]
 )
 plain_texts = st.text(st.characters(codec="ascii", exclude_characters="/\\"), max_size=12) | st.sampled_from(
     [text for text in LEAKY if text.isprintable()]
@@ -329,7 +429,9 @@ plain_texts = st.text(st.characters(codec="ascii", exclude_characters="/\\"), ma
 
 def answers(text: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
     scalar = st.none() | st.booleans() | st.integers(-3, 3) | text
-    block = st.fixed_dictionaries({"type": st.just("text") | scalar}, optional={"text": scalar, "data": scalar, "uri": scalar})
+    block = st.fixed_dictionaries(
+        {"type": st.just("text") | scalar}, optional={"text": scalar, "data": scalar, "uri": scalar}
+    )
     value = st.fixed_dictionaries(
         {},
         optional={
@@ -357,7 +459,11 @@ cases = st.builds(
     conversation=st.sampled_from([Conversation.of(ECHO), Conversation.of(BROKEN)]),
 )
 benches = st.builds(
-    Bench, revision=st.sampled_from([D, E]), strict=st.booleans(), roots=st.just(BENCH.roots), secrets=st.just(BENCH.secrets)
+    Bench,
+    revision=st.sampled_from([D, E]),
+    strict=st.booleans(),
+    roots=st.just(BENCH.roots),
+    secrets=st.just(BENCH.secrets),
 )
 operations = st.sampled_from([TOOL_OPERATION, Operation(kind="tool", name="echo", schema=SCHEMA, output_schema=SCHEMA)])
 
@@ -389,7 +495,9 @@ ESCAPED = [
 ]
 
 
-@pytest.mark.xfail(reason="DEFECT: the screen looks at raw bytes, where JSON escapes hide what the leak patterns find in the text")
+@pytest.mark.xfail(
+    reason="DEFECT: the screen looks at raw bytes, where JSON escapes hide what the leak patterns find in the text"
+)
 @pytest.mark.parametrize("text", ESCAPED)
 def test_what_json_escapes_hide_is_not_waved_through(text: bytes) -> None:
     raw = b'{"jsonrpc":"2.0","id":1001,"result":{"content":[{"type":"text","text":"%s"}],"isError":true}}' % text
@@ -436,14 +544,22 @@ SHAPES: list[tuple[str, Any, Any]] = [
     ("tools/call", {"content": []}, {"content": {}}),
     ("tools/call", {"structuredContent": {}}, {"structuredContent": []}),
     ("tools/call", {"content": [], "isError": False}, {"content": [], "isError": "false"}),
-    ("tools/call", {"content": [{"type": "image", "data": "AAAA", "mimeType": "a/b"}]}, {"content": [{"type": "image", "data": "?", "mimeType": "a/b"}]}),
+    (
+        "tools/call",
+        {"content": [{"type": "image", "data": "AAAA", "mimeType": "a/b"}]},
+        {"content": [{"type": "image", "data": "?", "mimeType": "a/b"}]},
+    ),
     ("tools/call", {"content": [{"type": "resource_link", "uri": "u"}]}, {"content": [{"type": "resource_link"}]}),
     ("tools/call", {"content": [{"type": "x-own"}]}, {"content": [{"type": 7}]}),
     ("tools/call", {"content": [TEXT]}, None),
     ("tools/call", {"content": [TEXT]}, []),
     ("resources/read", {"contents": [{"uri": "u", "text": ""}]}, {"contents": [{"uri": "u"}]}),
     ("resources/read", {"contents": [{"uri": "u", "blob": "AAAA"}]}, {"contents": [{"uri": "u", "blob": "A"}]}),
-    ("prompts/get", {"messages": [{"role": "user", "content": TEXT}]}, {"messages": [{"role": "system", "content": TEXT}]}),
+    (
+        "prompts/get",
+        {"messages": [{"role": "user", "content": TEXT}]},
+        {"messages": [{"role": "system", "content": TEXT}]},
+    ),
     ("completion/complete", {"completion": {"values": ["a"] * 100}}, {"completion": {"values": ["a"] * 101}}),
     ("completion/complete", {"completion": {"values": []}}, {"completion": {"values": [1]}}),
     ("tools/list", {"tools": [{"name": "a", "inputSchema": {}}]}, {"tools": [{"name": "a", "inputSchema": None}]}),
@@ -451,7 +567,7 @@ SHAPES: list[tuple[str, Any, Any]] = [
     ("resources/list", {"resources": [{"name": "a", "uri": "u"}]}, {"resources": [{"name": "a"}]}),
     ("prompts/list", {"prompts": [{"name": "a"}]}, {"prompts": [{"title": "a"}]}),
     ("no/such", {}, 7),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("method", "good", "bad"), SHAPES)
@@ -466,7 +582,9 @@ def test_a_role_of_any_type_is_told(role: Any) -> None:
     assert shape_faults("prompts/get", {"messages": [{"role": role, "content": TEXT}]}, BY_DATE[D])
 
 
-@pytest.mark.parametrize(("value", "sound"), [({"resultType": "complete"}, True), ({}, False), ({"resultType": 7}, False)])
+@pytest.mark.parametrize(
+    ("value", "sound"), [({"resultType": "complete"}, True), ({}, False), ({"resultType": 7}, False)]
+)
 def test_a_modern_result_needs_a_result_type(value: Any, sound: bool) -> None:
     assert (shape_faults("no/such", value, BY_DATE[E]) == []) is sound
     assert shape_faults("no/such", value, BY_DATE[D]) == []
@@ -477,16 +595,41 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["content", "contents", "messages", "role", "type", "data", "text", "blob", "uri", "resource", "tools", "name",
-                             "inputSchema", "nextCursor", "completion", "values", "structuredContent", "isError"]),
-            inner | st.sampled_from(["text", "image", "resource", "user"]), max_size=4,
+            st.sampled_from(
+                [
+                    "content",
+                    "contents",
+                    "messages",
+                    "role",
+                    "type",
+                    "data",
+                    "text",
+                    "blob",
+                    "uri",
+                    "resource",
+                    "tools",
+                    "name",
+                    "inputSchema",
+                    "nextCursor",
+                    "completion",
+                    "values",
+                    "structuredContent",
+                    "isError",
+                ]
+            ),
+            inner | st.sampled_from(["text", "image", "resource", "user"]),
+            max_size=4,
         )
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
-@given(st.sampled_from([method for method, _, _ in SHAPES if method != "prompts/get"]), json_values, st.sampled_from([D, E]))
+@given(
+    st.sampled_from([method for method, _, _ in SHAPES if method != "prompts/get"]),
+    json_values,
+    st.sampled_from([D, E]),
+)
 @settings(deadline=None, max_examples=200)
 def test_whatever_a_result_is_its_faults_are_words(method: str, value: Any, date: str) -> None:
     assert all(isinstance(fault, str) and fault for fault in shape_faults(method, value, BY_DATE[date]))

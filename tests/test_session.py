@@ -253,7 +253,9 @@ def test_a_version_that_is_no_legacy_revision_is_a_failure(version: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "members", [{"result": 7}, {"result": None}, {"result": []}, {"result": "x"}, {"error": "boom"}, {"error": 7}, {}], ids=repr
+    "members",
+    [{"result": 7}, {"result": None}, {"result": []}, {"result": "x"}, {"error": "boom"}, {"error": 7}, {}],
+    ids=repr,
 )
 def test_an_answer_without_a_result_object_is_a_failure(members: dict[str, Any]) -> None:
     talk = Dialogue(LATEST_LEGACY)
@@ -390,7 +392,9 @@ members = st.dictionaries(
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["supportedVersions", "protocolVersion", "code", "data", "supported", "message", "_meta"]),
+                st.sampled_from(
+                    ["supportedVersions", "protocolVersion", "code", "data", "supported", "message", "_meta"]
+                ),
                 inner | st.just(UNSUPPORTED),
                 max_size=4,
             )
@@ -424,8 +428,11 @@ def session_of(date: str) -> Session:
 @pytest.mark.parametrize("date", [item.date for item in LEGACY])
 def test_a_legacy_request_carries_nothing_but_what_it_was_given(date: str) -> None:
     assert session_of(date).message("tools/list", {"cursor": "c"}, 5) == {
-        "jsonrpc": "2.0", "id": 5, "method": "tools/list", "params": {"cursor": "c"},
-    }  # fmt: skip
+        "jsonrpc": "2.0",
+        "id": 5,
+        "method": "tools/list",
+        "params": {"cursor": "c"},
+    }
 
 
 def test_a_legacy_request_without_params_has_no_such_member() -> None:

@@ -15,7 +15,6 @@ from typing import Any
 import psutil
 import pytest
 import trio
-import trio.testing
 
 from mcpfuzz import host
 from mcpfuzz.client import Client, Sent
@@ -31,7 +30,9 @@ CALL = ("tools/call", {"name": "echo", "arguments": {"text": "hi"}})
 
 
 def launch_of(folder: Path, *argv: str, **env: str) -> Launch:
-    return Launch(argv=argv, env=clean_environment(str(folder), str(folder), env), cwd=str(folder), token=secrets.token_hex(8))
+    return Launch(
+        argv=argv, env=clean_environment(str(folder), str(folder), env), cwd=str(folder), token=secrets.token_hex(8)
+    )
 
 
 def hostile(folder: Path, mode: str) -> Launch:
@@ -96,7 +97,9 @@ def refused(launch: Launch, kind: type[TargetError], *, seconds: float, start_ti
 # ---- the end
 
 
-@pytest.mark.parametrize("mode", ["ok", "grandchildren_hold_pipes", "daemonised_grandchild", "ignore_sigterm", "fork_on_every_call"])
+@pytest.mark.parametrize(
+    "mode", ["ok", "grandchildren_hold_pipes", "daemonised_grandchild", "ignore_sigterm", "fork_on_every_call"]
+)
 def test_nothing_of_a_server_survives_close(mode: str, tmp_path: Path) -> None:
     launch, closing = hostile(tmp_path, mode), 0.0
 
@@ -133,7 +136,9 @@ def test_a_cancelled_connection_leaves_nothing(tmp_path: Path) -> None:
     assert living(launch) == []
 
 
-@pytest.mark.xfail(reason="DEFECT: stop() sweeps by the run's mark, so closing one connection kills every other of the run")
+@pytest.mark.xfail(
+    reason="DEFECT: stop() sweeps by the run's mark, so closing one connection kills every other of the run"
+)
 def test_closing_one_connection_leaves_another_of_the_same_launch_alone(tmp_path: Path) -> None:
     launch = hostile(tmp_path, "ok")
     codes: list[int | None] = []
@@ -159,7 +164,9 @@ def test_death_is_noticed_at_once_though_a_grandchild_holds_the_pipe(tmp_path: P
     assert time.monotonic() - began < 4  # two of them for starting Python on a busy machine
 
 
-@pytest.mark.parametrize(("script", "words"), [("raise SystemExit(3)", "exit code 3"), ("import os; os.kill(os.getpid(), 11)", "SIGSEGV")])
+@pytest.mark.parametrize(
+    ("script", "words"), [("raise SystemExit(3)", "exit code 3"), ("import os; os.kill(os.getpid(), 11)", "SIGSEGV")]
+)
 def test_a_server_that_dies_at_once_is_told_with_how_it_ended(script: str, words: str, tmp_path: Path) -> None:
     launch = launch_of(tmp_path, sys.executable, "-c", script)
     assert words in refused(launch, LaunchError, seconds=15, start_timeout=10)
@@ -180,7 +187,9 @@ def test_a_server_that_dies_in_a_call_is_gone_with_its_signal(tmp_path: Path) ->
     bounded(20, body)
 
 
-@pytest.mark.parametrize(("code", "words"), [(0, "exit code 0"), (3, "exit code 3"), (-9, "SIGKILL"), (-200, "signal 200")])
+@pytest.mark.parametrize(
+    ("code", "words"), [(0, "exit code 0"), (3, "exit code 3"), (-9, "SIGKILL"), (-200, "signal 200")]
+)
 def test_an_ending_is_told_in_words(code: int, words: str) -> None:
     assert ending_words(code) == words
 
@@ -231,7 +240,7 @@ def test_a_line_without_end_is_too_much_in_bounded_memory(mode: str, tmp_path: P
         nonlocal peak
         while True:
             peak = max(peak, psutil.Process().memory_info().rss)
-            await trio.testing.wait_all_tasks_blocked(0.02)
+            await trio.lowlevel.checkpoint()
 
     async def body(nursery: trio.Nursery) -> None:
         nursery.start_soon(watch)
@@ -308,7 +317,9 @@ def environment_of_child(launch: Launch) -> dict[str, str]:
     return seen
 
 
-@pytest.mark.parametrize("name", ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "PYTHONPATH", "SSH_AUTH_SOCK", "ANYTHING_ELSE"])
+@pytest.mark.parametrize(
+    "name", ["GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "PYTHONPATH", "SSH_AUTH_SOCK", "ANYTHING_ELSE"]
+)
 def test_no_variable_of_ours_reaches_the_server(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "canary-of-our-environment")
     seen = environment_of_child(launch_of(tmp_path, sys.executable, "-c", DUMP))
@@ -340,18 +351,24 @@ def test_a_command_that_does_not_exist_is_told_in_one_line(tmp_path: Path) -> No
 
 
 def test_a_command_that_is_not_on_the_path_is_told(tmp_path: Path) -> None:
-    assert "not found on PATH" in refused(launch_of(tmp_path, "no-such-server"), LaunchError, seconds=5, start_timeout=5)
+    assert "not found on PATH" in refused(
+        launch_of(tmp_path, "no-such-server"), LaunchError, seconds=5, start_timeout=5
+    )
 
 
 def test_a_file_that_is_not_executable_is_told(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text("", encoding="utf-8")
-    assert "not an executable" in refused(launch_of(tmp_path, str(tmp_path / "server.py")), LaunchError, seconds=5, start_timeout=5)
+    assert "not an executable" in refused(
+        launch_of(tmp_path, str(tmp_path / "server.py")), LaunchError, seconds=5, start_timeout=5
+    )
 
 
 def test_an_executable_that_the_system_cannot_run_is_told(tmp_path: Path) -> None:
     (tmp_path / "server").write_bytes(b"\x00\x01\x02")
     (tmp_path / "server").chmod(0o755)
-    assert "cannot start" in refused(launch_of(tmp_path, str(tmp_path / "server")), LaunchError, seconds=5, start_timeout=5)
+    assert "cannot start" in refused(
+        launch_of(tmp_path, str(tmp_path / "server")), LaunchError, seconds=5, start_timeout=5
+    )
 
 
 def test_no_pipe_of_a_failed_start_stays_open(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ import trio
 
 from mcpfuzz.client import Client
 from mcpfuzz.model import Call, Frame, Operation, Surface
-from mcpfuzz.session import Session
 from mcpfuzz.revisions import LATEST_LEGACY
+from mcpfuzz.session import Session
 from mcpfuzz.surface import MAX_OPERATIONS, Leave, bind, discover, looks_destructive
 from mcpfuzz.transports.launch import Launch, clean_environment
 
@@ -27,16 +27,46 @@ SERVER = Path(__file__).parent / "hostile" / "stdio_server.py"
 
 @pytest.mark.parametrize(
     "name",
-    ["delete_file", "deleteFile", "DELETE_ALL", "drop-table", "removeUser", "overwrite", "send_mail", "pay", "pay_invoice", "publish",
-     "deploy", "execute_sql", "purge_cache", "terminate", "user.delete", "s3delete", "wipe_disk", "revoke_token", "transfer_funds"],
-)  # fmt: skip
+    [
+        "delete_file",
+        "deleteFile",
+        "DELETE_ALL",
+        "drop-table",
+        "removeUser",
+        "overwrite",
+        "send_mail",
+        "pay",
+        "pay_invoice",
+        "publish",
+        "deploy",
+        "execute_sql",
+        "purge_cache",
+        "terminate",
+        "user.delete",
+        "s3delete",
+        "wipe_disk",
+        "revoke_token",
+        "transfer_funds",
+    ],
+)
 def test_a_name_that_says_it_destroys_is_destructive(name: str) -> None:
     assert looks_destructive({"name": name})
 
 
 @pytest.mark.parametrize(
     "name",
-    ["read_file", "list", "payload_size", "display", "resend_status", "undelete", "format_text", "get_user", "search", "backdrop"],
+    [
+        "read_file",
+        "list",
+        "payload_size",
+        "display",
+        "resend_status",
+        "undelete",
+        "format_text",
+        "get_user",
+        "search",
+        "backdrop",
+    ],
 )
 def test_a_name_that_says_nothing_of_the_kind_is_not(name: str) -> None:
     assert not looks_destructive({"name": name})
@@ -99,16 +129,24 @@ def operation(kind: Any, name: str, **more: Any) -> Operation:
         (
             operation("completion", "prompt:p#lang"),
             {"value": "py"},
-            Call("completion/complete", {"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "lang", "value": "py"}}),
+            Call(
+                "completion/complete",
+                {"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "lang", "value": "py"}},
+            ),
         ),
         (
             operation("completion", "resource:file:///{path}#path"),
             {"value": ""},
-            Call("completion/complete", {"ref": {"type": "ref/resource", "uri": "file:///{path}"}, "argument": {"name": "path", "value": ""}}),
+            Call(
+                "completion/complete",
+                {"ref": {"type": "ref/resource", "uri": "file:///{path}"}, "argument": {"name": "path", "value": ""}},
+            ),
         ),
     ],
-)  # fmt: skip
-def test_arguments_are_bound_to_the_request_of_the_operations_kind(bound: Operation, arguments: Any, call: Call) -> None:
+)
+def test_arguments_are_bound_to_the_request_of_the_operations_kind(
+    bound: Operation, arguments: Any, call: Call
+) -> None:
     assert bind(bound, arguments) == call
 
 
@@ -149,8 +187,8 @@ class Scripted:
         return Frame(b"", {"result": self._listings.get(method.replace("/", "_"), {})})
 
 
-def surface_of(client: Any, leave: Leave = Leave()) -> Surface:
-    return trio.run(lambda: discover(client, timeout=1, leave=leave))
+def surface_of(client: Any, leave: Leave | None = None) -> Surface:
+    return trio.run(lambda: discover(client, timeout=1, leave=leave or Leave()))
 
 
 def test_what_is_offered_becomes_operations_of_each_kind() -> None:
@@ -163,20 +201,29 @@ def test_what_is_offered_becomes_operations_of_each_kind() -> None:
     )
     surface = surface_of(client)
     assert [item.key for item in surface.operations] == [
-        ("tool", "t"), ("resource", "file:///r"), ("resource", "note://{id}{?q*}"), ("prompt", "p"),
-        ("completion", "resource:note://{id}{?q*}#id"), ("completion", "resource:note://{id}{?q*}#q"),
-        ("completion", "prompt:p#a"), ("completion", "prompt:p#b"),
-    ]  # fmt: skip
+        ("tool", "t"),
+        ("resource", "file:///r"),
+        ("resource", "note://{id}{?q*}"),
+        ("prompt", "p"),
+        ("completion", "resource:note://{id}{?q*}#id"),
+        ("completion", "resource:note://{id}{?q*}#q"),
+        ("completion", "prompt:p#a"),
+        ("completion", "prompt:p#b"),
+    ]
     assert surface.operations[3].schema["required"] == ["a"]
     assert surface.notes == ()
 
 
 def test_a_capability_that_is_not_declared_is_not_asked_for() -> None:
-    client = Scripted({"prompts": {}}, tools_list={"tools": [{"name": "t", "inputSchema": {}}]}, prompts_list={"prompts": []})
+    client = Scripted(
+        {"prompts": {}}, tools_list={"tools": [{"name": "t", "inputSchema": {}}]}, prompts_list={"prompts": []}
+    )
     assert surface_of(client).operations == ()
 
 
-@pytest.mark.parametrize(("leave", "skipped"), [(Leave(), True), (Leave(destructive=True), False), (Leave(contained=True), False)])
+@pytest.mark.parametrize(
+    ("leave", "skipped"), [(Leave(), True), (Leave(destructive=True), False), (Leave(contained=True), False)]
+)
 def test_a_destructive_tool_is_skipped_without_leave_and_the_option_is_named(leave: Leave, skipped: bool) -> None:
     (tool,) = surface_of(Scripted({"tools": {}}, tools_list={"tools": [{"name": "delete"}]}), leave).operations
     assert (tool.skipped is not None) is skipped

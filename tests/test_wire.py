@@ -38,7 +38,11 @@ SAMPLES: dict[str, bytes] = {
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
     max_leaves=15,
 )
@@ -99,19 +103,45 @@ def test_arbitrary_bytes_become_a_frame_with_known_faults(raw: bytes) -> None:
 @given(
     st.lists(
         st.sampled_from(
-            [b"{", b"}", b"[", b"]", b":", b",", b'"id"', b'"jsonrpc"', b'"2.0"', b'"result"', b'"error"', b'"method"',
-             b"NaN", b"-Infinity", b"1e999", b"9" * 25, b"-0", b"null", b"true", b"\xef\xbb\xbf", b"\xff", b'"\\ud800"', b"\r", b" "]
+            [
+                b"{",
+                b"}",
+                b"[",
+                b"]",
+                b":",
+                b",",
+                b'"id"',
+                b'"jsonrpc"',
+                b'"2.0"',
+                b'"result"',
+                b'"error"',
+                b'"method"',
+                b"NaN",
+                b"-Infinity",
+                b"1e999",
+                b"9" * 25,
+                b"-0",
+                b"null",
+                b"true",
+                b"\xef\xbb\xbf",
+                b"\xff",
+                b'"\\ud800"',
+                b"\r",
+                b" ",
+            ]
         ),
         max_size=25,
     ).map(b"".join)
-)  # fmt: skip
+)
 @settings(deadline=None, max_examples=300)
 def test_bytes_that_are_nearly_json_become_a_frame_with_known_faults(raw: bytes) -> None:
     assert set(decode(raw).faults) <= FAULTS.keys()
 
 
 @pytest.mark.parametrize("digits", [5_000, 200_000])
-@pytest.mark.parametrize("template", [b'{"jsonrpc":"2.0","id":1,"result":{"a":%s}}', b'{"jsonrpc":"2.0","id":%s,"result":{}}'])
+@pytest.mark.parametrize(
+    "template", [b'{"jsonrpc":"2.0","id":1,"result":{"a":%s}}', b'{"jsonrpc":"2.0","id":%s,"result":{}}']
+)
 def test_a_huge_integer_is_named_in_bounded_time(digits: int, template: bytes) -> None:
     began = time.process_time()
     faults = decode(template % (b"9" * digits)).faults
@@ -160,7 +190,11 @@ def test_an_array_of_messages_keeps_the_messages() -> None:
 # ---- framing
 
 
-@given(st.lists(st.binary(max_size=12) | st.just(b"\n") | st.sampled_from([b"\r", "\u2028".encode(), b"\n\n"]), max_size=20))
+@given(
+    st.lists(
+        st.binary(max_size=12) | st.just(b"\n") | st.sampled_from([b"\r", "\u2028".encode(), b"\n\n"]), max_size=20
+    )
+)
 @settings(deadline=None)
 def test_framing_is_splitting_at_line_feeds_however_the_stream_is_cut(chunks: list[bytes]) -> None:
     framer = LineFramer()

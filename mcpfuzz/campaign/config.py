@@ -66,14 +66,23 @@ def read_server(path: str, name: str | None) -> tuple[tuple[str, ...], dict[str,
         loaded = json.loads(_TRAILING.sub(keep, _COMMENT.sub(keep, text)))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"--config {path}: not JSON: {error}") from None
-    servers = next((loaded[key] for key in ("mcpServers", "servers") if isinstance(loaded, dict) and isinstance(loaded.get(key), dict)), None)
+    servers = next(
+        (
+            loaded[key]
+            for key in ("mcpServers", "servers")
+            if isinstance(loaded, dict) and isinstance(loaded.get(key), dict)
+        ),
+        None,
+    )
     if not servers:
         raise UsageError(f"--config {path}: holds no mcpServers")
     if name is None and len(servers) == 1:
         name = next(iter(servers))
     entry = servers.get(name) if name is not None else None
     if not isinstance(entry, dict):
-        raise UsageError(f"--config {path}: no server {name!r}; it has {', '.join(map(repr, servers))}; choose with --server")
+        raise UsageError(
+            f"--config {path}: no server {name!r}; it has {', '.join(map(repr, servers))}; choose with --server"
+        )
     if not isinstance(entry.get("command"), str):
         raise UsageError(f"--config {path}: server {name!r} has no command")
     expand = _expander(path)
@@ -96,7 +105,9 @@ def _expander(path: str) -> Any:
 
     def expand(text: str) -> str:
         text = re.sub(r"\$\{env:(\w+)\}", r"${\1}", text)
-        text = re.sub(r"\$\{input:([\w-]+)\}", lambda match: "${MCPFUZZ_INPUT_" + match[1].upper().replace("-", "_") + "}", text)
+        text = re.sub(
+            r"\$\{input:([\w-]+)\}", lambda match: "${MCPFUZZ_INPUT_" + match[1].upper().replace("-", "_") + "}", text
+        )
         return text.replace("${workspaceFolder}", folder)
 
     return expand

@@ -18,7 +18,6 @@ from mcpfuzz.campaign.screening import Screened, screen
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.client import Client
-from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Event, Found, Progress
 from mcpfuzz.model import Call, Case, Conversation, Finding, Place, Proof, Step, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
@@ -68,6 +67,14 @@ class ScenarioTally:
     """Why something was not done, in order of appearance."""
 
 
+@dataclass(slots=True)
+class _Guard:
+    """Watches a share of malformed messages for poisoning."""
+
+    mark: int
+    """Where in the history the good calls were last known to succeed."""
+
+
 class Engine:
     """One campaign on one surface.
 
@@ -111,9 +118,7 @@ class Engine:
         self._origin: dict[str, tuple[Case, Suspicion]] = {}
         self.tallies: dict[str, ScenarioTally] = {item.id: ScenarioTally() for item in settings.scenarios}
         self.cut: str | None = None
-        self._prover = Prover(
-            supply, bench, surface, settings.timeout, self._until, self.patience, self._set_phase
-        )
+        self._prover = Prover(supply, bench, surface, settings.timeout, self._until, self.patience, self._set_phase)
 
     # ---- the whole
 
@@ -167,49 +172,57 @@ class Engine:
 
     async def _unit(self, unit: Unit) -> None:
         tally = self.tallies[unit.scenario.id]
+        self._enter(unit)
+        if unit.key not in self._dead_ends:
+            guard = _Guard(len(self._history)) if unit.operation is None and not unit.scenario.alone else None
+            if guard is not None and not await self._vital_ok():
+                await self._supply.fresh("a known-good call failed before the share began")
+            await self._play(unit, tally, guard)
+            if self.cut is not None:
+                return
+            await self._guarded(unit, guard)
+        tally.done += unit.round == 0
+
+    def _enter(self, unit: Unit) -> None:
+        """What patience and progress are about from now on."""
         operation = unit.operation
         self._operation = operation.key if operation is not None else None
         if operation is not None and self._operation not in self._slowest:
             self._slowest[self._operation] = self._reach.tally(*operation.key).slowest_s
         self._what = unit.scenario.id + (f" · {operation.kind} {operation.name}" if operation else "")
-        if unit.key in self._dead_ends:
-            tally.done += unit.round == 0
-            return
-        slow = operation is not None and self._reach.tally(*operation.key).slowest_s > SLOW_S
-        count = min(unit.count, SLOW_CASES) if slow else unit.count
-        guarded = unit.operation is None and not unit.scenario.alone and bool(self._vitals)
-        mark = len(self._history)
-        if guarded and not await self._vital_ok():
-            await self._supply.fresh("a known-good call failed before the share began")
+
+    async def _play(self, unit: Unit, tally: ScenarioTally, guard: _Guard | None) -> None:
+        """Draw the share's cases and send them, together where that may be."""
+        slow = unit.operation is not None and self._reach.tally(*unit.operation.key).slowest_s > SLOW_S
+        size = 1 if slow else VOLLEY
         batch: list[Case] = []
-        for index in range(unit.first, unit.first + count):
+        for index in range(unit.first, unit.first + (min(unit.count, SLOW_CASES) if slow else unit.count)):
             if time.monotonic() > self._until:
                 self.cut = "its time was spent"
                 return
             case = self._draw(unit, index, tally)
-            if case is None:
-                continue
-            if self._too_long(case, unit, tally):
+            if case is None or self._too_long(case, unit, tally):
                 continue
             if unit.scenario.alone or len(case.conversation) != 1 or case.conversation.steps[0].times > 1:
                 await self._alone(case, unit)
                 tally.cases += 1
                 continue
-            if batch and (case.row != batch[0].row or len(batch) >= (1 if slow else VOLLEY)):
+            if batch and (case.row != batch[0].row or len(batch) >= size):
                 tally.cases += await self._volley(batch, unit)
+                await self._guarded(unit, guard)
                 batch = []
-                if guarded and not await self._vital_ok():
-                    await self._blame_poison(unit, mark)
-                    guarded = bool(self._vitals) and await self._vital_ok()
-                    mark = len(self._history)
             batch.append(case)
             if unit.key in self._dead_ends:
-                break
-        if batch and unit.key not in self._dead_ends:
+                return
+        if batch:
             tally.cases += await self._volley(batch, unit)
-        if guarded and not await self._vital_ok():
-            await self._blame_poison(unit, mark)
-        tally.done += unit.round == 0
+
+    async def _guarded(self, unit: Unit, guard: _Guard | None) -> None:
+        """After malformed messages: do good calls still succeed?"""
+        if guard is None or not self._vitals or await self._vital_ok():
+            return
+        await self._blame_poison(unit, guard.mark)
+        guard.mark = len(self._history)
 
     def _draw(self, unit: Unit, index: int, tally: ScenarioTally) -> Case | None:
         choices = RandomChoices(self._settings.seed, *unit.key, index)
@@ -343,6 +356,8 @@ class Engine:
                 break
 
     async def _vital_ok(self) -> bool:
+        if not self._vitals:
+            return True
         trace = await self._say(Conversation.of(*self._vitals), self.patience())
         return all(
             exchange.answer is not None and good_answer(exchange.answer.value) for exchange in trace.exchanges
@@ -421,5 +436,3 @@ class Engine:
                 what=self._what,
             )
         )
-
-

@@ -68,7 +68,9 @@ def share(scenario: Scenario, scale: float) -> int:
 def _pairs(
     scenarios: tuple[Scenario, ...], surface: Surface, only: tuple[tuple[str, str], ...]
 ) -> Iterator[tuple[Scenario, Operation | None]]:
-    for scenario in sorted(scenarios, key=lambda item: (item.rounds is not None, bool(item.kinds), item.cases, item.id)):
+    for scenario in sorted(
+        scenarios, key=lambda item: (item.rounds is not None, bool(item.kinds), item.cases, item.id)
+    ):
         if not scenario.kinds:
             yield scenario, None
             continue

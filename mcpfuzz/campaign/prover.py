@@ -36,8 +36,10 @@ __all__ = ["LETHAL", "Prover", "fingerprint"]
 
 LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
 """Rules whose proof leaves the server unfit: every try costs a start, or a wait."""
-ANYTHING_GOES = frozenset({"crash", "hang", "no-answer", "poisoned", "stack-trace-leak", "path-leak", "secret-leak",
-                           "oversized-answer", "stdout-pollution", "wrong-id", "duplicate-answer", "result-shape"})  # fmt: skip
+ANYTHING_GOES = LETHAL | {
+    "stack-trace-leak", "path-leak", "secret-leak", "oversized-answer", "stdout-pollution", "wrong-id",
+    "duplicate-answer", "result-shape",
+}  # fmt: skip
 """Rules that hold whatever is said, so that shrinking may change what is said."""
 INTRINSIC = frozenset({"malformed-frame", "malformed-message", "malformed-params", "answer-to-notification",
                        "fabricated-success", "wrong-id", "duplicate-answer", "result-shape", "output-schema",
@@ -143,7 +145,11 @@ class Prover:
     async def _say(self, conversation: Conversation, patience: float) -> Trace:
         client = await self.supply.client()
         talk = Talk(
-            client, self.supply.filler(), patience, opener=self.supply.opener(), barrier_patience=min(BARRIER_S, patience)
+            client,
+            self.supply.filler(),
+            patience,
+            opener=self.supply.opener(),
+            barrier_patience=min(BARRIER_S, patience),
         )
         return await converse(talk, conversation)
 

@@ -8,11 +8,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mcpfuzz.client import Client
+from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
 from mcpfuzz.runner import call_message
-from mcpfuzz.client import Sent
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import Filler
 from mcpfuzz.strategies import arguments
@@ -120,7 +119,9 @@ class Reach:
                     if len(found) >= (1 if took > 0.3 else KEEP):
                         break
                 else:
-                    tally.reason = f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
+                    tally.reason = (
+                        f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
+                    )
             if found:
                 good[operation.key] = tuple(found)
         return replace(surface, good=good)
@@ -138,7 +139,9 @@ class Reach:
         frame = volley.answers.get(key)
         return (frame.value if frame is not None else None), volley.took.get(key, timeout)
 
-    def _candidates(self, operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int) -> list[Mapping[str, Json]]:
+    def _candidates(
+        self, operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int
+    ) -> list[Mapping[str, Json]]:
         """Calls to try, most likely first."""
         made: list[Mapping[str, Json]] = []
         for example in examples:
@@ -177,7 +180,9 @@ def _match_template(template: str, uri: str) -> Mapping[str, Json] | None:
 def good_answer(value: Json) -> bool:
     """Whether an answer is a normal one."""
     result = value.get("result") if isinstance(value, dict) and "error" not in value else None
-    return isinstance(result, dict) and result.get("isError") is not True and result.get("resultType") != "input_required"
+    return (
+        isinstance(result, dict) and result.get("isError") is not True and result.get("resultType") != "input_required"
+    )
 
 
 def rejection(value: Json) -> str:

@@ -4,12 +4,12 @@ says is a script: the command is printed before it is started, and sizes in it a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
-import shlex
 import trio
 
 from mcpfuzz import host
@@ -74,9 +74,7 @@ def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mappin
     launch = report["target"]["launch"]
     env = {name: value for name, value in (launch.get("env") or {}).items() if value != REDACTED}
     given = target_of(command or tuple(launch["command"]), {"env": options.get("env", ())})
-    missing = [
-        name for name, value in (launch.get("env") or {}).items() if value == REDACTED and name not in given.env
-    ]
+    missing = [name for name, value in (launch.get("env") or {}).items() if value == REDACTED and name not in given.env]
     if missing and not command:
         raise UsageError(f"the report holds no value of {', '.join(missing)}: give it with --env NAME=VALUE")
     return Target(

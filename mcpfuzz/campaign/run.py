@@ -94,7 +94,14 @@ async def _play(
                 emit(Progress(phase="starting", elapsed_s=0, requests=0, cases=0, restarts=0, findings=0))
                 client = await supply.first()
                 emit(
-                    Progress(phase="discovering", elapsed_s=time.monotonic() - began, requests=0, cases=0, restarts=0, findings=0)
+                    Progress(
+                        phase="discovering",
+                        elapsed_s=time.monotonic() - began,
+                        requests=0,
+                        cases=0,
+                        restarts=0,
+                        findings=0,
+                    )
                 )
                 leave = Leave(
                     destructive=prepared.target.allow_destructive,
@@ -103,7 +110,9 @@ async def _play(
                 surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
                 state.surface = surface
                 if not surface.operations:
-                    raise TargetError("nothing to test: it offers no tool, resource, prompt or completion that can be read")
+                    raise TargetError(
+                        "nothing to test: it offers no tool, resource, prompt or completion that can be read"
+                    )
                 surface = await _learn(prepared, settings, state, surface, began)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)
@@ -165,7 +174,8 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
     findings = tuple(sorted(_worth_telling(engine.findings if engine else []), key=_rank))
     scenarios = _scenarios(settings, engine, failure or ("interrupted" if interrupted else None))
     complete = not interrupted and all(
-        result.status in ("clean", "findings") or (result.reason or "").startswith(NOT_APPLICABLE) for result in scenarios
+        result.status in ("clean", "findings") or (result.reason or "").startswith(NOT_APPLICABLE)
+        for result in scenarios
     )
     reached = any(tally.accepted for tally in state.reach.tallies.values())
     outcome: Outcome = "clean"
@@ -210,7 +220,9 @@ def _scenarios(settings: Settings, engine: Engine | None, failure: str | None) -
     made = []
     for scenario in settings.scenarios:
         tally = engine.tallies[scenario.id] if engine else None
-        if tally is None or (not tally.cases and not tally.done and (engine is None or engine.cut or not tally.planned)):
+        if tally is None or (
+            not tally.cases and not tally.done and (engine is None or engine.cut or not tally.planned)
+        ):
             reason = failure or (engine.cut if engine else None)
             if tally is not None and not tally.planned:
                 reason = f"{NOT_APPLICABLE}: no operation of its kinds is called"
@@ -220,7 +232,11 @@ def _scenarios(settings: Settings, engine: Engine | None, failure: str | None) -
             continue
         reason = "; ".join(tally.reasons) or None
         if not tally.cases and tally.done >= tally.planned:
-            made.append(ScenarioResult(id=scenario.id, status="not-run", reason=reason or f"{NOT_APPLICABLE} to what is offered"))
+            made.append(
+                ScenarioResult(
+                    id=scenario.id, status="not-run", reason=reason or f"{NOT_APPLICABLE} to what is offered"
+                )
+            )
         elif tally.findings:
             made.append(ScenarioResult(id=scenario.id, status="findings", reason=reason, cases=tally.cases))
         elif tally.done < tally.planned:

@@ -62,7 +62,9 @@ async def screen(
         elif due and volley.late:
             seen.lost.append(case)
     rows = tuple({case.row for case in cases if case.row is not None})
-    seen.unclear = any(not expected_extra(rows, frame, bench) for frame in extra) or (bool(rows) and not _few(extra, cases))
+    seen.unclear = any(not expected_extra(rows, frame, bench) for frame in extra) or (
+        bool(rows) and not _few(extra, cases)
+    )
     await _damage(client, volley, seen, patience)
     return seen
 

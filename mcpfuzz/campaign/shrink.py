@@ -22,7 +22,10 @@ MAX_KEYS = 60
 
 def weight(conversation: Conversation) -> tuple[int, int]:
     """What shrinking makes smaller: steps (counting repetitions), then what they say."""
-    return (sum(step.times for step in conversation.steps), sum(_action_weight(step.action) for step in conversation.steps))
+    return (
+        sum(step.times for step in conversation.steps),
+        sum(_action_weight(step.action) for step in conversation.steps),
+    )
 
 
 def _action_weight(action: Action) -> int:
@@ -201,8 +204,8 @@ def _raw(data: bytes | str) -> Iterator[bytes | str]:
     if isinstance(data, str):
         repeated = _REPEAT.search(data)
         if repeated:
-            body = data[:-1] if data.endswith("\n") else data
-            yield from (made + data[len(body) :] for made in _texts(body))
+            text = data[:-1] if data.endswith("\n") else data
+            yield from (made + data[len(text) :] for made in _texts(text))
             return
         data_end = "\n" if data.endswith("\n") else ""
         body_text = data[: len(data) - len(data_end)]
@@ -213,7 +216,7 @@ def _raw(data: bytes | str) -> Iterator[bytes | str]:
     part = len(body) // 2
     while part >= 1:
         for start in range(0, len(body), part):
-            kept = body[:start] + body[start + part :]
-            if kept:
-                yield kept + end
+            shorter = body[:start] + body[start + part :]
+            if shorter:
+                yield shorter + end
         part = part // 2 if part > 1 and len(body) <= 4096 else 0

@@ -24,7 +24,7 @@ _VARIABLE = (
     (re.compile(r"\s+"), " "),
 )
 _FRAME = re.compile(r'File "([^"]+)", line \d+, in (\S+)')
-UNIVERSAL = (
+UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("crash", "process-exit", "the server stays alive", {}),
     ("hang", "server-hang", "the server keeps answering", {}),
     ("no-answer", "no-answer", "every request is answered", {}),

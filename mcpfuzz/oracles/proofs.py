@@ -257,7 +257,7 @@ def schema_fault(schema: bytes, value: Json) -> str | None:
         return None
     try:
         error = next(validator.iter_errors(value), None)
-    except Exception as problem:  # noqa: BLE001 - remote references and broken patterns surface as many types
+    except Exception as problem:
         if isinstance(problem, MemoryError):
             raise
         return None
@@ -277,7 +277,8 @@ def _accepted(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
             continue
         why = schema_fault(orjson.dumps(params["schema"]), asked[1].get("arguments", {}))
         if why:
-            return f"{why.replace('structuredContent', 'arguments', 1)}; yet a normal answer: {words(exchange.answer, 120)}"
+            flaw = why.replace("structuredContent", "arguments", 1)
+            return f"{flaw}; yet a normal answer: {words(exchange.answer, 120)}"
     return None
 
 

@@ -19,6 +19,8 @@ from mcpfuzz.wire import is_answer
 __all__ = ["expected_extra", "unremarkable"]
 
 LARGE = 1 << 20
+
+
 def unremarkable(case: Case, method: str, frame: Frame | None, operation: Operation | None, bench: Bench) -> bool:
     """Whether an answer to one well-formed call needs no further look."""
     if frame is None or frame.faults or len(frame.raw) > LARGE or case.row is not None:

@@ -60,7 +60,7 @@ class Asserting:
         except UsageError as error:
             raise error.with_traceback(None) from None  # the line of the test is what is wrong, not ours
         except TargetError as error:
-            pytest.fail(f"mcpfuzz could not test: {visible(str(error))}", pytrace=False)
+            raise pytest.fail.Exception(f"mcpfuzz could not test: {visible(str(error))}", pytrace=False) from None
         told = [campaign.told(finding) for played in plays for finding in campaign.counting(played)]
         if told:
             pytest.fail("\n\n".join(told), pytrace=False)

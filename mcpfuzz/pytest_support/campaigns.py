@@ -80,7 +80,6 @@ class Record:
 
     seed: int
     target: Target
-    settings: Settings | None = None
     started: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     began: float = field(default_factory=time.time)
     planned: dict[str, int] = field(default_factory=dict)
@@ -148,7 +147,7 @@ class Campaign:
         self._held: Held[CampaignSession] | None = None
         self._failure: McpfuzzError | None = None
         self._gate: Gate | None = None
-        self.record = Record(seed=settings.seed, target=target, settings=settings)
+        self.record = Record(seed=settings.seed, target=target)
 
     @property
     def session(self) -> CampaignSession:
@@ -199,13 +198,12 @@ class Campaign:
 # ---- reports --------------------------------------------------------------------------------------
 
 
-def write_reports(record: Record, specs: Sequence[str], report: str) -> None:
+def write_reports(record: Record, settings: Settings, specs: Sequence[str], report: str) -> None:
     """Write what one target's items came to, in each format asked for.
 
     Raises:
         UsageError: a report cannot be written.
     """
-    assert record.settings is not None
     Path(report).resolve().parent.mkdir(parents=True, exist_ok=True)
     if not any(spec.startswith("json=") for spec in specs):
         specs = (*specs, f"json={report}")
@@ -216,22 +214,21 @@ def write_reports(record: Record, specs: Sequence[str], report: str) -> None:
             Started(
                 seed=record.seed,
                 started=record.started,
-                profile=record.settings.profile,
-                max_time=record.settings.max_time,
+                profile=settings.profile,
+                max_time=settings.max_time,
                 launch=record.target.record,
             )
         )
         if record.surface is not None:
             sendable = sum(operation.skipped is None for operation in record.surface.operations)
             sinks.on(Discovered(surface=record.surface, sendable=sendable))
-        finished = _finished(record)
+        finished = _finished(record, settings)
         for finding in finished.findings:
             sinks.on(Found(finding=finding))
         sinks.on(finished)
 
 
-def _finished(record: Record) -> Finished:
-    assert record.settings is not None
+def _finished(record: Record, settings: Settings) -> Finished:
     best: dict[str, Finding] = {}
     for row in record.rows:
         for finding in row.played.findings:
@@ -241,7 +238,7 @@ def _finished(record: Record) -> Finished:
     findings = sorted(best.values(), key=_rank)
     scenarios = tuple(_result(name, count, record.rows) for name, count in sorted(record.planned.items()))
     outcome: Outcome = "clean"
-    if any(counts(finding, record.settings) for finding in findings):
+    if any(counts(finding, settings) for finding in findings):
         outcome = "findings"
     elif all(result.status == "not-run" for result in scenarios):
         outcome = "could-not-test"

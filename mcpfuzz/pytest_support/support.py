@@ -216,7 +216,7 @@ class Support:
                 for kind, _, path in (spec.partition("=") for spec in self.options.values["report"])
             ]
             try:
-                write_reports(record, specs, self.report_path(name))
+                write_reports(record, self.settings, specs, self.report_path(name))
             except McpfuzzError as error:
                 problems.append(str(error))
         return problems

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections import deque
+from collections.abc import Iterator
 
 import trio
 
@@ -110,7 +111,7 @@ class Process:
         return self.returncode
 
     @contextlib.contextmanager
-    def interrupted_by_death(self, deadline: float) -> object:  # type: ignore[misc]
+    def interrupted_by_death(self, deadline: float) -> Iterator[trio.CancelScope]:
         """A cancel scope that the process's end, or `deadline` (monotonic), cuts short."""
         with trio.CancelScope(deadline=trio.current_time() + max(0.0, deadline - time.monotonic())) as scope:
             if self.returncode is not None:

@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import time
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -126,15 +127,15 @@ class StdioChannel:
         self._eof = True
 
     async def _wait_readable(self, deadline: float) -> None:
-        with self.process.interrupted_by_death(deadline):  # type: ignore[attr-defined]
+        with self.process.interrupted_by_death(deadline):
             await trio.lowlevel.wait_readable(self.process.stdout)
 
     async def _wait_either(self, deadline: float) -> None:
-        async def one(wait: object, fd: int) -> None:
-            await wait(fd)  # type: ignore[operator]
+        async def one(wait: Callable[[int], Awaitable[None]], fd: int) -> None:
+            await wait(fd)
             nursery.cancel_scope.cancel()
 
-        with self.process.interrupted_by_death(deadline):  # type: ignore[attr-defined]
+        with self.process.interrupted_by_death(deadline):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(one, trio.lowlevel.wait_readable, self.process.stdout)
                 nursery.start_soon(one, trio.lowlevel.wait_writable, self.process.stdin)
