@@ -108,6 +108,8 @@ _run_options = _options(
     click.option(
         "--profile", type=click.Choice(["quick", "standard", "nightly"]), default="standard", show_default=True
     ),
+    click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Shards side by side."),
+    click.option("--shard", metavar="K/N", help="Only the K-th of N shards."),
     click.option("--seed", type=int, help="Same seed, same cases; always printed."),
     click.option("--require-complete", is_flag=True, help="Scenarios left partial or not run exit 3."),
     click.option(
@@ -157,18 +159,22 @@ def demo(shuffle: str | None, **options: Any) -> int:
 
 def _campaign(target: Any, options: dict[str, Any]) -> int:
     from mcpfuzz.campaign.settings import Settings
-    from mcpfuzz.door import EXIT_CODES, run_campaign
+    from mcpfuzz.door import EXIT_CODES, run_campaign, run_revisions
     from mcpfuzz.oracles.rules import RULES
     from mcpfuzz.reports import Gate, Look, Setting, known_secrets, open_sinks
     from mcpfuzz.revisions import revision
     from mcpfuzz.scenarios.catalogue import chosen
+    from mcpfuzz.shards import run_shards
     from mcpfuzz.target import Prepared
 
     if options["max_time"] <= 0 or options["timeout"] <= 0 or options["start_timeout"] <= 0:
         raise UsageError("--max-time, --timeout and --start-timeout must be greater than 0")
     if options["revision"] not in ("auto", "all"):
         revision(options["revision"])
+    if options["jobs"] > 1 and (options["shard"] or options["revision"] == "all"):
+        raise UsageError("--jobs goes neither with --shard nor with --revision all")
     settings = Settings(
+        shard=_shard_of(options["shard"]),
         scenarios=chosen(options["scenario"], options["exclude"]),
         seed=options["seed"] if options["seed"] is not None else secrets.randbelow(1 << 31),
         **{
@@ -192,8 +198,22 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
         with open_sinks(
             options["report"], gate, version=__version__, setting=Setting(rules=RULES, look=look)
         ) as reports:
-            finished = run_campaign(prepared, settings, reports.on)
+            if options["jobs"] > 1:
+                finished = run_shards(target, settings, options["jobs"], reports.on)
+            elif settings.revision == "all":
+                finished = run_revisions(prepared, settings, reports.on)
+            else:
+                finished = run_campaign(prepared, settings, reports.on)
     return EXIT_CODES[finished.outcome]
+
+
+def _shard_of(text: str | None) -> tuple[int, int]:
+    if text is None:
+        return (1, 1)
+    number, _, total = text.partition("/")
+    if not (number.isdigit() and total.isdigit() and 1 <= int(number) <= int(total)):
+        raise UsageError(f"--shard {text}: must be K/N with 1 <= K <= N, as in 3/8")
+    return int(number), int(total)
 
 
 @cli.command()

@@ -11,14 +11,16 @@ from collections.abc import AsyncIterator, Callable
 import trio
 
 from mcpfuzz import host
+from mcpfuzz.campaign.merging import merged
 from mcpfuzz.campaign.run import run
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.client import Client
-from mcpfuzz.events import Event, Finished, Outcome
-from mcpfuzz.revisions import revision
+from mcpfuzz.events import Discovered, Event, Finished, Found, Outcome, Started
+from mcpfuzz.model import replace
+from mcpfuzz.revisions import REVISIONS, revision
 from mcpfuzz.target import Prepared, Target
 
-__all__ = ["EXIT_CODES", "connect", "run_campaign"]
+__all__ = ["EXIT_CODES", "connect", "run_campaign", "run_revisions"]
 
 EXIT_CODES: dict[Outcome, int] = {"clean": 0, "findings": 1, "could-not-test": 3, "fault": 4, "interrupted": 130}
 
@@ -38,6 +40,34 @@ def run_campaign(prepared: Prepared, settings: Settings, emit: Callable[[Event],
     with contextlib.suppress(KeyboardInterrupt):
         trio.run(main)
     return told[0]
+
+
+def run_revisions(prepared: Prepared, settings: Settings, emit: Callable[[Event], None]) -> Finished:
+    """`--revision all`: one run per MCP revision that the server agrees to, an equal share of the time each.
+
+    Each revision begins on a fresh process: some servers lock the era at their first request.
+    """
+    parts: list[Finished] = []
+    told: set[str] = set()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Started | Discovered) and type(event).__name__ in told:
+            return
+        if isinstance(event, Found) and event.finding.fingerprint in told:
+            return
+        told.add(event.finding.fingerprint if isinstance(event, Found) else type(event).__name__)
+        if not isinstance(event, Finished):
+            emit(event)
+
+    for index, item in enumerate(REVISIONS):
+        spent = sum(part.duration_s for part in parts)
+        share = (settings.max_time - spent) / (len(REVISIONS) - index)
+        parts.append(run_campaign(prepared, replace(settings, revision=item.date, max_time=max(share, 1.0)), listen))
+        if parts[-1].outcome == "interrupted":
+            break
+    finished = replace(merged(parts), duration_s=sum(part.duration_s for part in parts))
+    emit(finished)
+    return finished
 
 
 def _keeping(emit: Callable[[Event], None], told: list[Finished]) -> Callable[[Event], None]:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from re import _constants as _sre  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -35,8 +35,8 @@ from mcpfuzz.strategies.schemas import (
     Shape,
     Undecided,
     class_members,
+    fingerprint,
     is_multiple,
-    is_unique,
     kind_of,
     pattern,
     same,
@@ -64,7 +64,7 @@ SOFT_DEPTH = 5
 """Levels below which only what is required is made."""
 SOFT_NODES = 400
 """Values in one argument object after which only what is required is made."""
-MAX_NODES = 20_000
+MAX_NODES = 8_000
 MAX_REQUIRED = 2_000
 MAX_ITEMS = 2_000
 MAX_TEXT = 1_000_000
@@ -247,7 +247,7 @@ def _explain(document: Document, root: Schemas) -> None:
             break
         trail.append(name)
         schemas = part
-    raise CannotGenerate(f"no value ends: {shown(pointer(*trail))} always holds another one")
+    raise CannotGenerate(f"{shown(pointer(*trail))} needs a part that cannot be, or that holds itself without end")
 
 
 # ---- small makers ---------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def _judged(maker: Maker, document: Document, schema: Json) -> Maker:
                         return value
                 except Undecided as error:
                     why = str(error)
-                    if attempt > 2:
+                    if attempt:
                         break
         finally:
             walk.lean = lean
@@ -349,16 +349,16 @@ def _members(kit: _Kit, shape: Shape) -> list[Json]:
 
 def _small(value: Json) -> bool:
     """Whether a value out of the schema is small enough to be looked at and used."""
-    left, stack = 1_000, [value]
+    left, stack = 1_000, [(value, 0)]
     while stack:
-        item = stack.pop()
+        item, depth = stack.pop()
         left -= 1 + (len(item) // 100 if isinstance(item, str | list | dict) else 0)
-        if left < 0:
+        if left < 0 or depth > MAX_DEPTH:
             return False
         if isinstance(item, dict):
-            stack.extend(item.values())
+            stack.extend((one, depth + 1) for one in item.values())
         elif isinstance(item, list):
-            stack.extend(item)
+            stack.extend((one, depth + 1) for one in item)
         elif isinstance(item, float) and not math.isfinite(item):
             return False
     return True
@@ -507,7 +507,7 @@ _NAMED: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 def _words(kit: _Kit, name: str) -> tuple[str, ...]:
-    lowered = name.lower()
+    lowered = name[:80].lower()
     for parts, words in _NAMED if name else ():
         if any(part in lowered for part in parts):
             return words if kit.slots else tuple(word for word in words if not has_slots(word))
@@ -771,20 +771,17 @@ def _array(kit: _Kit, shape: Shape, name: str) -> Maker:
             lean = walk.lean or walk.depth > SOFT_DEPTH or walk.left < 0
             count = low if lean else walk.choices.integer(low, top)
             made: list[Json] = []
+            seen: set[Hashable] = set()
             while len(made) < count:
                 try:
                     item = makers.at(len(made))(walk)
+                    if shape.unique:
+                        item = makers.other(walk, len(made), item, seen)
                 except CannotGenerate:
                     if len(made) >= low:
                         break
                     raise
-                if shape.unique and not is_unique([*made, item]):
-                    item = _other(walk, makers.at(len(made)), made)
-                    if item is _NONE:
-                        break
                 made.append(item)
-            if len(made) < low:
-                raise CannotGenerate(f"{low} unique items were asked for, {len(made)} were found")
             return made
         finally:
             walk.depth -= 1
@@ -811,19 +808,24 @@ class _Items:
             self._rest = self._kit.maker(shape.items or (_ANY,), self._name)
         return self._rest
 
+    def other(self, walk: _Walk, index: int, item: Json, seen: set[Hashable]) -> Json:
+        """`item`, or another one that is not among `seen`; it is added."""
+        maker, shape = self.at(index), self._shape
+        for _ in range(TRIES):
+            if (mark := fingerprint(_FILL(item))) not in seen:
+                seen.add(mark)
+                return item
+            item = maker(walk)
+        local = self._kit.local(shape.prefix[index] if index < len(shape.prefix) else shape.items or (_ANY,))
+        for item in (index, index + 1_000, f"item{index}"):
+            if (mark := fingerprint(item)) not in seen and self._kit.document.accepts(local, item):
+                seen.add(mark)
+                return item
+        raise CannotGenerate(f"{shape.min_items} unique items were asked for, {len(seen)} were found")
+
 
 _ANY: Json = {}
-_NONE = object()
-
-
-def _other(walk: _Walk, maker: Maker, made: list[Json]) -> Any:
-    """An item that is not yet there, _NONE where none was found."""
-    for _ in range(TRIES):
-        item = maker(walk)
-        if is_unique([*made, item]):
-            return item
-    return _NONE
-
+"""What an undeclared place may hold."""
 
 def _enter(walk: _Walk) -> None:
     walk.depth += 1
@@ -836,20 +838,27 @@ def _enter(walk: _Walk) -> None:
 class _Members:
     """The makers of an object's properties, made when first needed."""
 
-    __slots__ = ("_free", "kit", "names", "optional", "required", "shape")
+    __slots__ = ("_makers", "kit", "names", "optional", "required", "shape")
 
     def __init__(self, kit: _Kit, shape: Shape) -> None:
         self.kit, self.shape = kit, shape
-        self._free: Maker | None = None
         self.names: list[str] | None = None
         self.required = [(quote(name), self.maker(name)) for name in shape.required]
-        self.optional: list[tuple[str, Maker]] = []
-        for name in itertools.islice((one for one in shape.properties if one not in shape.required), MAX_MEMBERS):
+        names = (name for name in shape.properties if name not in shape.required)
+        self.optional = list(itertools.islice(names, MAX_MEMBERS))
+        self._makers: dict[str, Maker] = {}
+
+    def try_maker(self, name: str) -> Maker:
+        """For an optional property; one that cannot be makes CannotGenerate."""
+        known = self._makers.get(name)
+        if known is None:
             try:
-                if kit.document.height(shape.properties[name]) < math.inf:
-                    self.optional.append((quote(name), self.maker(name)))
+                endless = self.kit.document.height(self.shape.properties[name]) == math.inf
+                known = _cannot if endless else self.maker(name)
             except CannotGenerate:
-                continue  # an optional property that cannot be is left out
+                known = _cannot
+            self._makers[name] = known
+        return known
 
     def maker(self, name: str) -> Maker:
         """For a property of this name, declared or not."""
@@ -874,6 +883,10 @@ class _Members:
                 names = [name for name in names if kit.document.accepts(local, name)] or _named_by_schema(kit, shape)
             self.names = names
         return self.names
+
+
+def _cannot(walk: _Walk) -> Json:
+    raise CannotGenerate("an optional property that cannot be")
 
 
 def _named_by_patterns(shape: Shape) -> list[str]:
@@ -931,11 +944,11 @@ def _add_optional(walk: _Walk, members: _Members, made: dict[str, Json], most: f
     if len(optional) > 40:
         start = walk.choices.integer(0, len(optional) - 1)
         optional = optional[start : start + 8]
-    for key, maker in optional:
+    for name in optional:
         if walk.choices.chance(50) and len(made) < most:
             depth = walk.depth
             try:
-                made[key] = maker(walk)
+                made[quote(name)] = members.try_maker(name)(walk)
             except CannotGenerate:
                 walk.depth = depth
 
@@ -961,11 +974,11 @@ def _add_dependent(walk: _Walk, members: _Members, made: dict[str, Json]) -> Non
 
 def _fill_up(walk: _Walk, members: _Members, made: dict[str, Json]) -> None:
     shape, least = members.shape, members.shape.min_properties
-    for key, maker in members.optional:
+    for name in members.optional:
         if len(made) >= least:
             return
-        if key not in made:
-            made[key] = maker(walk)
+        if quote(name) not in made and (maker := members.try_maker(name)) is not _cannot:
+            made[quote(name)] = maker(walk)
     if shape.dependent:
         _add_dependent(walk, members, made)
     if members.free_names():
@@ -1099,6 +1112,10 @@ class _Extreme:
 
 
 MAX_SITES = 64
+SITE_STEPS = 6_000
+"""Parts of the schema that are judged to find what is flawed, or extreme, at one site."""
+MAX_WEIGHT = 20_000
+"""Values in an array of equal items."""
 _PLAIN_WORDS = frozenset(
     ["type", "properties", "required", "additionalProperties", "title", "description", "default", "examples", "example", "items", "minItems", "maxItems", "$schema", "$id", "$ref", "$defs", "definitions", "$comment", "$anchor", "allOf", "readOnly", "writeOnly", "deprecated", "format"]
 )
@@ -1239,7 +1256,10 @@ def _flaws(site: _Site) -> list[list[_Flaw]]:
         return []
     shape = document.base(site.schemas)
     found: dict[str, list[_Flaw]] = {}
+    end = document.steps + SITE_STEPS
     for value in _candidates(site, shape):
+        if document.steps > end:
+            break
         broken = _only(document, local, _FILL(value))
         if broken is None or broken[0] or (site.kit.whole and not site.steps):
             continue
@@ -1371,8 +1391,10 @@ def _array_flaws(site: _Site, current: list[Json]) -> Iterator[tuple[Json, str, 
     makers = _Items(site.kit, shape, site.name)
     if shape.max_items is not None and shape.max_items <= MAX_ITEMS:
         walk = _Walk(RandomChoices("more", site.argument))
-        more = [*current, *(makers.at(n)(walk) for n in range(len(current), shape.max_items + 1))]
-        yield more, "", f"more items than {shape.max_items}"
+        more = [makers.at(n)(walk) for n in range(len(current), min(len(current) + 8, shape.max_items + 1))]
+        if more and _weight(more[-1]) * shape.max_items <= MAX_WEIGHT:
+            more += [more[-1]] * (shape.max_items + 1 - len(current) - len(more))
+            yield [*current, *more], "", f"more items than {shape.max_items}"
     if shape.unique and current:
         yield [*current, current[0]], "", "the same item twice"
     if shape.contains:
@@ -1553,10 +1575,13 @@ def _extremes(site: _Site) -> list[list[_Extreme]]:
             groups += [list(_arrays(site, shape)), list(_nests(site))]
         if "object" in kinds:
             groups += [_objects(site), list(_nests(site))]
-    return [made for group in groups if (made := [_weighed(site, *one) for one in group if is_safe(one[1])])]
+    end = site.kit.document.steps + SITE_STEPS
+    return [made for group in groups if (made := [_weighed(site, *one, end) for one in group])]
 
 
-def _weighed(site: _Site, why: str, value: Json, deep: str | None) -> _Extreme:
+def _weighed(site: _Site, why: str, value: Json, deep: str | None, end: int) -> _Extreme:
+    if site.kit.document.steps > end:
+        return _Extreme(value, why, None, "", deep)
     if why.endswith(_LINE_END) and site.kit.document.base(site.schemas).patterns:
         return _Extreme(value, why, None)  # Python's "$" takes it, JavaScript's does not
     try:
@@ -1609,7 +1634,8 @@ def _with_line_end(site: _Site) -> Iterator[tuple[str, Json, str | None]]:
             text = site.kit.maker(site.schemas, "")(_Walk(RandomChoices("line end", index)))
             if isinstance(text, str) and not has_slots(text):
                 for end in ("\n", "\r\n", "\0", " "):
-                    yield f"{shown(text)} and {end!r}, {_LINE_END if end == chr(10) else 'appended'}", text + end, None
+                    if is_safe(text + end):
+                        yield f"{shown(text)} and {end!r}, {_LINE_END if end == chr(10) else 'added'}", text + end, None
     except CannotGenerate:
         return
 
@@ -1626,10 +1652,22 @@ def _arrays(site: _Site, shape: Shape) -> Iterator[tuple[str, Json, str | None]]
         item = makers.at(len(shape.prefix))(walk)
     except CannotGenerate:
         return
+    weight = _weight(item)
     for size in sorted(sizes):
-        yield f"{size} items, all alike", [item] * size, None
+        if size * weight <= MAX_WEIGHT:
+            yield f"{size} items, all alike", [item] * size, None
     yield "null among the items", [item, None], None
     yield "an array in the array", [[item]], None
+
+
+def _weight(value: Json) -> int:
+    """Values in it, itself included."""
+    count, stack = 0, [value]
+    while stack:
+        item = stack.pop()
+        count += 1
+        stack.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+    return count
 
 
 def _nests(site: _Site) -> Iterator[tuple[str, Json, str | None]]:

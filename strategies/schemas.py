@@ -60,7 +60,7 @@ MAX_INDEXED = 50_000
 """Nodes looked through for `$anchor` and `$id`."""
 MAX_DEPTH = 64
 """Levels of schema that are followed. Real tools have fewer than ten."""
-MAX_STEPS = 20_000
+MAX_STEPS = 6_000
 """Parts of a schema that one verdict may look at."""
 MAX_PATTERN = 2_000
 """Characters of a regular expression."""
@@ -104,13 +104,19 @@ def same(one: Json, two: Json) -> bool:
 
 def fingerprint(value: Json) -> Hashable:
     """Something hashable that is equal for values that are the `same`, and only for them."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or value is None:
         return (type(value), value)
     if isinstance(value, dict):
         return frozenset((key, fingerprint(item)) for key, item in value.items())
     if isinstance(value, list | tuple):
         return tuple(map(fingerprint, value))
     return value  # type: ignore[no-any-return]
+
+
+def _fingerprints(values: Iterable[Json]) -> frozenset[Hashable]:
+    return frozenset([one if type(one) is str else fingerprint(one) for one in values])
 
 
 def shown(value: object) -> str:
@@ -486,7 +492,7 @@ def _read_enum(shape: Shape, value: Json, schema: Json) -> None:
         shape.choices = members
     else:
         few, many = sorted((shape.choices, members), key=len)
-        known = {fingerprint(one) for one in many}
+        known = _fingerprints(many)
         shape.choices = [one for one in few if fingerprint(one) in known]
 
 
@@ -721,6 +727,7 @@ class Document:
         self.root = root
         self._conjuncts: dict[int, tuple[Json, tuple[Json, ...]]] = {}
         self._variants: dict[tuple[int, ...], tuple[Schemas, list[Shape]]] = {}
+        self._bases: dict[tuple[int, ...], tuple[Schemas, Shape]] = {}
         self._heights: dict[tuple[int, ...], float] = {}
         self._members: dict[int, frozenset[Hashable]] = {}
         self.steps = 0
@@ -831,7 +838,11 @@ class Document:
 
     def base(self, schemas: Schemas) -> Shape:
         """What holds whatever branch is taken."""
-        return self._shape(schemas, self.all_conjuncts(schemas))
+        key = tuple(map(id, schemas))
+        known = self._bases.get(key)
+        if known is None:
+            known = self._bases[key] = (schemas, self._shape(schemas, self.all_conjuncts(schemas)))
+        return known[1]
 
     def variants(self, schemas: Schemas) -> list[Shape]:
         """The shapes a value may have here, one per choice of branches, contradictory ones left out.
@@ -931,7 +942,7 @@ class Document:
             return any(same(value, member) for member in members)
         known = self._members.get(id(members))
         if known is None:
-            known = self._members[id(members)] = frozenset(map(fingerprint, members))
+            known = self._members[id(members)] = _fingerprints(members)
         return fingerprint(value) in known
 
     def errors(self, schema: Json, value: Json, limit: int = 2) -> list[tuple[str, str]]:

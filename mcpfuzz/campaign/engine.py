@@ -124,14 +124,14 @@ class Engine:
 
     async def run(self) -> None:
         """Until the plan is done, the time is spent, or the server does not come up again."""
-        plan = list(units(self._settings.scenarios, self._surface, 1, self._settings.only))
+        plan = list(units(self._settings.scenarios, self._surface, 1, self._settings.only, self._settings.shard))
         for unit in plan:
             self.tallies[unit.scenario.id].planned += 1
         try:
             await self._choose_vitals()
             started = time.monotonic()
             rounds = PROFILES[self._settings.profile].rounds
-            for unit in units(self._settings.scenarios, self._surface, rounds, self._settings.only):
+            for unit in units(self._settings.scenarios, self._surface, rounds, self._settings.only, self._settings.shard):
                 if time.monotonic() > self._until:
                     self.cut = "its time was spent"
                     break

@@ -38,15 +38,20 @@ class Unit:
 
 
 def units(
-    scenarios: tuple[Scenario, ...], surface: Surface, rounds: int, only: tuple[tuple[str, str], ...] = ()
+    scenarios: tuple[Scenario, ...],
+    surface: Surface,
+    rounds: int,
+    only: tuple[tuple[str, str], ...] = (),
+    shard: tuple[int, int] = (1, 1),
 ) -> Iterator[Unit]:
     """All work in order: a slice of every pair, then the next slice of every pair.
 
     Args:
         rounds: how often all is gone through; scenarios may have fewer.
         only: (kind, name) of the operations to test; empty: all.
+        shard: (K, N): every N-th pair, beginning with the K-th.
     """
-    pairs = list(_pairs(scenarios, surface, only))
+    pairs = list(_pairs(scenarios, surface, only))[shard[0] - 1 :: shard[1]]
     wanted = sum(scenario.cases for scenario, _ in pairs)
     scale = min(1.0, ROUND_CASES / wanted) if wanted else 1.0
     shares = [share(scenario, scale) for scenario, _ in pairs]

@@ -40,5 +40,7 @@ class Settings:
     fail_on: Severity = "low"
     strict: bool = False
     require_complete: bool = False
+    shard: tuple[int, int] = (1, 1)
+    """(K, N): the K-th of N shards, counted from 1."""
     only: tuple[tuple[str, str], ...] = field(default=())
     """Operations (kind, name) to test; empty: all."""

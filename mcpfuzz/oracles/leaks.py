@@ -26,11 +26,11 @@ def _leak(rule: str, name: str, pattern: str, *, errors_only: bool = False) -> L
     return Leak(rule, name, re.compile(pattern), errors_only)
 
 
-LEAKS: tuple[Leak, ...] = (
+LEAKS: tuple[Leak, ...] = (  # linear on any text: no unbounded run that several starts could share
     _leak("stack-trace-leak", "a Python traceback", r"Traceback \(most recent call last\)|File \"[^\"\n]{1,300}\", line \d+"),
-    _leak("stack-trace-leak", "a JavaScript stack", r"\n\s+at [^\n]{1,200}[(/ ][^\n()]{1,300}:\d+:\d+\)?"),
+    _leak("stack-trace-leak", "a JavaScript stack", r"\n[ \t]{1,40}at [^\n]{1,200}[(/ ][^\n()]{1,300}:\d+:\d+\)?"),
     _leak("stack-trace-leak", "a Go stack", r"goroutine \d+ \[[a-z ]+\]:"),
-    _leak("stack-trace-leak", "a Java stack", r"\n\s+at [\w.$]+\([\w]+\.java:\d+\)"),
+    _leak("stack-trace-leak", "a Java stack", r"\n[ \t]{1,40}at [\w.$]+\([\w]+\.java:\d+\)"),
     _leak(
         "path-leak", "an absolute path",
         r"(?<![\w/.:-])/[\w.@+-]+/[\w.@+-]+(?:/[\w.@+-]+)*",
@@ -41,9 +41,9 @@ LEAKS: tuple[Leak, ...] = (
     _leak("secret-leak", "a provider's token", r"\b(?:sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,})"),
 )  # fmt: skip
 
-_HINT = re.compile(r"Traceback|\", line |\n\s+at |goroutine |://|PRIVATE KEY|/[a-zA-Z]|sk-|gh[pousr]_|AKIA|xox")
+_HINT = re.compile(r"Traceback|\", line |\n[ \t]{1,40}at |goroutine |://|PRIVATE KEY|/[a-zA-Z]|sk-|gh[pousr]_|AKIA|xox")
 _RAW_HINT = re.compile(
-    rb"Traceback|\\\", line |\\n\s+at |goroutine |://[^\s/@\"]+@|PRIVATE KEY|sk-|gh[pousr]_|AKIA|xox"
+    rb"Traceback|\\\", line |\\n[ \t]{1,40}at |goroutine |://[^\s/@\"]+@|PRIVATE KEY|sk-|gh[pousr]_|AKIA|xox"
     rb"|[^\w.:/-]/[\w.@+-]+/[\w.@+-]"
 )
 
@@ -83,13 +83,13 @@ def leaks_in(
 
 
 def _elided(path: str, sent: str, known: Sequence[str]) -> bool:
-    """Whether a path with a gap (`/home/me...x/notes`) is one that was sent or configured, shortened by a
-    library that quotes its input."""
+    """Whether a path with a gap (`/home/me...x/notes`, `/home/me...`) shows nothing but parts of what was sent
+    or configured: libraries that quote their input shorten it so."""
     head, gap, tail = path.partition("...")
-    if not gap or not head or not tail:
+    if not gap or head.count("/") < 2:
         return False
-    whole = re.compile(re.escape(head) + r"[^\n]{1,4000}?" + re.escape(tail))
-    return whole.search(sent) is not None or any(folder.startswith(head) for folder in known)
+    told = (sent, *known)
+    return any(head in text for text in told) and any(tail in text for text in told)
 
 
 def may_leak(raw: bytes, secrets: Sequence[str] = ()) -> bool:
