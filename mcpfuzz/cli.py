@@ -167,8 +167,9 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
     from mcpfuzz.shards import run_shards
     from mcpfuzz.target import Prepared
 
-    if options["max_time"] <= 0 or options["timeout"] <= 0 or options["start_timeout"] <= 0:
-        raise UsageError("--max-time, --timeout and --start-timeout must be greater than 0")
+    for name in ("max_time", "timeout", "start_timeout"):
+        if not 0 < options[name] < float("inf"):
+            raise UsageError(f"--{name.replace('_', '-')} {options[name]:g}: must be seconds, greater than 0")
     if options["revision"] not in ("auto", "all"):
         revision(options["revision"])
     if options["jobs"] > 1 and (options["shard"] or options["revision"] == "all"):

@@ -211,7 +211,7 @@ class Client:
             if (meant := _meant(value.get("id"), due)) is not None:
                 self._settle(meant, Frame(frame.raw, value, (*frame.faults, "wrong-id")), due, result)
                 return True
-        elif type(value) is list:
+        elif type(value) is list and any(type(item) is dict for item in value):
             return self._sort_batch(frame, value, due, result)
         if len(result.extra) < MAX_EXTRA:
             result.extra.append(frame)
@@ -227,10 +227,8 @@ class Client:
     def _sort_batch(self, frame: Frame, values: list[Json], due: set[Key], result: Volley) -> bool:
         """An array of messages: each is filed, with the fault told once."""
         hit = False
-        for value in values:
+        for value in (item for item in values[:MAX_EXTRA] if type(item) is dict):
             hit = self._sort(Frame(encode(value), value, frame.faults), due, result) or hit
-        if not values:
-            result.extra.append(frame)
         return hit
 
     def _take_waiting(self, due: set[Key], result: Volley) -> None:

@@ -98,13 +98,14 @@ def marked(token: str) -> list[int]:
 
 
 def carries(pid: int, token: str) -> bool:
-    """Whether one process carries the run's mark: a pid may have been given to a stranger meanwhile."""
+    """Whether one process carries a mark that begins with `token` (a run's, or one process's whole mark):
+    a pid may have been given to a stranger meanwhile."""
     if LINUX:
         with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as file:
-            return f"{MARK}={token}".encode() in file.read().split(b"\0")
+            return any(entry.startswith(f"{MARK}={token}".encode()) for entry in file.read().split(b"\0"))
         return False
     with contextlib.suppress(psutil.Error, OSError):
-        return bool(psutil.Process(pid).environ().get(MARK) == token)
+        return psutil.Process(pid).environ().get(MARK, "").startswith(token)
     return False
 
 

@@ -6,10 +6,9 @@ call is kept and one point of it is replaced; now and then the whole object is g
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
-
-import orjson
 
 from mcpfuzz.model import Action, Case, Conversation, Json, Operation, Place, Raw, Surface
 from mcpfuzz.revisions import BY_DATE
@@ -29,7 +28,7 @@ WHOLE_PERCENT = 25
 
 @lru_cache(maxsize=2048)
 def _plan(schema: bytes) -> Plan:
-    return compile(orjson.loads(schema))
+    return compile(json.loads(schema))
 
 
 def plan_of(operation: Operation) -> Plan:
@@ -38,7 +37,10 @@ def plan_of(operation: Operation) -> Plan:
     Raises:
         CannotGenerate: no arguments can be made from it.
     """
-    return _plan(encode(dict(operation.schema)))
+    try:
+        return _plan(encode(dict(operation.schema)))
+    except (RecursionError, ValueError) as error:
+        raise CannotGenerate(f"the schema cannot be read: {type(error).__name__}") from None
 
 
 def good_arguments(choices: Choices, surface: Surface, operation: Operation) -> Mapping[str, Json] | None:

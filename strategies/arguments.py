@@ -240,8 +240,9 @@ def _explain(document: Document, root: Schemas) -> None:
             shapes = document.variants(schemas)
         except CannotGenerate as error:
             raise CannotGenerate(f"{pointer(*trail)}: {error.reason}") from None
-        needed = ((name, shape.properties.get(name)) for shape in shapes for name in itertools.islice(shape.required, 50))
-        endless = ((name, part) for name, part in needed if part and document.height(part) == math.inf)
+        named = ((shape, name) for shape in shapes for name in itertools.islice(shape.required, 50))
+        parts = ((name, shape.properties.get(name)) for shape, name in named)
+        endless = ((name, part) for name, part in parts if part and document.height(part) == math.inf)
         name, part = next(endless, ("", None))
         if part is None:
             break
@@ -324,9 +325,9 @@ def _hints(kit: _Kit, shape: Shape) -> list[Json]:
             continue
         quoted = _quoted(hint)
         value = quoted if is_safe(quoted, declared=True) else safe(quoted)
-        if kit.document.accepts(local, _FILL(value)) and (kit.slots or not _has_slots(value)):
-            if not any(same(value, other) for other in kept):
-                kept.append(value)
+        fits = (kit.slots or not _has_slots(value)) and kit.document.accepts(local, _FILL(value))
+        if fits and not any(same(value, other) for other in kept):
+            kept.append(value)
     return kept
 
 
@@ -434,6 +435,7 @@ def _step(multiples: list[float | int]) -> int | None:
     """The smallest step between integers that are multiples of all, 1 where there are none, None: not found."""
     if all(isinstance(one, int) or one.is_integer() for one in multiples):
         return math.lcm(*map(int, multiples)) if multiples else 1
+    step: int
     for step in (*range(1, 101), 200, 250, 500, 1_000, 10_000):
         if all(is_multiple(step * k, one) for one in multiples for k in (1, 2, 3, 7)):
             return step
@@ -682,7 +684,8 @@ def _ipv4(choices: Choices) -> str:
 
 
 def _ipv6(choices: Choices) -> str:
-    return choices.pick(("::1", f"2001:db8::{choices.integer(1, 65535):x}", f"2001:DB8:0:0:1:0:0:{choices.integer(1, 9)}"))
+    number = choices.integer(1, 65535)
+    return choices.pick(("::1", f"2001:db8::{number:x}", f"2001:DB8:0:0:1:0:0:{number:X}"))
 
 
 def _url(choices: Choices, hosts: Sequence[str] = HOSTS) -> str:
@@ -708,7 +711,9 @@ _FORMATS: dict[str, Callable[[Choices], str]] = {
     "email": lambda choices: f"{choices.pick(PEOPLE)}@{choices.pick(HOSTS)}",
     "idn-email": lambda choices: choices.pick((*PEOPLE, "zo\u00eb")) + "@" + choices.pick((*HOSTS, "b\u00fccher.test")),
     "hostname": lambda choices: choices.pick((*HOSTS, f"h{choices.integer(0, 9999)}.test")),
-    "idn-hostname": lambda choices: choices.pick((*HOSTS, "b\u00fccher.test", f"\u4f8b{choices.integer(0, 99)}.invalid")),
+    "idn-hostname": lambda choices: choices.pick(
+        (*HOSTS, "b\u00fccher.test", f"\u4f8b{choices.integer(0, 99)}.invalid")
+    ),
     "ipv4": _ipv4,
     "ipv6": _ipv6,
     "uri": lambda choices: choices.pick((_url(choices), f"urn:uuid:{_uuid(choices)}", "mailto:alice@example.test")),
@@ -1116,9 +1121,11 @@ SITE_STEPS = 6_000
 """Parts of the schema that are judged to find what is flawed, or extreme, at one site."""
 MAX_WEIGHT = 20_000
 """Values in an array of equal items."""
-_PLAIN_WORDS = frozenset(
-    ["type", "properties", "required", "additionalProperties", "title", "description", "default", "examples", "example", "items", "minItems", "maxItems", "$schema", "$id", "$ref", "$defs", "definitions", "$comment", "$anchor", "allOf", "readOnly", "writeOnly", "deprecated", "format"]
-)
+_PLAIN_WORDS_TEXT = """
+    type properties required additionalProperties title description default examples example items minItems
+    maxItems $schema $id $ref $defs definitions $comment $anchor allOf readOnly writeOnly deprecated format
+"""
+_PLAIN_WORDS = frozenset(_PLAIN_WORDS_TEXT.split())
 
 
 def _sites(kit: _Kit) -> Iterator[_Site]:
@@ -1340,7 +1347,11 @@ def _read_text(value: str) -> Iterator[Json]:
             return
 
 
-def _container_flaws(site: _Site, current: Json, choices: Choices) -> Iterator[tuple[Json, str, str]]:
+_Flawed: TypeAlias = Iterator[tuple[Json, str, str]]
+"""(value, argument, why)"""
+
+
+def _container_flaws(site: _Site, current: Json, choices: Choices) -> _Flawed:
     """(value, argument, why) for a site that holds an array or an object now."""
     if isinstance(current, dict):
         yield from _object_flaws(site, current)
@@ -1352,30 +1363,29 @@ UNKNOWN = ("unexpected", "zz-unknown", "Alpha", "0", "", "a b", "x" * 70, "\u00e
 """Names that nobody declares, some of a kind that `propertyNames` may forbid."""
 
 
-def _object_flaws(site: _Site, current: dict[str, Json]) -> Iterator[tuple[Json, str, str]]:
+def _object_flaws(site: _Site, current: dict[str, Json]) -> _Flawed:
     shape = site.kit.document.base(site.schemas)
     for name in itertools.islice(shape.required, 40):
-        rest = {key: item for key, item in current.items() if key != quote(name)}
-        if len(rest) < len(current):
-            yield rest, site.argument + pointer(name), f"without required {shown(name)}"
-    if len(site.kit.document.variants(site.schemas)) > 1:
-        for key in list(current)[:10]:
-            rest = {other: item for other, item in current.items() if other != key}
-            yield rest, site.argument + pointer(key), f"without {shown(key)}"
-            yield {**current, key: None}, site.argument + pointer(key), f"with null for {shown(key)}"
+        if quote(name) in current:
+            yield _without(current, name), site.argument + pointer(name), f"without required {shown(name)}"
     if shape.additional or shape.names or shape.patterned:
         for name in UNKNOWN:
             if name not in shape.properties:
                 yield {**current, name: 1}, site.argument + pointer(name), f"with unknown argument {shown(name)}"
     for name, needed in shape.dependent.items():
-        for other in needed:
-            rest = {key: item for key, item in current.items() if key != quote(other)}
-            if name in rest:
-                yield rest, site.argument + pointer(other), f"with {shown(name)} but without {shown(other)}"
-    for name in itertools.islice(shape.properties, 40):
-        if shape.loose and quote(name) not in current:  # dependentSchemas, not, if: its presence may forbid
-            walk = _Walk(RandomChoices("present", name))
-            yield {**current, quote(name): site.kit.maker(shape.properties[name], name)(walk)}, "", f"with {shown(name)}"
+        for other in needed if quote(name) in current else ():
+            why = f"with {shown(name)} but without {shown(other)}"
+            yield _without(current, other), site.argument + pointer(other), why
+    yield from _counted(shape, current)
+    if shape.loose or len(site.kit.document.variants(site.schemas)) > 1:
+        yield from _by_branch(site, shape, current)
+
+
+def _without(current: dict[str, Json], name: str) -> Json:
+    return {key: item for key, item in current.items() if key != quote(name)}
+
+
+def _counted(shape: Shape, current: dict[str, Json]) -> _Flawed:
     if shape.max_properties is not None and shape.max_properties < 1_000:
         extra = {f"extra{n}": n for n in range(shape.max_properties + 1)}
         yield {**current, **extra}, "", f"more properties than {shape.max_properties}"
@@ -1384,7 +1394,19 @@ def _object_flaws(site: _Site, current: dict[str, Json]) -> Iterator[tuple[Json,
         yield kept, "", f"fewer properties than {shape.min_properties}"
 
 
-def _array_flaws(site: _Site, current: list[Json]) -> Iterator[tuple[Json, str, str]]:
+def _by_branch(site: _Site, shape: Shape, current: dict[str, Json]) -> _Flawed:
+    """Where branches decide: less, null, and properties whose presence asks for others."""
+    for key in list(current)[:10]:
+        yield _without(current, key), site.argument + pointer(key), f"without {shown(key)}"
+        yield {**current, key: None}, site.argument + pointer(key), f"with null for {shown(key)}"
+    walk = _Walk(RandomChoices("present", site.argument))
+    for name in itertools.islice(shape.properties, 40):
+        if quote(name) not in current:
+            item = site.kit.maker(shape.properties[name], name)(walk)
+            yield {**current, quote(name): item}, site.argument + pointer(name), f"with {shown(name)}"
+
+
+def _array_flaws(site: _Site, current: list[Json]) -> _Flawed:
     shape = site.kit.document.base(site.schemas)
     if shape.min_items and len(current) >= shape.min_items:
         yield current[: shape.min_items - 1], "", f"fewer items than {shape.min_items}"
@@ -1485,21 +1507,48 @@ _NESTED_TEXT = (1_000, 5_000)
 _LENGTHS = (25, 1_000, 20_000, 50_000)
 _BOMBS = (
     ("a", "!"), ("0", "x"), (" ", "x"), (",", "x"), ("/", "!"), ("-", "!"), ("\t", "x"), ("(", "x"), ("a,", "!"),
-    ("ab ", "!"), ("=", "!"), ("1,", "x"), ("\\\\", "!"), ("\n", "x"), ("<a>", "!"), ("[", "!"), ("\u00e9", "!"), (".", "!"),
+    ("ab ", "!"), ("=", "!"), ("1,", "x"), ("\\\\", "!"), ("\n", "x"), ("<a>", "!"), ("[", "!"), ("\u00e9", "!"),
+    (".", "!"),
 )  # fmt: skip
 """(unit, odd end): many of the first, then the second, make catastrophic patterns explode."""
 _ODD_TEXTS: tuple[tuple[str, str], ...] = (
-    ("a NUL", "\0"), ("a NUL inside", "a\0b"), ("right-to-left", "\u202ealpha\u202c"), ("zalgo", "a" + "\u0301\u0316\u0334" * 30),
-    ("emoji", "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"), ("combining only", "\u0301"),
-    ("byte order mark", "\ufeffalpha"), ("line separator", "a\u2028b"), ("grows when folded", "\u0130\u00df\ufb01"),
-    ("grows when normalised", "\ufdfa" * 20), ("not a character", "\uffff"), ("beyond the first plane", "\U0001d4d0\U0010fffd"),
-    ("control characters", "\x01\x07\x08\x7f\x85"), ("escape sequence", "\x1b[31mred\x1b[0m"), ("line ends", "a\r\nb\nc\rd"),
-    ("other digits", "\u0661\u0662\u0663"), ("a space", " "), ("spaces around", "  alpha  "), ("a tab", "\t"), ("quotes", "'\"`"),
-    ("null as text", "null"), ("undefined", "undefined"), ("not a number", "NaN"), ("infinity", "Infinity"),
-    ("prototype", "__proto__"), ("constructor", "constructor"), ("a number as text", "-1"), ("hex", "0x10"),
-    ("an array as text", "[]"), ("an object as text", "{}"), ("many digits", "9" * 400), ("exponent", "1e308"),
-    ("percent", "%00%n%s"), ("a template", "${7*7}{{7*7}}"), ("backslash", "a\\"), ("markup", "<b>alpha</b>"),
-)  # fmt: skip
+    ("a NUL", "\0"),
+    ("a NUL inside", "a\0b"),
+    ("right-to-left", "\u202ealpha\u202c"),
+    ("zalgo", "a" + "\u0301\u0316\u0334" * 30),
+    ("emoji", "\U0001f469\u200d\U0001f469\u200d\U0001f467\u200d\U0001f466"),
+    ("combining only", "\u0301"),
+    ("byte order mark", "\ufeffalpha"),
+    ("line separator", "a\u2028b"),
+    ("grows when folded", "\u0130\u00df\ufb01"),
+    ("grows when normalised", "\ufdfa" * 20),
+    ("not a character", "\uffff"),
+    ("beyond the first plane", "\U0001d4d0\U0010fffd"),
+    ("control characters", "\x01\x07\x08\x7f\x85"),
+    ("escape sequence", "\x1b[31mred\x1b[0m"),
+    ("line ends", "a\r\nb\nc\rd"),
+    ("other digits", "\u0661\u0662\u0663"),
+    ("a space", " "),
+    ("spaces around", "  alpha  "),
+    ("a tab", "\t"),
+    ("quotes", "'\"`"),
+    ("null as text", "null"),
+    ("undefined", "undefined"),
+    ("not a number", "NaN"),
+    ("infinity", "Infinity"),
+    ("prototype", "__proto__"),
+    ("constructor", "constructor"),
+    ("a number as text", "-1"),
+    ("hex", "0x10"),
+    ("an array as text", "[]"),
+    ("an object as text", "{}"),
+    ("many digits", "9" * 400),
+    ("exponent", "1e308"),
+    ("percent", "%00%n%s"),
+    ("a template", "${7*7}{{7*7}}"),
+    ("backslash", "a\\"),
+    ("markup", "<b>alpha</b>"),
+)
 
 
 def boundary(choices: Choices, schema: Json | Plan, *, surrogates: bool = False) -> Labelled:

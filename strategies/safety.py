@@ -112,9 +112,13 @@ def _all_safe(value: Json, keep: frozenset[str], declared: bool, depth: int) -> 
 
 _ODD = re.compile(r"[^A-Za-z0-9_ \-]")
 _WORD = re.compile(r"[a-z]{2,}")
-_VERBS = frozenset(
-    ["rm", "rmdir", "unlink", "shred", "wipefs", "fdisk", "diskpart", "mkfs", "drop", "delete", "detach", "truncate", "alter", "update", "flushall", "flushdb", "shutdown", "reboot", "poweroff", "halt", "kill", "killall", "pkill", "userdel", "cmdshell", "computer", "init", "systemctl", "iptables", "format", "volume", "dd", "chmod", "chown", "del", "erase", "rd", "remove", "crontab", "git", "kubectl", "docker", "terraform", "rmtree", "unlinksync", "removedirs", "rmsync", "rmdirsync", "rimraf", "deletemany", "deleteone", "dropdatabase", "dropcollection", "os"]
-)
+_VERBS_TEXT = """
+    rm rmdir unlink shred wipefs fdisk diskpart mkfs drop delete detach truncate alter update flushall flushdb
+    shutdown reboot poweroff halt kill killall pkill userdel cmdshell computer init systemctl iptables format
+    volume dd chmod chown del erase rd remove crontab git kubectl docker terraform rmtree unlinksync removedirs
+    rmsync rmdirsync rimraf deletemany deleteone dropdatabase dropcollection os
+"""
+_VERBS = frozenset(_VERBS_TEXT.split())
 """Each text that `_RUIN` finds holds one of these, or a mark of shell or code: a cheap look before the dear one."""
 
 _S = r"(?:\s|/\*[^*]{0,40}\*/|\+|%20)+"
@@ -238,13 +242,37 @@ _NETS4 = tuple(
 _NET6 = ipaddress.IPv6Network("2001:db8::/32")
 _NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 _PORT = re.compile(r":[0-9]{0,5}$")
-_NO_TLD = frozenset(
-    ["txt", "json", "jsonl", "csv", "tsv", "xml", "html", "htm", "yaml", "yml", "toml", "ini", "cfg", "conf", "log", "png", "jpg", "jpeg", "gif", "svg", "webp", "ico", "bmp", "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "bin", "dat", "db", "sqlite", "tmp", "bak", "old", "js", "ts", "css", "jsx", "tsx", "mjs", "cjs", "ipynb", "sql", "gz", "tar", "bz", "xz", "wav", "ogg", "tex", "rst", "bib", "lock", "env", "parquet", "proto", "java", "rb", "php", "cpp", "hpp", "lua", "exe", "dll"]
-)
+_NO_TLD_TEXT = """
+    txt json jsonl csv tsv xml html htm yaml yml toml ini cfg conf log png jpg jpeg gif svg webp ico bmp pdf doc
+    docx xls xlsx ppt pptx bin dat db sqlite tmp bak old js ts css jsx tsx mjs cjs ipynb sql gz tar bz xz wav
+    ogg tex rst bib lock env parquet proto java rb php cpp hpp lua exe dll
+"""
+_NO_TLD = frozenset(_NO_TLD_TEXT.split())
 """File suffixes that are not top-level domains: "notes.txt" is a file. (.md, .py, .sh, .zip, .rs are domains.)"""
-_TLD = frozenset(
-    ["com", "org", "net", "edu", "gov", "mil", "int", "arpa", "info", "biz", "name", "pro", "aero", "coop", "museum", "jobs", "mobi", "travel", "tel", "cat", "asia", "post", "xxx", "app", "dev", "page", "cloud", "email", "online", "site", "website", "web", "shop", "store", "blog", "tech", "space", "live", "news", "media", "digital", "agency", "company", "network", "systems", "solutions", "services", "software", "computer", "support", "help", "tools", "codes", "engineering", "technology", "academy", "school", "university", "college", "education", "training", "institute", "center", "community", "social", "chat", "club", "team", "group", "works", "work", "world", "global", "international", "earth", "today", "life", "fun", "games", "game", "play", "bet", "casino", "poker", "win", "bid", "trade", "market", "markets", "money", "cash", "finance", "financial", "fund", "capital", "bank", "credit", "loan", "insurance", "tax", "legal", "law", "lawyer", "health", "care", "clinic", "dental", "doctor", "hospital", "pharmacy", "fitness", "yoga", "run", "bike", "cars", "auto", "car", "camera", "photo", "photos", "photography", "pictures", "pics", "gallery", "art", "design", "graphics", "studio", "film", "movie", "video", "tv", "music", "band", "audio", "radio", "fm", "book", "books", "press", "report", "review", "reviews", "guide", "guru", "expert", "wiki", "link", "links", "click", "download", "zip", "mov", "cam", "icu", "top", "xyz", "vip", "one", "best", "cool", "ninja", "rocks", "sucks", "wtf", "lol", "fail", "zone", "city", "town", "country", "land", "house", "homes", "home", "garden", "farm", "estate", "properties", "rent", "rentals", "hotel", "hotels", "restaurant", "bar", "pub", "cafe", "coffee", "pizza", "food", "kitchen", "recipes", "beer", "wine", "diet", "fish", "dog", "pet", "pets", "baby", "kids", "mom", "dad", "family", "love", "date", "dating", "singles", "men", "gay", "sex", "porn", "adult", "black", "blue", "green", "red", "pink", "gold", "silver", "diamonds", "jewelry", "fashion", "clothing", "shoes", "style", "beauty", "hair", "makeup", "google", "amazon", "apple", "microsoft", "youtube", "android", "azure", "bing", "gmail", "meet", "new", "nexus", "prod", "prime", "ads", "foo", "how", "soy", "rsvp", "sky", "here", "esq", "dclk", "ing", "box", "surf", "host", "hosting", "server", "data", "database", "domains", "security", "secure", "protection", "safe", "exchange", "vote", "voting", "party", "charity", "foundation", "ngo", "ong", "green", "organic", "energy", "solar", "supply", "supplies", "parts", "equipment", "industries", "construction", "builders", "contractors", "repair", "plumbing", "cleaning", "delivery", "express", "taxi", "limo", "flights", "cruises", "tours", "vacations", "holiday", "events", "tickets", "show", "theater", "stream", "watch", "gift", "gifts", "toys", "sale", "deals", "discount", "promo", "cheap", "bargains", "buy", "shopping", "call", "contact", "directory", "eco", "london", "paris", "berlin", "tokyo", "nyc", "moscow", "amsterdam", "vegas", "miami", "boston", "quebec", "wales", "scot", "swiss", "africa", "internal", "local", "lan", "intranet", "corp", "localdomain", "onion"]
-)
+_TLD_TEXT = """
+    com org net edu gov mil int arpa info biz name pro aero coop museum jobs mobi travel tel cat asia post xxx
+    app dev page cloud email online site website web shop store blog tech space live news media digital agency
+    company network systems solutions services software computer support help tools codes engineering technology
+    academy school university college education training institute center community social chat club team group
+    works work world global international earth today life fun games game play bet casino poker win bid trade
+    market markets money cash finance financial fund capital bank credit loan insurance tax legal law lawyer
+    health care clinic dental doctor hospital pharmacy fitness yoga run bike cars auto car camera photo photos
+    photography pictures pics gallery art design graphics studio film movie video tv music band audio radio fm
+    book books press report review reviews guide guru expert wiki link links click download zip mov cam icu top
+    xyz vip one best cool ninja rocks sucks wtf lol fail zone city town country land house homes home garden
+    farm estate properties rent rentals hotel hotels restaurant bar pub cafe coffee pizza food kitchen recipes
+    beer wine diet fish dog pet pets baby kids mom dad family love date dating singles men gay sex porn adult
+    black blue green red pink gold silver diamonds jewelry fashion clothing shoes style beauty hair makeup
+    google amazon apple microsoft youtube android azure bing gmail meet new nexus prod prime ads foo how soy
+    rsvp sky here esq dclk ing box surf host hosting server data database domains security secure protection
+    safe exchange vote voting party charity foundation ngo ong green organic energy solar supply supplies parts
+    equipment industries construction builders contractors repair plumbing cleaning delivery express taxi limo
+    flights cruises tours vacations holiday events tickets show theater stream watch gift gifts toys sale deals
+    discount promo cheap bargains buy shopping call contact directory eco london paris berlin tokyo nyc moscow
+    amsterdam vegas miami boston quebec wales scot swiss africa internal local lan intranet corp localdomain
+    onion
+"""
+_TLD = frozenset(_TLD_TEXT.split())
 """Top-level domains that exist, and those that resolve inside networks; every two-letter word is one too.
 Used only where a schema's author chose the words; everywhere else any word after a dot counts as one."""
 

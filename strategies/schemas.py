@@ -193,7 +193,7 @@ def _in_class(op: Any, av: Any, char: str) -> bool:
     if op is _sre.ANY:
         return char != "\n"
     if op is _sre.NOT_LITERAL:
-        return ord(char) != av
+        return bool(ord(char) != av)
     negated, hit = False, False
     for item, arg in av:
         if item is _sre.NEGATE:
@@ -303,7 +303,7 @@ def _marked(mark: Any, rest: list[Any]) -> bool:
         chars = _ascii_set(*node)
         if chars is None or mark[1] in chars:
             return False
-    return mark[1] < 128
+    return bool(mark[1] < 128)
 
 
 def _distinct(branches: Any) -> bool:
@@ -692,19 +692,19 @@ def _settle(shape: Shape) -> Shape:
             raise CannotGenerate("no value is in all enums")
     elif not kinds:
         raise CannotGenerate("the types exclude each other")
-    for kind, low, high, words in (
+    for kind, least, most, words in (
         ("string", shape.min_length, shape.max_length, "minLength"),
         ("array", shape.min_items, shape.max_items, "minItems"),
         ("object", shape.min_properties, shape.max_properties, "minProperties"),
         ("object", len(shape.required), shape.max_properties, "required"),
     ):
-        if high is not None and low > high and kind in kinds:
+        if most is not None and least > most and kind in kinds:
             kinds.discard(kind)
-            reason = f"{words} asks for {low}, the maximum is {high}"
-    if shape.low is not None and shape.high is not None:
-        if shape.low > shape.high or (shape.low == shape.high and (shape.low_open or shape.high_open)):
-            kinds -= {"integer", "number"}
-            reason = f"no number is between {shown(shape.low)} and {shown(shape.high)}"
+            reason = f"{words} asks for {shown(least)}, the maximum is {shown(most)}"
+    low, high = shape.low, shape.high
+    if low is not None and high is not None and (low > high or (low == high and (shape.low_open or shape.high_open))):
+        kinds -= {"integer", "number"}
+        reason = f"no number is between {shown(low)} and {shown(high)}"
     if not kinds and shape.choices is None:
         raise CannotGenerate(reason)
     shape.kinds = tuple(kind for kind in shape.kinds if kind in kinds)
@@ -1035,7 +1035,7 @@ class _Height:
         return 1 + min(tallest)
 
     def _array(self, shape: Shape, depth: int) -> float:
-        needed = [place for place in shape.prefix[: shape.min_items]]
+        needed = shape.prefix[: shape.min_items]
         if shape.items and shape.min_items > len(shape.prefix):
             needed.append(shape.items)
         return max((self.of(place, depth + 1) for place in needed), default=0)

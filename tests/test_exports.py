@@ -32,8 +32,8 @@ def source_of(name: str) -> str:
 @pytest.mark.parametrize("name", names())
 def test_all_is_there_and_true(name: str) -> None:
     module = importlib.import_module(name)
-    if not source_of(name).strip():
-        return  # an empty __init__ has nothing to say
+    if all(isinstance(node, ast.Expr) for node in ast.parse(source_of(name)).body):
+        return  # empty, or a docstring alone
     if name == "mcpfuzz.plugin" and not hasattr(module, "__all__"):
         return  # hooks and fixtures: pytest finds them by name
     if name.startswith("mcpfuzz.scenarios.") and hasattr(module, "SCENARIO") and not hasattr(module, "__all__"):

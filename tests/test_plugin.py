@@ -184,7 +184,7 @@ def test_mcp_fuzz_fails_on_what_is_proved_and_says_what_it_does_not_know(run: Ru
             mcp_fuzz("invalid-arguments", tool="add")
 
         def test_weak(mcp_fuzz):
-            mcp_fuzz("boundary-arguments", tool="order_article", max_time=15)
+            mcp_fuzz("boundary-arguments", tool="order_article", max_time=10)
 
         def test_unknown(mcp_fuzz):
             with pytest.raises(UsageError, match="no scenario 'malformed-frame'; did you mean malformed-frames"):
@@ -212,7 +212,7 @@ def test_destructive_tests_are_skipped_unless_allowed(run: Runner) -> None:
 
 
 def test_items_fail_with_exchange_proof_stderr_replay_and_mend_and_lf_runs_them_again(run: Runner) -> None:
-    chosen = ("--mcp-server", CRASH, "--mcp-fuzz", "--mcp-max-time", "20", *QUICK)
+    chosen = ("--mcp-server", CRASH, "--mcp-fuzz", "--mcp-max-time", "10", *QUICK)
     result = run(*chosen, "-k", "order_article and boundary or greeting", "--junitxml=junit.xml", "-v")
     result.assert_outcomes(passed=1, failed=1, deselected=result.parseoutcomes()["deselected"])
     result.stdout.fnmatch_lines([
@@ -241,9 +241,8 @@ def test_items_fail_with_exchange_proof_stderr_replay_and_mend_and_lf_runs_them_
 
 def test_an_item_runs_by_its_node_id_and_an_unknown_one_is_an_error(run: Runner) -> None:
     chosen = ("--mcp-server", LAB, "--mcp-fuzz", *QUICK)
-    run(*chosen, "mcpfuzz::invalid-arguments::tool[add]").assert_outcomes(
-        passed=1, deselected=run(*chosen, "--collect-only", "mcpfuzz::greeting").parseoutcomes()["deselected"]
-    )
+    outcomes = run(*chosen, "mcpfuzz::invalid-arguments::tool[add]").parseoutcomes()
+    assert outcomes["passed"] == 1 and not outcomes.keys() & {"failed", "errors", "skipped"}
     result = run(*chosen, "mcpfuzz::no-such")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: not found: mcpfuzz::no-such"])
@@ -261,7 +260,7 @@ def test_an_unreachable_server_is_one_collection_error(run: Runner) -> None:
 def test_xdist_workers_share_one_plan_and_one_report(run: Runner) -> None:
     result = run(
         "--mcp-server", CRASH, "--mcp-fuzz", "-n", "2", "-k", "order_article and (boundary or invalid) or greeting",
-        "--mcp-report", "json=report.json", "--mcp-max-time", "20", *QUICK, plugins=("xdist.plugin",),
+        "--mcp-report", "json=report.json", "--mcp-max-time", "10", *QUICK, plugins=("xdist.plugin",),
     )  # fmt: skip
     assert (result.parseoutcomes()["failed"], result.parseoutcomes()["passed"]) == (1, 2)
     report = json.loads((run.pytester.path / "report.json").read_text(encoding="utf-8"))
@@ -356,7 +355,7 @@ def test_wrong_options_are_one_line_before_anything_runs(
 def test_the_entry_point_leads_to_the_plugin_and_importing_it_imports_nothing_heavy() -> None:
     points = importlib.metadata.entry_points(group="pytest11", name="mcpfuzz")
     assert {point.value for point in points} == {"mcpfuzz.plugin"}
-    heavy = "trio hypothesis orjson click rich psutil jsonschema faker websockets tomllib".split()
+    heavy = ["trio", "hypothesis", "orjson", "click", "rich", "psutil", "jsonschema", "faker", "websockets", "tomllib"]
     code = (
         "import sys, pytest; before = set(sys.modules); import mcpfuzz.plugin; new = set(sys.modules) - before;"
         f"print([m for m in new if m.partition('.')[0] in {heavy} or m.startswith('mcpfuzz.')])"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mcpfuzz.errors import UsageError
-from mcpfuzz.target import Target, read_examples
+from mcpfuzz.target import Target, expand_variables, read_examples
 
 __all__ = ["read_server", "target_of"]
 
@@ -94,10 +94,15 @@ def read_server(path: str, name: str | None) -> tuple[tuple[str, ...], dict[str,
         raise UsageError(f"--config {path}: env of server {name!r} must be an object")
     cwd = entry.get("cwd")
     return (
-        (expand(entry["command"]), *(expand(item) for item in arguments)),
-        {key: expand(str(value)) for key, value in given.items()},
+        (expand_variables(expand(entry["command"])), *(expand_variables(expand(item)) for item in arguments)),
+        {key: expand(_word(value)) for key, value in given.items() if value is not None},
         expand(cwd) if isinstance(cwd, str) else None,
     )
+
+
+def _word(value: Any) -> str:
+    """A value of `env` as the shell would have it."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _expander(path: str) -> Any:

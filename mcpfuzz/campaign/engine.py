@@ -131,7 +131,8 @@ class Engine:
             await self._choose_vitals()
             started = time.monotonic()
             rounds = PROFILES[self._settings.profile].rounds
-            for unit in units(self._settings.scenarios, self._surface, rounds, self._settings.only, self._settings.shard):
+            chosen = self._settings
+            for unit in units(chosen.scenarios, self._surface, rounds, chosen.only, chosen.shard):
                 if time.monotonic() > self._until:
                     self.cut = "its time was spent"
                     break

@@ -20,12 +20,28 @@ MAX_KEYS = 60
 """Members of one object or array that are tried one by one."""
 
 
-def weight(conversation: Conversation) -> tuple[int, int]:
-    """What shrinking makes smaller: steps (counting repetitions), then what they say."""
-    return (
-        sum(step.times for step in conversation.steps),
-        sum(_action_weight(step.action) for step in conversation.steps),
-    )
+def weight(conversation: Conversation) -> tuple[int, int, float]:
+    """What shrinking makes smaller: steps (counting repetitions), what they say, and how odd that is."""
+    actions = [step.action for step in conversation.steps]
+    times = sum(step.times for step in conversation.steps)
+    return (times, sum(map(_action_weight, actions)), sum(map(_oddness, actions)))
+
+
+def _oddness(action: Action) -> float:
+    """Among things of one length: smaller numbers, and texts of the letter a, are plainer."""
+    said = action.params if isinstance(action, Call) else action.message if isinstance(action, Send) else None
+    total, todo = 0.0, [said]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            total += sum(letter != "a" for letter in item)
+        elif isinstance(item, Mapping):
+            todo += item.values()
+        elif isinstance(item, list | tuple):
+            todo += item
+        elif isinstance(item, int | float) and abs(item) < 1e300:
+            total += abs(item)
+    return total
 
 
 def _action_weight(action: Action) -> int:
@@ -167,6 +183,9 @@ def _numbers(value: int | float) -> Iterator[Json]:
     for shift in (bits // 2, 1):  # towards the smallest that still does it: bold, then by half
         if 0 < shift < bits:
             yield type(value)(whole >> shift if whole > 0 else -(-whole >> shift))
+    for shift in range(2, bits):  # then down by a quarter, an eighth ... and at last by one
+        step = abs(whole) >> shift
+        yield type(value)(whole - (step if whole > 0 else -step))
     if abs(whole) > 2:
         yield type(value)(whole - (1 if whole > 0 else -1))
 

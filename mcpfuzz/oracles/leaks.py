@@ -93,11 +93,16 @@ def _elided(path: str, sent: str, known: Sequence[str]) -> bool:
 
 
 def may_leak(raw: bytes, secrets: Sequence[str] = ()) -> bool:
-    """A quick look at a frame's bytes: False where no leak can be in it."""
+    """A quick look at a frame's bytes: False where no leak can be in it. Escapes hide words from it, so a
+    frame that holds one is always looked at in full."""
+    if b"\\" in raw:
+        return True
     return _RAW_HINT.search(raw) is not None or any(secret.encode("utf-8") in raw for secret in secrets)
 
 
 def _inside(path: str, folder: str) -> bool:
     """Whether a path is a folder or below it (or above it: a part of what was configured)."""
     folder = folder.rstrip("/")
+    if not folder:
+        return False  # the root holds everything; being told of it says nothing
     return path == folder or path.startswith(folder + "/") or folder.startswith(path.rstrip("/") + "/")

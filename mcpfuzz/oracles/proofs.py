@@ -7,6 +7,7 @@ Each returns what was observed, in words, or None where the effect is absent.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -223,7 +224,7 @@ def _output_schema(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str
         content = result["structuredContent"]
         if exchange.answer is not None and "huge-int" in exchange.answer.faults:
             content = _as_integers(content)
-        why = schema_fault(orjson.dumps(params["schema"]), content)
+        why = schema_fault(params["schema"], content)
         if why:
             return why
     return None
@@ -243,16 +244,19 @@ def _as_integers(value: Json) -> Json:
 @lru_cache(maxsize=256)
 def _validator(schema: bytes) -> jsonschema.Draft202012Validator | None:
     try:
-        loaded = orjson.loads(schema)
+        loaded = json.loads(schema)
         jsonschema.Draft202012Validator.check_schema(loaded)
         return jsonschema.Draft202012Validator(loaded)
     except (jsonschema.SchemaError, RecursionError, ValueError, re.error):
         return None
 
 
-def schema_fault(schema: bytes, value: Json) -> str | None:
+def schema_fault(schema: Mapping[str, Json], value: Json) -> str | None:
     """Where `value` breaks a schema, in words; None where it does not, or where the schema is no schema."""
-    validator = _validator(schema)
+    try:
+        validator = _validator(encode(schema))
+    except (RecursionError, TypeError, ValueError):
+        return None
     if validator is None:
         return None
     try:
@@ -275,7 +279,7 @@ def _accepted(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
             continue
         if asked[1].get("name") != params["tool"]:
             continue
-        why = schema_fault(orjson.dumps(params["schema"]), asked[1].get("arguments", {}))
+        why = schema_fault(params["schema"], asked[1].get("arguments", {}))
         if why:
             flaw = why.replace("structuredContent", "arguments", 1)
             return f"{flaw}; yet a normal answer: {words(exchange.answer, 120)}"

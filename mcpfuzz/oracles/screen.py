@@ -4,8 +4,6 @@ may doubt too much, never too little: what it doubts is looked at alone, by `jud
 
 from __future__ import annotations
 
-import orjson
-
 from mcpfuzz.model import Case, Frame, Operation
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.leaks import may_leak
@@ -39,7 +37,7 @@ def unremarkable(case: Case, method: str, frame: Frame | None, operation: Operat
         return False
     if operation is not None and operation.output_schema:
         content = result.get("structuredContent")
-        return content is not None and schema_fault(orjson.dumps(operation.output_schema), content) is None
+        return content is not None and schema_fault(operation.output_schema, content) is None
     return True
 
 

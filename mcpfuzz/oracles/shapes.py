@@ -14,7 +14,6 @@ from mcpfuzz.revisions import Revision
 
 __all__ = ["shape_faults"]
 
-_ROLES = frozenset({"user", "assistant"})
 _TEXT_CONTENT = {"text": ("text",), "image": ("data", "mimeType"), "audio": ("data", "mimeType")}
 
 
@@ -107,7 +106,7 @@ def _get_prompt(result: Mapping[str, Json]) -> Iterator[str]:
         yield "messages is missing or no array"
         return
     for index, message in enumerate(messages[:50]):
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+        if not isinstance(message, dict) or message.get("role") not in ("user", "assistant"):
             yield f"messages[{index}] has no role user or assistant"
         else:
             yield from _content(message.get("content"), f"messages[{index}].content")

@@ -99,6 +99,7 @@ class ScenarioGroup(_Group):
             yield FuzzItem.from_parent(
                 self,
                 name=shown,
+                nodeid=f"{self.nodeid}::{shown}",  # as text: only so does --lf know what stands in brackets again
                 support=self.support,
                 server=self._server,
                 scenario=self.name,

@@ -135,7 +135,7 @@ class TerminalSink:
         if document is None:
             return
         self._findings(document["findings"])
-        if not self._look.quiet:
+        if not self._look.quiet and (document["operations"] or document["findings"]):
             self._reach(document["operations"])
             self._scenarios(document["scenarios"])
             if "load" in document:

@@ -50,8 +50,9 @@ class Launch:
         elif shutil.which(program, path=self.env.get("PATH")) is None:
             raise LaunchError(f"cannot start {program!r}: not found on PATH; check the command after --")
 
-    def environment(self) -> dict[str, str]:
-        return {**self.env, MARK: self.token}
+    def environment(self, mark: str) -> dict[str, str]:
+        """The child's whole environment; `mark` begins with the run's token and names one process."""
+        return {**self.env, MARK: mark}
 
 
 def clean_environment(home: str, temporary: str, given: Mapping[str, str]) -> dict[str, str]:

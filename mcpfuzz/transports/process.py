@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import time
@@ -38,9 +39,9 @@ class Process:
         started_at: `time.monotonic()`.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes], launch: Launch, stdin: int, stdout: int, stderr: int) -> None:
+    def __init__(self, popen: subprocess.Popen[bytes], mark: str, stdin: int, stdout: int, stderr: int) -> None:
         self._popen = popen
-        self._launch = launch
+        self._mark = mark
         self.pid = popen.pid
         self.stdin, self.stdout, self._stderr = stdin, stdout, stderr
         self.returncode: int | None = None
@@ -60,6 +61,7 @@ class Process:
             LaunchError: the command cannot be started.
         """
         launch.check()
+        mark = f"{launch.token}.{secrets.token_hex(4)}"  # one connection's end must not touch another's family
         child_in, stdin = os.pipe()
         stdout, child_out = os.pipe()
         stderr, child_err = os.pipe()
@@ -70,7 +72,7 @@ class Process:
                 stdout=child_out,
                 stderr=child_err,
                 cwd=launch.cwd,
-                env=launch.environment(),
+                env=launch.environment(mark),
                 start_new_session=True,
                 preexec_fn=host.die_with_parent if host.LINUX else None,
             )
@@ -84,7 +86,7 @@ class Process:
                 os.close(end)
         for end in (stdin, stdout, stderr):
             os.set_blocking(end, False)
-        process = cls(popen, launch, stdin, stdout, stderr)
+        process = cls(popen, mark, stdin, stdout, stderr)
         nursery.start_soon(process._watch)
         nursery.start_soon(process._drain)
         return process
@@ -189,10 +191,10 @@ class Process:
             self._stopped = True
             host.kill_group(self.pid, signal.SIGKILL)  # what outlived its leader
             for pid in family:
-                if host.carries(pid, self._launch.token):
+                if host.carries(pid, self._mark):
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.kill(pid, signal.SIGKILL)
-            host.sweep(self._launch.token)
+            host.sweep(self._mark)
             self._close()
 
     async def leaves(self, seconds: float) -> bool:
