@@ -28,7 +28,7 @@ from mcpfuzz.scenarios.calls import CannotGenerate
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.surface import bind
 
-__all__ = ["Engine", "ScenarioTally"]
+__all__ = ["TIME_SPENT", "Engine", "ScenarioTally"]
 
 VOLLEY = 16
 """Cases in flight together while all goes well."""
@@ -51,6 +51,8 @@ ENDS_PAIR = LETHAL | {"oversized-answer"}
 """Rules after which a pair is left alone: more of the same costs a start, or megabytes."""
 ATTEMPTS = 3
 """Cases that may try to prove one cause; after that, or once it is proved, it costs nothing more."""
+TIME_SPENT = "its time was spent"
+"""The one reason to stop that says nothing about the server."""
 PROGRESS_S = 0.25
 
 
@@ -134,7 +136,7 @@ class Engine:
             chosen = self._settings
             for unit in units(chosen.scenarios, self._surface, rounds, chosen.only, chosen.shard):
                 if time.monotonic() > self._until:
-                    self.cut = "its time was spent"
+                    self.cut = TIME_SPENT
                     break
                 if self._later and time.monotonic() - started > SETTLE_SHARE * (self._until - started):
                     await self._settle()
@@ -199,7 +201,7 @@ class Engine:
         batch: list[Case] = []
         for index in range(unit.first, unit.first + (min(unit.count, SLOW_CASES) if slow else unit.count)):
             if time.monotonic() > self._until:
-                self.cut = "its time was spent"
+                self.cut = TIME_SPENT
                 return
             case = self._draw(unit, index, tally)
             if case is None or self._too_long(case, unit, tally):

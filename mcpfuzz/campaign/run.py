@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import trio
 
 from mcpfuzz import host
-from mcpfuzz.campaign.engine import Engine
+from mcpfuzz.campaign.engine import TIME_SPENT, Engine
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
@@ -132,7 +132,7 @@ async def _play(
                 state.engine = Engine(settings, supply, surface, bench, state.reach, emit, began)
                 await state.engine.run()
             if overall.cancelled_caught and state.engine is not None:
-                state.engine.cut = "its time was spent"
+                state.engine.cut = TIME_SPENT
         except TargetError as error:
             failure = error
         finally:
@@ -188,8 +188,8 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
         outcome = "could-not-test"
     elif not reached:
         outcome, reason = "could-not-test", "no call was accepted: give good ones with --example"
-    elif engine.cut and not all(tally.done for tally in engine.tallies.values() if tally.planned):
-        outcome, reason = "could-not-test", f"a scenario was never played: {engine.cut}"
+    elif engine.cut not in (None, TIME_SPENT):
+        outcome, reason = "could-not-test", f"it was dead before the end: {engine.cut}"
     elif settings.require_complete and not complete:
         outcome, reason = "could-not-test", "scenarios were left partial or not run (--require-complete)"
     return Finished(
