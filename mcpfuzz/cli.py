@@ -226,7 +226,7 @@ def _shard_of(text: str | None) -> tuple[int, int]:
 @click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder.")
 def replay(report: str, command: tuple[str, ...], finding: str | None, **options: Any) -> int:
     """Send a report's reproducers again and say which still show: 1 where one does, 0 where none, 3 where untried."""
-    from mcpfuzz.campaign.replay import replay_report
+    from mcpfuzz.replay import replay_report
 
     host.become_subreaper()
     return replay_report(report, command, finding, options, click.echo)

@@ -101,12 +101,19 @@ async def connect(target: Target, *, revision_date: str = "auto", start_timeout:
         UsageError: the target cannot be prepared.
     """
     wanted = None if revision_date == "auto" else revision(revision_date)
+    failure: BaseException | None = None  # raised outside the nursery, which would wrap it in a group
     with Prepared.of(target) as prepared:
         async with trio.open_nursery() as nursery:
-            client = await Client.connect(prepared.launch, nursery, wanted=wanted, start_timeout=start_timeout)
+            client: Client | None = None
             try:
+                client = await Client.connect(prepared.launch, nursery, wanted=wanted, start_timeout=start_timeout)
                 yield client
+            except Exception as error:  # noqa: BLE001 - handed on as it is, only ungrouped
+                failure = error
             finally:
-                await client.close()
+                if client is not None:
+                    await client.close()
                 host.sweep(prepared.launch.token)
                 nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
