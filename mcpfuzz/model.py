@@ -14,6 +14,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
+__all__ = [
+    "SEVERITIES",
+    "Action",
+    "Call",
+    "Case",
+    "Close",
+    "Confidence",
+    "Conversation",
+    "Effect",
+    "Ending",
+    "EndingKind",
+    "Exchange",
+    "Finding",
+    "Frame",
+    "Http",
+    "Json",
+    "Open",
+    "Operation",
+    "OperationKind",
+    "OperationStats",
+    "Place",
+    "Proof",
+    "Raw",
+    "ScenarioResult",
+    "Send",
+    "Severity",
+    "Step",
+    "Surface",
+    "Suspicion",
+    "Trace",
+    "Wait",
+    "Ws",
+    "at_pointer",
+    "pointer",
+    "replace",
+]
+
 Json: TypeAlias = Any
 """A JSON value as Python sees it: None, bool, int, float, str, list, dict."""
 

@@ -7,7 +7,7 @@ import re
 from mcpfuzz.model import Case, Json, Operation, Surface
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.calls import case_of, plan_of
-from mcpfuzz.strategies import arguments
+from mcpfuzz.strategies.arguments import boundary
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.wire import encode
 
@@ -18,11 +18,11 @@ BULKY = 12_000
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     assert operation is not None
     plan = plan_of(operation)
-    stretched = arguments.boundary(choices, plan)
+    stretched = boundary(choices, plan)
     if "unknown propert" in stretched.why and choices.chance(75):  # named arguments are what a tool works on
-        stretched = arguments.boundary(choices, plan)
+        stretched = boundary(choices, plan)
     if _bulk(stretched.value) > BULKY and choices.chance(90):  # megabytes cost time and show little more
-        stretched = arguments.boundary(choices, plan)
+        stretched = boundary(choices, plan)
     return case_of(SCENARIO.id, choices, surface, operation, stretched)
 
 

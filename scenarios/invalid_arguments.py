@@ -5,13 +5,13 @@ from __future__ import annotations
 from mcpfuzz.model import Case, Operation, Surface
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.calls import case_of, plan_of
-from mcpfuzz.strategies import arguments
+from mcpfuzz.strategies.arguments import invalid
 from mcpfuzz.strategies.choices import Choices
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     assert operation is not None
-    return case_of(SCENARIO.id, choices, surface, operation, arguments.invalid(choices, plan_of(operation)))
+    return case_of(SCENARIO.id, choices, surface, operation, invalid(choices, plan_of(operation)))
 
 
 SCENARIO = Scenario(

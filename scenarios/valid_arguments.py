@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcpfuzz.model import Case, Conversation, Operation, Place, Surface, replace
 from mcpfuzz.scenarios.base import Scenario, single
 from mcpfuzz.scenarios.calls import good_arguments, plan_of
-from mcpfuzz.strategies import arguments
+from mcpfuzz.strategies.arguments import valid
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.surface import bind
 
@@ -16,7 +16,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     good = good_arguments(choices, surface, operation) if index == 0 else None
     if operation.kind == "resource" and operation.template is None:
         good = {"uri": operation.name}
-    made = good if good is not None else arguments.valid(choices, plan_of(operation))
+    made = good if good is not None else valid(choices, plan_of(operation))
     if not isinstance(made, dict):
         return None
     place = Place(kind=operation.kind, name=operation.name)

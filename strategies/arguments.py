@@ -15,12 +15,12 @@ value names a foreign host, a real path or a command that destroys (`safety`).
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import json
 import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from re import _constants as _sre  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from mcpfuzz.model import Json, pointer
@@ -55,10 +55,12 @@ __all__ = [
     "compile",
     "injection_points",
     "invalid",
+    "judged",
     "valid",
 ]
 
 Mode = Literal["valid", "invalid", "any"]
+_sre: Any = importlib.import_module("re._constants")
 
 SOFT_DEPTH = 5
 """Levels below which only what is required is made."""
@@ -485,7 +487,7 @@ WORDS = (
     "river", "stone", "42", "hello world", "two words", "Zo\u00eb", "x",
 )  # fmt: skip
 HOSTS = ("a.test", "host.invalid", "example.com", "localhost", "mail.example.org", "b-1.example.net")
-PEOPLE = ("alice", "bob", "carol", "dave", "erin.smith", "frank+tag")
+PEOPLE = ("alice", "bob", "carol", "dave", "erin-smith", "frank+tag")
 _NAMED: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("email", "mail"), ("alice@example.test", "bob@example.com")),
     (("url", "uri", "link", "endpoint", "href"), ("http://127.0.0.1:9/a", "https://a.test/b?c=1", "http://localhost/")),
@@ -1544,7 +1546,7 @@ _ODD_TEXTS: tuple[tuple[str, str], ...] = (
     ("an object as text", "{}"),
     ("many digits", "9" * 400),
     ("exponent", "1e308"),
-    ("percent", "%00%n%s"),
+    ("percent", "%s %n %d"),
     ("a template", "${7*7}{{7*7}}"),
     ("backslash", "a\\"),
     ("markup", "<b>alpha</b>"),
@@ -1750,6 +1752,55 @@ def _objects(site: _Site) -> list[tuple[str, Json, str | None]]:
 
 
 # ---- reading --------------------------------------------------------------------------------------
+
+
+def judged(schema: Json | Plan, value: Json, why: str) -> Labelled:
+    """A label for arguments that came from elsewhere: another generator, a harvest, a user's example.
+
+    Of several flaws the first is named, and nothing is said to be coercible.
+
+    Args:
+        value: a template; slots are filled with stand-ins for the verdict.
+        why: what it is, in words.
+    """
+    plan = compile(schema)
+    document, filled = plan.kit.document, _FILL(value)
+    try:
+        errors = document.errors(plan.schema, filled, 6)
+    except Undecided:
+        return Labelled(value=value, why=why, pointer="", keyword="", valid=None)
+    if not errors:
+        return Labelled(value=value, why=why, pointer="", keyword="", valid=True)
+    path, keyword = errors[0]
+    lenient = len(set(errors)) == 1 and _mended(document, plan.schema, filled, path, keyword)
+    return Labelled(
+        value=value, why=f"{why}: breaks {keyword} at {path or 'the top'}", pointer=path, keyword=keyword,
+        coercible=lenient, argument=path,
+    )  # fmt: skip
+
+
+def _mended(document: Document, schema: Json, value: Json, path: str, keyword: str) -> bool:
+    """Whether converting what stands at `path`, or leaving out a null, makes the value valid."""
+    if keyword in _TOLERATED:
+        return True
+    if keyword not in ("type", "anyOf", "oneOf") or not path:
+        return False
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in path.split("/")[1:]]
+    value = holder = _copy(value)
+    for part in parts[:-1]:
+        key = int(part) if isinstance(holder, list) else part
+        holder[key] = holder = _copy(holder[key])
+    last = int(parts[-1]) if isinstance(holder, list) else parts[-1]
+    was = holder[last]
+    for one in _conversions(was):
+        holder[last] = one
+        if document.accepts(schema, value):
+            return True
+    if was is None and isinstance(holder, dict):
+        del holder[last]
+        return document.accepts(schema, value) is True
+    return False
+
 
 
 def injection_points(schema: Json | Plan, arguments: Json) -> tuple[str, ...]:

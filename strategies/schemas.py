@@ -14,6 +14,7 @@ no sense, ends as `CannotGenerate` with a reason:
 from __future__ import annotations
 
 import datetime
+import importlib
 import ipaddress
 import itertools
 import math
@@ -24,8 +25,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from re import _constants as _sre  # type: ignore[attr-defined]
-from re import _parser as _sre_parser  # type: ignore[attr-defined]
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urljoin
 
@@ -48,6 +47,10 @@ __all__ = [
     "same",
     "shown",
 ]
+
+# re's own parser, as Hypothesis uses it; there is no public one. Loaded by name, since no stub knows it.
+_sre: Any = importlib.import_module("re._constants")
+_sre_parser: Any = importlib.import_module("re._parser")
 
 Schemas: TypeAlias = tuple[Json, ...]
 """Schemas that all hold at one place."""
@@ -774,17 +777,22 @@ class Document:
     def _index(self) -> dict[str, Json]:
         if self._places is None:
             self._places = {}
-            queue: deque[Json] = deque([self.root])
-            for _ in range(MAX_INDEXED):
-                if not queue:
-                    break
-                node = queue.popleft()
-                if isinstance(node, dict):
-                    self._note(node, self._places)
-                    queue.extend(item for item in node.values() if isinstance(item, dict | list))
-                elif isinstance(node, list):
-                    queue.extend(item for item in node[:MAX_CONJUNCTS] if isinstance(item, dict | list))
+            for node in self._nodes():
+                self._note(node, self._places)
         return self._places
+
+    def _nodes(self) -> Iterator[dict[str, Json]]:
+        """The objects in the document, from the top, at most MAX_INDEXED of its parts."""
+        queue: deque[Json] = deque([self.root])
+        for _ in range(MAX_INDEXED):
+            if not queue:
+                return
+            node = queue.popleft()
+            if isinstance(node, dict):
+                yield node
+                queue.extend(item for item in node.values() if isinstance(item, dict | list))
+            elif isinstance(node, list):
+                queue.extend(item for item in node[:MAX_CONJUNCTS] if isinstance(item, dict | list))
 
     def _note(self, node: dict[str, Json], places: dict[str, Json]) -> None:
         own = self.root.get("$id") if isinstance(self.root, dict) else None
@@ -933,6 +941,17 @@ class Document:
     def shape_height(self, shape: Shape) -> float:
         """`height` of one variant."""
         return _Height(self, self._heights).of_shape(shape, 0)
+
+    def names(self) -> frozenset[str]:
+        """Names of properties that the schema itself speaks of, as far as the first MAX_INDEXED parts go."""
+        found: set[str] = set()
+        for node in self._nodes():
+            for keyword in ("properties", "dependentRequired", "dependentSchemas"):
+                if isinstance(node.get(keyword), dict):
+                    found.update(node[keyword])
+            if isinstance(required := node.get("required"), list):
+                found.update(name for name in required if isinstance(name, str))
+        return frozenset(found)
 
     # -- judging
 

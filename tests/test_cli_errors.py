@@ -128,7 +128,6 @@ def test_wrong_usage_that_nothing_is_started_for_is_one_line_and_exit_2(
     told_once(Done(ended.value.code, out, err, []), 2, told)  # type: ignore[arg-type]
 
 
-@pytest.mark.xfail(reason="DEFECT: nan passes `<= 0` and ends in exit 4, ExceptionGroup")
 def test_a_time_that_is_not_a_number_is_wrong_usage(mcpfuzz: Callable[..., Done]) -> None:
     told_once(mcpfuzz("run", "--max-time", "nan", "--", sys.executable, SERVER, "ok"), 2, "--max-time")
 

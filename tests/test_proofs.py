@@ -225,9 +225,6 @@ def test_a_schema_that_is_none_proves_nothing(kind: str, schema: Any) -> None:
     assert not shows(kind, trace(exchange(said("x", structuredContent={"a": "b"}))), tool="echo", schema=schema)
 
 
-@pytest.mark.xfail(
-    reason="DEFECT: orjson.dumps(schema) raises TypeError: exit 4 on a server's odd schema", raises=TypeError
-)
 @pytest.mark.parametrize("kind", ["accepted", "output-schema"])
 @pytest.mark.parametrize("schema", [{"properties": {"a": {"maximum": 10**30}}}, DEEP], ids=["huge-int", "300-levels"])
 def test_a_schema_that_orjson_cannot_write_raises_nothing(kind: str, schema: Any) -> None:
@@ -308,7 +305,6 @@ def test_a_leak_behind_a_known_path_is_seen() -> None:
     assert list(leaks_in("not /opt/ws/a but /home/ann/b", error=True, sent="", roots=BENCH.roots, known=BENCH.known))
 
 
-@pytest.mark.xfail(reason="DEFECT: with a known folder of / (mcpfuzz run in a container's root) no path is ever a leak")
 def test_the_root_folder_as_working_folder_does_not_hide_all_paths() -> None:
     assert list(leaks_in("no /home/ann/b", error=True, sent="", roots=BENCH.roots, known=("/",)))
 
@@ -495,9 +491,6 @@ ESCAPED = [
 ]
 
 
-@pytest.mark.xfail(
-    reason="DEFECT: the screen looks at raw bytes, where JSON escapes hide what the leak patterns find in the text"
-)
 @pytest.mark.parametrize("text", ESCAPED)
 def test_what_json_escapes_hide_is_not_waved_through(text: bytes) -> None:
     raw = b'{"jsonrpc":"2.0","id":1001,"result":{"content":[{"type":"text","text":"%s"}],"isError":true}}' % text
@@ -576,7 +569,6 @@ def test_a_result_of_the_wrong_shape_is_told_and_its_sound_twin_is_not(method: s
     assert shape_faults(method, bad, BY_DATE[D])
 
 
-@pytest.mark.xfail(reason="DEFECT: dict.get of an unhashable role raises TypeError", raises=TypeError)
 @pytest.mark.parametrize("role", [[], {}])
 def test_a_role_of_any_type_is_told(role: Any) -> None:
     assert shape_faults("prompts/get", {"messages": [{"role": role, "content": TEXT}]}, BY_DATE[D])

@@ -136,9 +136,6 @@ def test_a_cancelled_connection_leaves_nothing(tmp_path: Path) -> None:
     assert living(launch) == []
 
 
-@pytest.mark.xfail(
-    reason="DEFECT: stop() sweeps by the run's mark, so closing one connection kills every other of the run"
-)
 def test_closing_one_connection_leaves_another_of_the_same_launch_alone(tmp_path: Path) -> None:
     launch = hostile(tmp_path, "ok")
     codes: list[int | None] = []

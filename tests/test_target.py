@@ -286,7 +286,6 @@ def test_env_on_the_command_line_wins_over_the_files(config: Callable[[Any], str
     assert target_of((), options(config=path, env=("A=9",))).env == {"A": "9", "B": "2"}
 
 
-@pytest.mark.xfail(reason="DEFECT: only env is expanded; in args and command ${VAR} reaches the server as it stands")
 @pytest.mark.parametrize("word", ["${OUR_ROOT}", "${env:OUR_ROOT}", "${NOPE:-/data}"])
 def test_variables_in_args_of_a_config_file_are_expanded(
     config: Callable[[Any], str], word: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -299,7 +298,6 @@ def test_variables_in_args_of_a_config_file_are_expanded(
         assert made.launch.argv[1] == "/data"
 
 
-@pytest.mark.xfail(reason='DEFECT: null becomes the text "None", true the text "True"')
 @pytest.mark.parametrize("value", [None, True, {"a": 1}])
 def test_an_env_value_that_is_no_text_is_not_written_as_python(config: Callable[[Any], str], value: Any) -> None:
     try:

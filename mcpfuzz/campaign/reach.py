@@ -14,7 +14,7 @@ from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
 from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import Filler
-from mcpfuzz.strategies import arguments
+from mcpfuzz.strategies.arguments import valid
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.surface import bind
 from mcpfuzz.wire import encode
@@ -155,7 +155,7 @@ class Reach:
         try:
             plan = plan_of(operation)
             for index in range(TRIES):
-                drawn = arguments.valid(RandomChoices(seed, "learn", operation.kind, operation.name, index), plan)
+                drawn = valid(RandomChoices(seed, "learn", operation.kind, operation.name, index), plan)
                 if isinstance(drawn, dict) and drawn not in made:
                     made.append(drawn)
         except CannotGenerate as error:
