@@ -407,8 +407,13 @@ def at_pointer(value: Json, path: str) -> Json:
         part = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, Mapping):
             value = value[part]
-        elif isinstance(value, Sequence) and not isinstance(value, str) and part.isdigit() and int(part) < len(value):
+        elif isinstance(value, Sequence) and not isinstance(value, str) and _is_index(part, len(value)):
             value = value[int(part)]
         else:
             raise KeyError(path)
     return value
+
+
+def _is_index(part: str, length: int) -> bool:
+    # isdigit() alone lets through what int() refuses: superscripts, and over 4,300 digits
+    return part.isascii() and part.isdigit() and len(part) <= len(str(length)) and int(part) < length

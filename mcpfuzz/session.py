@@ -208,6 +208,9 @@ class Handshake:
             return [encode({"jsonrpc": "2.0", "method": "notifications/initialized"})]
         if isinstance(error, dict):
             return self._refused(error, date)
+        if result is None and error is not None:
+            self.failure = f"it refused initialize with an error that is no object: {_short(error)}"
+            return []
         self.failure = f"its answer to initialize holds no result object but {_short(result)}"
         return []
 

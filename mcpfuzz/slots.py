@@ -19,11 +19,13 @@ from typing import Any
 
 from mcpfuzz.errors import Fault
 from mcpfuzz.model import Json, at_pointer
+from mcpfuzz.wire import encode
 
 __all__ = ["MAX_REPEAT_BYTES", "Filler", "canary", "has_slots", "quote"]
 
 MAX_REPEAT_BYTES = 64 << 20
-"""A reproducer is untrusted input too: no slot grows beyond the largest stimulus of the ORACLE (F9)."""
+"""A reproducer is untrusted input too: what the slots of one fill put in does not grow beyond the largest
+stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
     r"\{(?:(workspace|scratch|listener|port|brace)|canary:([A-Za-z0-9_.-]+)|repeat:(\d{1,9}):([^{}]+)|step:(\d+)#((?:/[^{}]*)?))\}"
@@ -58,6 +60,7 @@ class Filler:
         self._fresh = fresh
         self.canaries: dict[str, str] = {}
         self._answers: dict[int, Json] = {}
+        self._grown = 0
 
     def remember(self, step: int, answer: Json) -> None:
         """Keep step's answer (index from 0) for `{step:...}` slots."""
@@ -68,14 +71,24 @@ class Filler:
 
         Raises:
             KeyError: a slot names what this run does not have (no workspace, no such earlier answer).
+            Fault: the slots together would grow beyond `MAX_REPEAT_BYTES`.
         """
+        self._grown = 0
+        return self._filled(value)
+
+    def _filled(self, value: Json) -> Json:
         if isinstance(value, str):
             return self._text(value) if "{" in value else value
         if isinstance(value, dict):
-            return {self.fill(key): self.fill(item) for key, item in value.items()}
+            return {self._filled(key): self._filled(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
-            return [self.fill(item) for item in value]
+            return [self._filled(item) for item in value]
         return value
+
+    def _grow(self, size: int) -> None:
+        self._grown += size
+        if self._grown > MAX_REPEAT_BYTES:
+            raise Fault(f"slots would grow to {self._grown} bytes; the cap is {MAX_REPEAT_BYTES}")
 
     def _text(self, text: str) -> Any:
         whole = _SLOT.fullmatch(text)
@@ -92,7 +105,10 @@ class Filler:
         if name:
             return self.canaries.setdefault(name, self._fresh())
         if count:
-            if int(count) * len(unit) > MAX_REPEAT_BYTES:
-                raise Fault(f"a slot would grow to {int(count) * len(unit)} bytes; the cap is {MAX_REPEAT_BYTES}")
+            self._grow(int(count) * len(unit.encode("utf-8", "surrogatepass")))
             return unit * int(count)
-        return at_pointer(self._answers[int(step) - 1], path)
+        if len(step) > 9:  # more digits than steps; beyond 4,300 int() refuses them
+            raise KeyError(step[:20])
+        found = at_pointer(self._answers[int(step) - 1], path)
+        self._grow(len(found.encode("utf-8", "surrogatepass") if isinstance(found, str) else encode(found)))
+        return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, Late, TargetError
 from mcpfuzz.model import Call, Json, Operation, OperationKind, Surface
+from mcpfuzz.slots import quote
 
 __all__ = ["MAX_OPERATIONS", "Leave", "bind", "discover", "looks_destructive"]
 
@@ -22,7 +23,8 @@ MAX_OPERATIONS = 1_000
 
 _DESTROYS = re.compile(
     r"(?<![a-z])(delet|drop|remov|overwrit|send|pay(?!load)|publish|deploy|execut|eras|purg|destroy|truncat|wip(?:e|ing)"
-    r"|kill|terminat|uninstall|revok|transfer|refund|charg(?:e|ing)|shutdown|reboot|format(?:s)? (?:the )?dis[ck])",
+    r"|kill|terminat|uninstall|revok|transfer|refund|charg(?:e|ing)|shutdown|reboot|format(?:s)? (?:the )?dis[ck])"
+    r"|(?<!un)(?:delet|destroy|overwrit|uninstall)",  # also at the end of a compound: no other word holds these
     re.IGNORECASE,
 )
 _TEMPLATE_VARIABLE = re.compile(r"\{[+#./;?&]?([\w,.%*:]+)\}")
@@ -49,19 +51,20 @@ def looks_destructive(tool: Mapping[str, Json]) -> bool:
     if isinstance(hints.get("destructiveHint"), bool):
         return bool(hints["destructiveHint"])
     words = " ".join(str(tool.get(name) or "") for name in ("name", "title", "description"))[:4_000]
-    spaced = re.sub(r"([a-z])([A-Z])", r"\1 \2", words).replace("_", " ")
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", words).replace("_", " ")
     return _DESTROYS.search(spaced) is not None
 
 
 def bind(operation: Operation, arguments: Mapping[str, Json]) -> Call:
     """The request that calls an operation with these arguments."""
     if operation.kind == "tool":
-        return Call("tools/call", {"name": operation.name, "arguments": arguments})
+        return Call("tools/call", {"name": quote(operation.name), "arguments": arguments})
     if operation.kind == "prompt":
-        return Call("prompts/get", {"name": operation.name, "arguments": arguments})
+        return Call("prompts/get", {"name": quote(operation.name), "arguments": arguments})
     if operation.kind == "completion":
         ref, _, argument = operation.name.rpartition("#")
         kind, _, name = ref.partition(":")
+        argument = argument.replace("%23", "#").replace("%25", "%")
         target = {"type": f"ref/{kind}", "name" if kind == "prompt" else "uri": name}
         return Call(
             "completion/complete", {"ref": target, "argument": {"name": argument, "value": arguments.get("value", "")}}
@@ -72,7 +75,7 @@ def bind(operation: Operation, arguments: Mapping[str, Json]) -> Call:
 def _expand(operation: Operation, arguments: Mapping[str, Json]) -> str:
     """A resource's URI; templates are filled as they stand, since a strict expander would hide attacks."""
     if operation.template is None:
-        return str(arguments.get("uri", operation.name))
+        return quote(str(arguments.get("uri", operation.name)))
 
     def fill(match: re.Match[str]) -> str:
         names = match.group(1).split(",")
@@ -239,6 +242,7 @@ def _completions(capabilities: Mapping[str, Json], operations: list[Operation]) 
         if operation.kind not in kinds or (operation.kind == "resource" and operation.template is None):
             continue
         for name in operation.schema.get("properties", {}):
+            name = name.replace("%", "%25").replace("#", "%23")  # `bind` splits at the last "#"
             made.append(
                 Operation(
                     kind="completion",

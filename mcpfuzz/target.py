@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,7 @@ class Prepared:
     """A target made ready for one run. A context manager: leaving it removes the scratch tree.
 
     Attributes:
-        places: values of the slots workspace and scratch.
+        places: values of the slots workspace and scratch, and port where the target's words hold it.
         examples: the user's, re-pointed at the copy.
         notes: what the user should know (links cut, a folder that occurs nowhere).
     """
@@ -95,16 +96,18 @@ class Prepared:
         places = {"scratch": str(tree.scratch)}
         if mapping:
             places["workspace"] = next(iter(mapping.values()))
+        texts = (
+            *target.command[1:],
+            *target.env.values(),
+            target.cwd or "",
+            orjson.dumps(list(target.examples)).decode(),
+        )
+        if any("{port}" in text for text in texts):
+            places["port"] = str(_free_port())
         env = {name: _fill(expand_variables(value), places, mapping) for name, value in target.env.items()}
         argv = (target.command[0], *(_fill(word, places, mapping) for word in target.command[1:]))
         cwd = _fill(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
         for folder, copied in mapping.items():
-            texts = (
-                *target.command[1:],
-                *target.env.values(),
-                target.cwd or "",
-                orjson.dumps(list(target.examples)).decode(),
-            )
             if not any(rewrite(text, {folder: copied}) != text for text in texts) and "{workspace}" not in "".join(
                 texts
             ):
@@ -165,8 +168,17 @@ def _placed(value: Json, places: Mapping[str, str]) -> Json:
 def _fill(text: str, places: Mapping[str, str], mapping: Mapping[str, str]) -> str:
     if "{workspace}" in text and "workspace" not in places:
         raise UsageError(f"{text!r} holds {{workspace}}, but no --workspace was given")
+    if "{listener}" in text:
+        raise UsageError(f"{text!r} holds {{listener}}, but the loopback listener is not built yet")
     filled = _placed(text, places)
     return rewrite(filled, mapping)
+
+
+def _free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def expand_variables(text: str, environ: Mapping[str, str] = os.environ) -> str:
@@ -208,5 +220,7 @@ def read_examples(path: str) -> tuple[Mapping[str, Json], ...]:
             isinstance(entry.get(kind), str) for kind in ("tool", "resource", "prompt")
         ):
             raise UsageError(f'--example {path}, line {number}: needs "tool", "resource" or "prompt" with a name')
+        if not isinstance(entry.get("arguments", {}), dict):
+            raise UsageError(f'--example {path}, line {number}: "arguments" is no object')
         made.append(entry)
     return tuple(made)

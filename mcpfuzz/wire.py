@@ -42,7 +42,7 @@ FAULTS = {
 }
 """Everything that can be wrong with one received frame; spec rows in brackets."""
 
-MAX_FRAME_BYTES = 64 << 20
+MAX_FRAME_BYTES = 34 << 20
 """Cap on one line; an honest 32 MiB listing passes (hostility: tools_list_32mb), a gigabyte does not."""
 
 SLOW_CHECK_BYTES = 1 << 20
@@ -70,20 +70,21 @@ class LineFramer:
         """The lines that `chunk` completes, without their line feeds.
 
         Raises:
-            TooMuch: a line passed the cap; the rest of it is not kept.
+            TooMuch: a line passed the cap, finished or not; nothing of it and of `chunk` is kept.
         """
         lines = chunk.split(b"\n")
+        if len(chunk) > self._cap:
+            self._check(max(map(len, lines)))
         if self._parts:
             self._size += len(lines[0])
             self._parts.append(lines[0])
+            self._check(self._size)
             if len(lines) == 1:
-                self._check(self._size)
                 return []
             lines[0] = b"".join(self._parts)
         rest = lines.pop()
         self._parts = [rest] if rest else []
         self._size = len(rest)
-        self._check(self._size)
         return lines
 
     def rest(self) -> bytes:
@@ -93,19 +94,51 @@ class LineFramer:
     def _check(self, size: int) -> None:
         if size > self._cap:
             self._parts, self._size = [], 0
-            raise TooMuch(f"a line of over {self._cap >> 20} MiB without an end (cap MAX_FRAME_BYTES)")
+            raise TooMuch(f"a line of over {self._cap >> 20} MiB (cap MAX_FRAME_BYTES)")
 
 
 def encode(message: Json) -> bytes:
     """One message as bytes, without a line end.
 
-    orjson where it can; huge integers and lone surrogates, which only a fuzzer sends, through `json`.
+    orjson where it can; huge integers and lone surrogates, which only a fuzzer sends, through `json`;
+    what nests deeper than Python's stack, without recursion.
     """
     try:
         return orjson.dumps(message)
     except (TypeError, orjson.JSONEncodeError, RecursionError):
-        text = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+        try:
+            text = _dumps(message)
+        except RecursionError:
+            text = _deep(message)
         return text.encode("utf-8", "surrogatepass")
+
+
+def _dumps(value: Json) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _deep(message: Json) -> str:
+    """The text that `_dumps` would write had it the stack."""
+    parts: list[str] = []
+    todo: list[tuple[bool, Json]] = [(False, message)]  # last first; True: text to be taken as it stands
+    while todo:
+        is_text, value = todo.pop()
+        if is_text:
+            parts.append(value)
+        elif isinstance(value, dict):
+            todo.append((True, "}"))
+            for index, (key, item) in reversed([*enumerate(value.items())]):
+                name = _dumps(key if isinstance(key, str) else _dumps(key))
+                todo += ((False, item), (True, f"{',' if index else ''}{name}:"))
+            todo.append((True, "{"))
+        elif isinstance(value, list | tuple):
+            todo.append((True, "]"))
+            for index, item in reversed([*enumerate(value)]):
+                todo += ((False, item), (True, "," if index else ""))
+            todo.append((True, "["))
+        else:
+            parts.append(_dumps(value))
+    return "".join(parts)
 
 
 def decode(raw: bytes) -> Frame:

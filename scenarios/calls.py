@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 
-from mcpfuzz.model import Case, Conversation, Json, Operation, Place, Raw, Surface
+from mcpfuzz.model import Action, Case, Conversation, Json, Operation, Place, Raw, Surface
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.session import envelope
 from mcpfuzz.strategies.arguments import CannotGenerate, Labelled, Plan, compile
@@ -52,13 +52,15 @@ def good_arguments(choices: Choices, surface: Surface, operation: Operation) -> 
 def case_of(scenario: str, choices: Choices, surface: Surface, operation: Operation, labelled: Labelled) -> Case:
     """A labelled value as a case: in the good call where that keeps the label true."""
     place = Place(kind=operation.kind, name=operation.name, argument=labelled.argument or None)
+    action: Action
     if labelled.text is not None:
-        return _deep_call(scenario, place, choices, surface, operation, labelled)
-    good = good_arguments(choices, surface, operation)
-    arguments = labelled.value
-    if good is not None and not choices.chance(WHOLE_PERCENT):
-        arguments = _grafted(good, labelled)
-    action = bind(operation, arguments if isinstance(arguments, dict) else {})
+        action = _deep_call(choices, surface, operation, labelled.text)
+    else:
+        good = good_arguments(choices, surface, operation)
+        arguments = labelled.value
+        if good is not None and not choices.chance(WHOLE_PERCENT):
+            arguments = _grafted(good, labelled)
+        action = bind(operation, arguments if isinstance(arguments, dict) else {})
     return Case(
         scenario=scenario,
         place=place,
@@ -83,25 +85,12 @@ def _grafted(good: Mapping[str, Json], labelled: Labelled) -> Json:
     return merged
 
 
-def _deep_call(
-    scenario: str, place: Place, choices: Choices, surface: Surface, operation: Operation, labelled: Labelled
-) -> Case:
-    """A call whose arguments are text, nested deeper than a Python value can be handled. Whether readers must
-    go that deep is for the ORACLE table to say (row F8)."""
+def _deep_call(choices: Choices, surface: Surface, operation: Operation, text: str) -> Raw:
+    """A call whose arguments are text, nested deeper than a Python value can be handled."""
     call = bind(operation, {})
     params = {**call.params, "arguments": _MARK}
     if BY_DATE[surface.revision].era == "modern":
         params["_meta"] = envelope(BY_DATE[surface.revision])
-    request_id = fresh_id(choices)
-    message = {"jsonrpc": "2.0", "id": request_id, "method": call.method, "params": params}
+    message = {"jsonrpc": "2.0", "id": fresh_id(choices), "method": call.method, "params": params}
     framed = encode(message).decode("utf-8")
-    return Case(
-        scenario=scenario,
-        place=place,
-        conversation=Conversation.of(Raw(framed.replace(encode(_MARK).decode("utf-8"), labelled.text or "") + "\n")),
-        label=labelled.why,
-        valid=labelled.valid,
-        coercible=True,
-        row="F8",
-        ids=request_id,
-    )
+    return Raw(framed.replace(encode(_MARK).decode("utf-8"), text) + "\n")

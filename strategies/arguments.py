@@ -559,7 +559,10 @@ def _from_format(kit: _Kit, shape: Shape, made: list[Callable[[Choices], str]]) 
 
 def _from_pattern(kit: _Kit, shape: Shape) -> Maker:
     patterns = [pattern(text) for text in shape.patterns]  # raises CannotGenerate
-    first = _regex(patterns[0].tree, 0)
+    try:
+        first, reason = _regex(patterns[0].tree, 0), ""
+    except CannotGenerate as error:
+        first, reason = None, error.reason
     checks = [one for one in patterns if not one.exact or one is not patterns[0]]
     low, high = shape.min_length, shape.max_length
     document, local = kit.document, kit.local(shape.schemas)
@@ -575,7 +578,7 @@ def _from_pattern(kit: _Kit, shape: Shape) -> Maker:
 
     def make(walk: _Walk) -> Json:
         walk.left -= 1
-        for stretch in _stretches(low):
+        for stretch in _stretches(low) if first is not None else ():
             text = first(walk.choices, stretch)
             if good(text):
                 return quote(text)
@@ -583,7 +586,7 @@ def _from_pattern(kit: _Kit, shape: Shape) -> Maker:
             for _ in range(TRIES):
                 if good(text := walk.regex(patterns[0].text)):
                     return quote(text)
-        raise CannotGenerate(f"no text found for pattern {shown(patterns[0].text)}")
+        raise CannotGenerate(reason or f"no text found for pattern {shown(patterns[0].text)}")
 
     return make
 
@@ -1324,8 +1327,6 @@ def _conversions(value: Json) -> Iterator[Json]:
             yield bool(value)
     elif isinstance(value, str):
         yield from _read_text(value)
-    elif value is None:
-        yield "null"
 
 
 def _read_text(value: str) -> Iterator[Json]:
@@ -1876,14 +1877,14 @@ def arguments(schema: Mapping[str, Any], mode: Mode = "valid") -> SearchStrategy
 
     memo: list[Plan] = []
 
-    def arguments(draw: DrawFn, schema: Mapping[str, Any], mode: str) -> Any:
+    def arguments(draw: DrawFn, schema: _Recipe, mode: str) -> Any:
         from hypothesis.errors import InvalidArgument
 
         if mode not in _MODES:
             raise InvalidArgument(f"mode={mode!r} is none of {', '.join(_MODES)}")
         try:
             if not memo:
-                memo.append(compile(schema, slots=False))
+                memo.append(compile(schema.schema, slots=False))
             walk = _Walk(HypothesisChoices(draw), lambda text: draw(st.from_regex(text)))
             return _drawn(memo[0].kit, walk, mode)
         except (CannotGenerate, RecursionError) as error:
@@ -1892,12 +1893,24 @@ def arguments(schema: Mapping[str, Any], mode: Mode = "valid") -> SearchStrategy
                 from hypothesis import reject
 
                 reject()
-            raise InvalidArgument(f"arguments({shown(schema)}, mode={mode!r}): {reason}") from None
+            raise InvalidArgument(f"arguments({schema!r}, mode={mode!r}): {reason}") from None
 
-    return st.composite(arguments)(schema, mode)
+    return st.composite(arguments)(_Recipe(schema), mode)
 
 
 _MODES = ("valid", "invalid", "any")
+
+
+class _Recipe:
+    """A schema that can be shown, however large: Hypothesis prints it with every failure."""
+
+    __slots__ = ("schema",)
+
+    def __init__(self, schema: Json) -> None:
+        self.schema = schema
+
+    def __repr__(self) -> str:
+        return shown(self.schema, levels=6, limit=2_000)
 
 
 def _drawn(kit: _Kit, walk: _Walk, mode: str) -> Json:

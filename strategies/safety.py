@@ -99,12 +99,12 @@ def _all_safe(value: Json, keep: frozenset[str], declared: bool, depth: int) -> 
     if isinstance(value, str):
         return _plain(value) or _cleaned(value, declared) == value
     if isinstance(value, dict):
-        return depth < MAX_DEPTH and all(
+        return (depth < MAX_DEPTH or not value) and all(
             (key in keep or is_safe(key, declared=declared)) and _all_safe(item, keep, declared, depth + 1)
             for key, item in value.items()
         )
     if isinstance(value, list | tuple):
-        return depth < MAX_DEPTH and all(_all_safe(item, keep, declared, depth + 1) for item in value)
+        return (depth < MAX_DEPTH or not value) and all(_all_safe(item, keep, declared, depth + 1) for item in value)
     return True
 
 

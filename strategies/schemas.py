@@ -19,6 +19,7 @@ import ipaddress
 import itertools
 import math
 import re
+import reprlib
 import warnings
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -122,16 +123,22 @@ def _fingerprints(values: Iterable[Json]) -> frozenset[Hashable]:
     return frozenset([one if type(one) is str else fingerprint(one) for one in values])
 
 
-def shown(value: object) -> str:
-    """A value for a reason or a label: short, whatever it is."""
-    if isinstance(value, dict | list) and len(value) > 8:
-        return f"{'an object' if isinstance(value, dict) else 'an array'} of {len(value)}"
-    if isinstance(value, str) and len(value) > 60:
-        value = value[:60]
-    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 400:
+def shown(value: object, *, levels: int = 3, limit: int = 60) -> str:
+    """A value for a reason or a label: short, whatever it is.
+
+    Args:
+        levels: of nesting that are shown.
+        limit: of characters.
+    """
+    if isinstance(value, int) and value.bit_length() > 400:
         return f"a number of {value.bit_length()} bits"
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    if isinstance(value, dict | list) and len(value) > limit // 7:
+        return f"{'an object' if isinstance(value, dict) else 'an array'} of {len(value)}"
+    teller = reprlib.Repr()
+    teller.maxlevel, teller.maxstring, teller.maxother, teller.maxlong = levels, limit, limit, 400
+    teller.maxdict = teller.maxlist = limit // 7
+    text = repr(value) if isinstance(value, float) else teller.repr(value)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
 # ---- patterns -------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ SERVERS = {
     ),
     "time": Real(
         registry="pypi", package="mcp-server-time", version="2026.10.19", program="bin/mcp-server-time",
-        genuine=frozenset({"path-leak"}),
+        genuine=frozenset({"path-leak", "no-answer"}),
     ),
 }  # fmt: skip
 

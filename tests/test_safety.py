@@ -53,9 +53,8 @@ def complaints(text: str) -> Iterator[str]:
         if match.group(1) not in FILE_NAMES and not _ours(match.group(0)):
             yield f"host {match.group(0)!r}"
     for match in re.finditer(r"(?<![\w.:])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?<![\w:.])[0-9a-fA-F:]*::[0-9a-fA-F:]*(?![\w:.])", text):
-        if ":" not in match.group(0) or match.group(0).strip(":"):
-            if not _ours(match.group(0)):
-                yield f"address {match.group(0)!r}"
+        if (":" not in match.group(0) or match.group(0).strip(":")) and not _ours(match.group(0)):
+            yield f"address {match.group(0)!r}"
     parts = re.split(r"[/\\]", text)
     if text[:1] in ("/", "\\", "~") or re.match(r"[A-Za-z]:", text) or ".." in parts or set(parts) == {"."}:
         yield f"path {text!r}"

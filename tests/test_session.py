@@ -263,7 +263,6 @@ def test_an_answer_without_a_result_object_is_a_failure(members: dict[str, Any])
     assert talk.failure
 
 
-@pytest.mark.xfail(reason="DEFECT: the failure shows the missing result (None) instead of the error string")
 def test_a_failure_quotes_an_error_that_is_a_string() -> None:
     talk = Dialogue(LATEST_LEGACY)
     talk.answer(error="the database is down")

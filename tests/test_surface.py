@@ -72,7 +72,6 @@ def test_a_name_that_says_nothing_of_the_kind_is_not(name: str) -> None:
     assert not looks_destructive({"name": name})
 
 
-@pytest.mark.xfail(reason="DEFECT: an acronym or a lower-case compound hides the verb")
 @pytest.mark.parametrize("name", ["HTMLDelete", "DBDrop", "SQLExecute", "bulkdelete"])
 def test_a_verb_behind_an_acronym_is_destructive(name: str) -> None:
     assert looks_destructive({"name": name})
@@ -167,10 +166,14 @@ def test_a_template_is_filled_as_it_stands(template: str, arguments: Any, uri: s
     assert bind(operation("resource", template, template=template), arguments) == Call("resources/read", {"uri": uri})
 
 
-@pytest.mark.xfail(reason='DEFECT: "prompt:NAME#ARGUMENT" is cut at the last "#", which may be the argument\'s own')
-def test_a_completion_of_an_argument_with_a_hash_is_bound_to_that_argument() -> None:
-    params = bind(operation("completion", "prompt:p#a#b"), {"value": ""}).params
-    assert params["ref"]["name"] == "p" or params["argument"]["name"] == "a#b"
+@pytest.mark.parametrize(("prompt", "argument"), [("p", "a#b"), ("p#a", "b"), ("p#", "#"), ("p", "%23"), ("p%23", "%")])
+def test_a_completion_with_a_hash_is_bound_to_its_prompt_and_argument(prompt: str, argument: str) -> None:
+    client = Scripted(
+        {"prompts": {}, "completions": {}},
+        prompts_list={"prompts": [{"name": prompt, "arguments": [{"name": argument}]}]},
+    )
+    params = bind(surface_of(client).operations[-1], {"value": ""}).params
+    assert (params["ref"]["name"], params["argument"]["name"]) == (prompt, argument)
 
 
 # ---- listings, from a scripted client

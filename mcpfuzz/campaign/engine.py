@@ -35,6 +35,8 @@ VOLLEY = 16
 SLOW_S = 0.25
 """An operation that takes longer is called one at a time, and less often."""
 SLOW_CASES = 6
+BULKY = 1 << 20
+"""A pair that draws larger answers is played one case at a time, so that they are not held together."""
 EXAMINED = 24
 """Cases of one pair that may be looked at alone without anything new coming of it."""
 HISTORY = 2_000
@@ -107,6 +109,7 @@ class Engine:
         self._operation: tuple[str, str] | None = None
         self._tried: dict[tuple[str, str], int] = {}
         self._dead_ends: set[tuple[str, str, str]] = set()
+        self._bulky: set[tuple[str, str, str]] = set()
         self._examined: dict[tuple[str, str, str], int] = {}
         self._history: list[Step] = []
         self._history_start = -1
@@ -197,7 +200,7 @@ class Engine:
     async def _play(self, unit: Unit, tally: ScenarioTally, guard: _Guard | None) -> None:
         """Draw the share's cases and send them, together where that may be."""
         slow = unit.operation is not None and self._reach.tally(*unit.operation.key).slowest_s > SLOW_S
-        size = 1 if slow else VOLLEY
+        size = 1 if slow or unit.key in self._bulky else VOLLEY
         batch: list[Case] = []
         for index in range(unit.first, unit.first + (min(unit.count, SLOW_CASES) if slow else unit.count)):
             if time.monotonic() > self._until:
@@ -255,6 +258,8 @@ class Engine:
         self._remember(client, (case.conversation.steps[0] for case in cases))
         seen = await screen(client, cases, self._supply.filler(), self._surface, self._bench, self.patience())
         self._count(seen, unit)
+        if seen.largest > BULKY:
+            self._bulky.add(unit.key)
         for case, trace in seen.traces:
             for suspicion in judge_trace(case, trace, self._bench, self._surface):
                 await self._suspect(case, suspicion, unit)

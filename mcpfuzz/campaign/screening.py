@@ -35,6 +35,8 @@ class Screened:
     unfit: bool = False
     """The server must be started anew."""
     slowest_s: float = 0.0
+    largest: int = 0
+    """Bytes of the largest answer."""
 
 
 async def screen(
@@ -49,7 +51,10 @@ async def screen(
         barrier = ("int", barrier_id)
         things.append(Sent(encode(client.session.barrier(barrier_id)) + b"\n", (barrier,)))
     volley = await client.volley(things, patience=patience)
-    seen = Screened(slowest_s=max(volley.took.values(), default=0.0))
+    seen = Screened(
+        slowest_s=max(volley.took.values(), default=0.0),
+        largest=max((len(frame.raw) for frame in (*volley.answers.values(), *volley.extra)), default=0),
+    )
     extra = list(volley.extra)
     for case, (sent, carried, due) in zip(cases, made, strict=True):
         key = sent.due[0] if sent.due else id_key(carried)

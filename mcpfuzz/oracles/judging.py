@@ -111,7 +111,7 @@ def _by_schema(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iter
     if case.valid is False and (not case.coercible or bench.strict):
         extra = "additionalProperties" in case.label or "unknown argument" in case.label
         rule = "extra-argument-accepted" if extra else "unvalidated-arguments"
-        params = {"tool": operation.name, "schema": dict(operation.schema)}
+        params = {"tool": operation.name, "schema": dict(operation.schema), "extra": extra}
         proof = Proof(kind="accepted", expected="an error: the schema forbids these arguments", params=params)
         seen = observe(proof, trace, bench)
         if seen is not None:
@@ -125,9 +125,10 @@ def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
         return
     rule = _row_rule(str(case.row), verdict.rule, trace)
     proof = Proof(kind="verdict", expected="an outcome that the ORACLE table allows", params=params)
-    yield _suspicion(
-        rule, case, proof, verdict.because, f"{case.row} {verdict.rule} {normalised(verdict.because)[:80]}"
-    )
+    cause = f"{case.row} {verdict.rule} {normalised(verdict.because)[:80]}"
+    if verdict.rule in _BY_INVARIANT or rule == "answer-to-notification":
+        cause = f"{case.place.kind} {verdict.rule}"  # whichever row brought it out
+    yield _suspicion(rule, case, proof, verdict.because, cause)
 
 
 def _row_rule(row: str, decided: str, trace: Trace) -> str:

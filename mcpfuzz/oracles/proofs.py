@@ -25,18 +25,23 @@ from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error,
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.oracles.table import Verdict, judge
 from mcpfuzz.revisions import BY_DATE
-from mcpfuzz.wire import encode, is_answer
+from mcpfuzz.slots import quote
+from mcpfuzz.wire import MAX_FRAME_BYTES, encode, is_answer
 
 __all__ = ["PROOFS", "case_outcome", "observe", "row_verdict"]
 
 ANSWER_CAP_BYTES = 4 << 20
 """An answer of more is oversized where its request was small (`AMPLIFICATION`)."""
 AMPLIFICATION = 1_000
+CAP = "MAX_FRAME_BYTES"
+"""In an ending's detail: we stopped reading, the server did not fail."""
 GROWTH_PER_CALL = 12 << 10
 """Bytes a call may leave behind; allocators round, caches warm up, so two windows must both show more."""
 GROWTH_TOTAL = 3 << 20
 HUGE = 10**400
 """Stands in for an integer of more digits than the reader converts."""
+CLOSED = ("additionalProperties", "unevaluatedProperties")
+"""Keywords that close a schema against unknown members."""
 NOISE = frozenset({"not-json", "not-object", "not-utf8", "bom", "too-deep"})
 ILL_FORMED = frozenset(
     {
@@ -72,7 +77,7 @@ def observe(proof: Proof, trace: Trace, bench: Bench) -> str | None:
 def _process_exit(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     if trace.ending.kind == "exited":
         return f"the process ended: {trace.ending.detail}"
-    if trace.ending.kind == "closed" and "stdin" not in trace.ending.detail:
+    if trace.ending.kind == "closed" and "stdin" not in trace.ending.detail and CAP not in trace.ending.detail:
         return "the server closed its output and answers no more"
     return None
 
@@ -126,7 +131,10 @@ def _oversized(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
         size = len(exchange.answer.raw) if exchange.answer else 0
         if size > ANSWER_CAP_BYTES and size > AMPLIFICATION * len(exchange.sent):
             return f"{size:,} bytes in answer to {len(exchange.sent):,}"
-    return "a line beyond the cap of 64 MiB" if "MAX_FRAME_BYTES" in trace.ending.detail else None
+    asked = max((len(exchange.sent) for exchange in trace.exchanges), default=0)
+    if CAP in trace.ending.detail and asked * AMPLIFICATION < MAX_FRAME_BYTES:
+        return f"{trace.ending.detail}, in answer to {asked:,} bytes"
+    return None
 
 
 def _leak(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
@@ -217,7 +225,7 @@ def _output_schema(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str
         result = answered_result(exchange)
         if asked is None or asked[0] != "tools/call" or result is None or result.get("isError") is True:
             continue
-        if not isinstance(asked[1], dict) or asked[1].get("name") != params["tool"]:
+        if not isinstance(asked[1], dict) or asked[1].get("name") != quote(params["tool"]):
             continue
         if "structuredContent" not in result:
             return "an outputSchema is declared, but there is no structuredContent" if accepted(exchange) else None
@@ -251,8 +259,12 @@ def _validator(schema: bytes) -> jsonschema.Draft202012Validator | None:
         return None
 
 
-def schema_fault(schema: Mapping[str, Json], value: Json) -> str | None:
-    """Where `value` breaks a schema, in words; None where it does not, or where the schema is no schema."""
+def schema_fault(schema: Mapping[str, Json], value: Json, *, extra: bool | None = None) -> str | None:
+    """Where `value` breaks a schema, in words; None where it does not, or where the schema is no schema.
+
+    Args:
+        extra: True looks for members that nothing allows and for nothing else, False for all but those.
+    """
     try:
         validator = _validator(encode(schema))
     except (RecursionError, TypeError, ValueError):
@@ -260,7 +272,8 @@ def schema_fault(schema: Mapping[str, Json], value: Json) -> str | None:
     if validator is None:
         return None
     try:
-        error = next(validator.iter_errors(value), None)
+        errors = validator.iter_errors(value)
+        error = next((item for item in errors if extra is None or extra is (item.validator in CLOSED)), None)
     except Exception as problem:
         if isinstance(problem, MemoryError):
             raise
@@ -277,9 +290,9 @@ def _accepted(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
         asked = method_of(trace, exchange)
         if asked is None or not accepted(exchange) or not isinstance(asked[1], dict):
             continue
-        if asked[1].get("name") != params["tool"]:
+        if asked[1].get("name") != quote(params["tool"]):
             continue
-        why = schema_fault(params["schema"], asked[1].get("arguments", {}))
+        why = schema_fault(params["schema"], asked[1].get("arguments", {}), extra=bool(params.get("extra")))
         if why:
             flaw = why.replace("structuredContent", "arguments", 1)
             return f"{flaw}; yet a normal answer: {words(exchange.answer, 120)}"

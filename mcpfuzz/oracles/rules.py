@@ -134,7 +134,7 @@ _ROWS = (
          proof="A tool, prompt or resource with a random name is answered as a success.",
          mend="Answer unknown names with -32602, unknown resources with the revision's error.",
          references=("CWE-393", "OWASP-LLM09", "MCP TL-16", "MCP RS-05", "MCP PR-03")),
-    Rule(id="no-shutdown", title="The server stays when its stdin ends", cwe=404, severity="low",
+    Rule(id="no-shutdown", title="The server stays when its stdin ends", cwe=404, severity="info",
          about="Orphaned servers pile up on the user's machine.",
          proof="The process still runs seconds after stdin was closed.",
          mend="Leave the read loop and exit at end of file.",
