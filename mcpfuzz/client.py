@@ -8,6 +8,7 @@ answer that was due, never bytes, comments, progress or strays.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ from mcpfuzz.session import Handshake, Session, unagreed
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import GRACE_S, Process
 from mcpfuzz.transports.stdio import StdioChannel, ending_words
-from mcpfuzz.wire import decode, encode, id_key, is_request
+from mcpfuzz.wire import decode, encode, id_key, is_answer, is_request
 
 __all__ = ["Client", "Sent", "Volley"]
 
@@ -76,6 +77,7 @@ class Client:
 
     Attributes:
         sent: frames sent over its life, for the counters.
+        largest: bytes of the largest frame received.
         greeting: the frames of the handshake, noise included (a few at most).
     """
 
@@ -87,7 +89,8 @@ class Client:
         self.session = session
         self.process = process
         self.sent = 0
-        self._strays: set[Key] = set()
+        self._strays: Counter[Key] = Counter()
+        self.largest = 0
 
     @classmethod
     async def connect(
@@ -191,8 +194,12 @@ class Client:
         except TooMuch as error:
             result.too_much = error
         self._take_waiting(due, result)
-        seen = {id_key(frame.value.get("id")) for frame in result.extra if isinstance(frame.value, dict)}
-        self._strays |= due | {key for thing in things for key in thing.hoped if key not in seen}
+        owed = Counter(key for thing in things for key in (*thing.due, *thing.hoped))
+        came = Counter(id_key(frame.value.get("id")) for frame in result.extra if is_answer(frame.value))
+        for key in (*result.answers, *came.elements()):
+            if key is not None and owed[key]:
+                owed[key] -= 1
+        self._strays.update(+owed)
         if len(self._strays) > MAX_STRAYS:
             self._strays.clear()
         return result
@@ -200,13 +207,16 @@ class Client:
     def _sort(self, frame: Frame, due: set[Key], result: Volley) -> bool:
         """File a frame; True where it is an answer that was due."""
         value = frame.value
+        self.largest = max(self.largest, len(frame.raw))
         if type(value) is dict and "method" not in value:
             key = id_key(value.get("id"))
             if key in due:
                 self._settle(key, frame, due, result)
                 return True
-            if key in self._strays:
-                self._strays.discard(key)
+            if key is not None and key in self._strays:
+                self._strays[key] -= 1
+                if not self._strays[key]:
+                    del self._strays[key]
                 return False  # the late answer to something said before: not this volley's
             if (meant := _meant(value.get("id"), due)) is not None:
                 self._settle(meant, Frame(frame.raw, value, (*frame.faults, "wrong-id")), due, result)

@@ -334,6 +334,8 @@ class Case:
     """Arguments: whether they obey the schema; None: not known, or there are none."""
     coercible: bool = False
     """Arguments: invalid, yet a reader that converts types the usual way could take them without harm."""
+    silence_ok: bool = False
+    """Deeply nested: the ORACLE (row F8) tolerates a reader that drops it."""
     control: Conversation | None = None
     """The benign twin; None: the campaign takes the operation's good call, or a listing."""
 

@@ -59,6 +59,8 @@ class Talk:
     opener: Opener | None = None
     barrier_patience: float = 0.0
     """Seconds for a barrier's answer; 0: `patience`."""
+    owed: bool | None = None
+    """Whether what is sent as it stands is owed an answer; None: as far as its form says."""
 
 
 def owes_answer(message: Json) -> bool:
@@ -78,7 +80,9 @@ def call_message(client: Client, call: Call, filler: Filler) -> tuple[Json, dict
     return request_id, client.session.message(call.method, params, request_id)
 
 
-def outgoing(client: Client, step: Step, filler: Filler) -> tuple[Sent, Json, bool]:
+def outgoing(
+    client: Client, step: Step, filler: Filler, owed: bool | None = None
+) -> tuple[Sent, Json, bool]:
     """A step's bytes, the id it carries where one can be read, and whether its answer is owed.
 
     Raises:
@@ -93,7 +97,7 @@ def outgoing(client: Client, step: Step, filler: Filler) -> tuple[Sent, Json, bo
         data = encode(message) + b"\n"
         carried = message.get("id") if isinstance(message, dict) else None
         key = id_key(carried)
-        if key is not None and len(data) <= LARGE and owes_answer(message):
+        if key is not None and len(data) <= LARGE and owed is not False and owes_answer(message):
             return Sent(data, (key,)), carried, True
         return Sent(data, hoped=(key,) if key is not None else ()), carried, False
     if isinstance(action, Raw):
@@ -203,7 +207,7 @@ async def _say(
     """Send neighbouring steps together and file what comes back."""
     if len(steps) == 1 and steps[0].times > 1:
         return await _repeat(talk, client, steps[0], indices[0], exchanges)
-    made = [outgoing(client, step, talk.filler) for step in steps]
+    made = [outgoing(client, step, talk.filler, talk.owed) for step in steps]
     things = [sent for sent, _, _ in made]
     owed = all(due for _, _, due in made)
     if not owed:

@@ -67,6 +67,7 @@ def case_of(scenario: str, choices: Choices, surface: Surface, operation: Operat
         conversation=Conversation.of(action),
         label=labelled.why,
         valid=labelled.valid,
+        silence_ok=" deep" in labelled.why,
         coercible=labelled.coercible or labelled.keyword == "format",
     )
 

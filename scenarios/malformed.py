@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from mcpfuzz.model import Case, Json, Operation, Place, Surface
@@ -16,6 +17,9 @@ PER_ROW = 16
 """Neighbouring cases of one row, so that a volley holds one row and its stray answers can be judged."""
 COSTLY = {"F9": 12, "F8": 4, "P12": 3, "L1": 3}
 """Rows that are drawn only every so many turns: megabytes to send, or a process to start."""
+
+LARGEST = 14 << 20
+"""Bytes of a long message that are enough: known readers give up at 10 or 16 MiB at the latest."""
 
 _contexts: dict[int, tuple[Surface, Context]] = {}
 
@@ -44,9 +48,20 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
         row = rows[position]
         if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW >= 2):
             return None
-        return case_of(scenario, kind, jsonrpc.draw(choices, row, context))
+        malformed = jsonrpc.draw(choices, row, context)
+        for _ in range(5):
+            if row != "F9" or _bytes(malformed) <= LARGEST:
+                break
+            malformed = jsonrpc.draw(choices, row, context)
+        return case_of(scenario, kind, malformed)
 
     return draw
+
+
+def _bytes(malformed: Malformed) -> int:
+    """How long a message will be once its repetitions are filled."""
+    repeated = re.findall(r"\{repeat:(\d+):([^{}]+)\}", repr(malformed.actions))
+    return sum(int(count) * len(unit) for count, unit in repeated)
 
 
 def case_of(scenario: str, kind: str, malformed: Malformed) -> Case:

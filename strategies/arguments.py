@@ -559,10 +559,12 @@ def _from_format(kit: _Kit, shape: Shape, made: list[Callable[[Choices], str]]) 
 
 def _from_pattern(kit: _Kit, shape: Shape) -> Maker:
     patterns = [pattern(text) for text in shape.patterns]  # raises CannotGenerate
+    makers: list[_Text] = []
+    reason = ""
     try:
-        first, reason = _regex(patterns[0].tree, 0), ""
+        makers.append(_regex(patterns[0].tree, 0))
     except CannotGenerate as error:
-        first, reason = None, error.reason
+        reason = error.reason
     checks = [one for one in patterns if not one.exact or one is not patterns[0]]
     low, high = shape.min_length, shape.max_length
     document, local = kit.document, kit.local(shape.schemas)
@@ -578,10 +580,10 @@ def _from_pattern(kit: _Kit, shape: Shape) -> Maker:
 
     def make(walk: _Walk) -> Json:
         walk.left -= 1
-        for stretch in _stretches(low) if first is not None else ():
-            text = first(walk.choices, stretch)
-            if good(text):
-                return quote(text)
+        for first in makers:
+            for stretch in _stretches(low):
+                if good(text := first(walk.choices, stretch)):
+                    return quote(text)
         if walk.regex is not None:
             for _ in range(TRIES):
                 if good(text := walk.regex(patterns[0].text)):
@@ -836,6 +838,7 @@ class _Items:
 
 _ANY: Json = {}
 """What an undeclared place may hold."""
+
 
 def _enter(walk: _Walk) -> None:
     walk.depth += 1
@@ -1284,10 +1287,10 @@ def _flaws(site: _Site) -> list[list[_Flaw]]:
 def _only(document: Document, schema: Json, value: Json) -> tuple[str, str] | None:
     """The one thing that is wrong with a value, None where it is fine, doubtful, or more is wrong."""
     try:
-        errors = document.errors(schema, value, 6)
+        errors = document.errors(schema, value, 2)
     except Undecided:
         return None
-    return errors[0] if errors and len(set(errors)) == 1 else None
+    return errors[0] if len(errors) == 1 else None
 
 
 def _flaw(site: _Site, value: Json, keyword: str, argument: str = "", why: str = "") -> _Flaw:
@@ -1767,13 +1770,13 @@ def judged(schema: Json | Plan, value: Json, why: str) -> Labelled:
     plan = compile(schema)
     document, filled = plan.kit.document, _FILL(value)
     try:
-        errors = document.errors(plan.schema, filled, 6)
+        errors = document.errors(plan.schema, filled, 2)
     except Undecided:
         return Labelled(value=value, why=why, pointer="", keyword="", valid=None)
     if not errors:
         return Labelled(value=value, why=why, pointer="", keyword="", valid=True)
     path, keyword = errors[0]
-    lenient = len(set(errors)) == 1 and _mended(document, plan.schema, filled, path, keyword)
+    lenient = len(errors) == 1 and _mended(document, plan.schema, filled, path, keyword)
     return Labelled(
         value=value, why=f"{why}: breaks {keyword} at {path or 'the top'}", pointer=path, keyword=keyword,
         coercible=lenient, argument=path,
@@ -1801,7 +1804,6 @@ def _mended(document: Document, schema: Json, value: Json, path: str, keyword: s
         del holder[last]
         return document.accepts(schema, value) is True
     return False
-
 
 
 def injection_points(schema: Json | Plan, arguments: Json) -> tuple[str, ...]:

@@ -87,9 +87,7 @@ def _walked(value: Json, keep: frozenset[str], depth: int) -> Json:
     if isinstance(value, dict):
         if depth >= MAX_DEPTH:
             return {}
-        return {
-            key if key in keep else safe(key): _walked(item, keep, depth + 1) for key, item in value.items()
-        }
+        return {key if key in keep else safe(key): _walked(item, keep, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_walked(item, keep, depth + 1) for item in value] if depth < MAX_DEPTH else []
     return value
@@ -123,22 +121,24 @@ _VERBS = frozenset(_VERBS_TEXT.split())
 
 _S = r"(?:\s|/\*[^*]{0,40}\*/|\+|%20)+"
 _RUIN = re.compile(
-    "|".join((
-        rf"\brm{_S}\S|\brmdir{_S}\S|\bunlink{_S}\S|\bshred\b|\bwipefs\b|\bfdisk\b|\bdiskpart\b|\bmkfs(?:\.\w+)?\b",
-        rf"\bdrop{_S}(?:table|database|schema|view|index|user|role|collection|column|keyspace|trigger|function"
-        r"|procedure|sequence|owned|type|all)\b",
-        rf"\bdelete{_S}from\b|\bdetach{_S}delete\b|\btruncate{_S}(?:table\b|-s|\w)|\balter{_S}(?:table|user|database)\b",
-        rf"\bupdate{_S}[\w.\"`\[\]]{{1,60}}{_S}set\b|\bflush(?:all|db)\b",
-        r"\b(?:shutdown|reboot|poweroff|halt|killall|pkill|userdel|xp_cmdshell|stop-computer)\b",
-        rf"\binit{_S}[06]\b|\bkill{_S}(?:-|\d)|\bsystemctl{_S}(?:stop|disable|mask|isolate)\b|\biptables{_S}-[FX]",
-        rf"\bformat{_S}[a-z]:|\bformat-volume\b|\bdd\s[^\n]{{0,200}}\bof=|\bof=/dev/|>\s*/dev/(?!null\b|std)",
-        r":\s*\(\s*\)\s*\{|\(\)\s*\{[^}]{0,40}\|[^}]{0,40}&",
-        rf"\bch(?:mod|own){_S}-R|\b(?:del|erase|rd){_S}/|\bremove-item\b|\bcrontab{_S}-r",
-        rf"\bgit{_S}(?:push\b[^\n]{{0,80}}(?:--force|-f\b)|reset{_S}--hard|clean{_S}-)",
-        rf"\bkubectl{_S}delete|\bdocker{_S}(?:rmi?|kill|system{_S}prune)\b|\bterraform{_S}destroy|\|\s*(?:ba|z|da)?sh\b",
-        r"\b(?:rmtree|unlink(?:sync)?|removedirs|rmsync|rmdirsync|rimraf|deletemany|deleteone|dropdatabase"
-        r"|dropcollection)\s*\(|\.drop\s*\(|\bos\.(?:remove|system|rmdir|kill)\s*\(",
-    )),
+    "|".join(
+        (
+            rf"\brm{_S}\S|\brmdir{_S}\S|\bunlink{_S}\S|\bshred\b|\bwipefs\b|\bfdisk\b|\bdiskpart\b|\bmkfs(?:\.\w+)?\b",
+            rf"\bdrop{_S}(?:table|database|schema|view|index|user|role|collection|column|keyspace|trigger|function"
+            r"|procedure|sequence|owned|type|all)\b",
+            rf"\bdelete{_S}from\b|\bdetach{_S}delete\b|\btruncate{_S}(?:table\b|-s|\w)|\balter{_S}(?:table|user|database)\b",
+            rf"\bupdate{_S}[\w.\"`\[\]]{{1,60}}{_S}set\b|\bflush(?:all|db)\b",
+            r"\b(?:shutdown|reboot|poweroff|halt|killall|pkill|userdel|xp_cmdshell|stop-computer)\b",
+            rf"\binit{_S}[06]\b|\bkill{_S}(?:-|\d)|\bsystemctl{_S}(?:stop|disable|mask|isolate)\b|\biptables{_S}-[FX]",
+            rf"\bformat{_S}[a-z]:|\bformat-volume\b|\bdd\s[^\n]{{0,200}}\bof=|\bof=/dev/|>\s*/dev/(?!null\b|std)",
+            r":\s*\(\s*\)\s*\{|\(\)\s*\{[^}]{0,40}\|[^}]{0,40}&",
+            rf"\bch(?:mod|own){_S}-R|\b(?:del|erase|rd){_S}/|\bremove-item\b|\bcrontab{_S}-r",
+            rf"\bgit{_S}(?:push\b[^\n]{{0,80}}(?:--force|-f\b)|reset{_S}--hard|clean{_S}-)",
+            rf"\bkubectl{_S}delete|\bdocker{_S}(?:rmi?|kill|system{_S}prune)\b|\bterraform{_S}destroy|\|\s*(?:ba|z|da)?sh\b",
+            r"\b(?:rmtree|unlink(?:sync)?|removedirs|rmsync|rmdirsync|rimraf|deletemany|deleteone|dropdatabase"
+            r"|dropcollection)\s*\(|\.drop\s*\(|\bos\.(?:remove|system|rmdir|kill)\s*\(",
+        )
+    ),
     re.IGNORECASE,
 )
 
@@ -194,7 +194,9 @@ def _stand_in(match: re.Match[str]) -> str:
     return unit * min(int(count), 4) if unit else "slot"
 
 
-_FILE_SCHEME = re.compile(r"(?<![A-Za-z0-9])(?:(?:local_)?file|netdoc|jar|unix|phar|glob|zip|view-source):", re.IGNORECASE)
+_FILE_SCHEME = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?:local_)?file|netdoc|jar|unix|phar|glob|zip|view-source):", re.IGNORECASE
+)
 _LAZY_URL = re.compile(r"(?<![A-Za-z0-9])(https?|wss?|s?ftps?|gopher|ldaps?):[\\/]?(?=[^\\/\s])", re.IGNORECASE)
 _AUTHORITY = re.compile(r"(?:^|(?<=[^\w/\\.~)\]}-]))([\\/]{2,})([^\\/?#\s\"'<>]*)")
 _MAIL = re.compile(r"(?<=[^\s@])@(\[[^\]\s]*\]|[^\s/\\?#\"'<>(),;:\[\]@{}]*)")
@@ -305,7 +307,11 @@ def _fine6(host: str) -> bool:
 def _authority(match: re.Match[str]) -> str:
     slashes, authority = match.groups()
     user, at, host = authority.rpartition("@")
-    if _fine(_PORT.sub("", host)) and (not at or _USERINFO.fullmatch(user)) and (host or not match.string[match.end() :]):
+    if (
+        _fine(_PORT.sub("", host))
+        and (not at or _USERINFO.fullmatch(user))
+        and (host or not match.string[match.end() :])
+    ):
         return slashes + authority
     if not host and not at:
         return slashes

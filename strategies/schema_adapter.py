@@ -230,9 +230,7 @@ def _coverage(loaded: Any, operation: Any) -> Iterator[tuple[Json, str]]:
 # ---- out ------------------------------------------------------------------------------------------
 
 
-def _labelled(
-    plan: Plan, mode: Mode, count: int, seed: int, bodies: list[tuple[Json, str]]
-) -> tuple[Labelled, ...]:
+def _labelled(plan: Plan, mode: Mode, count: int, seed: int, bodies: list[tuple[Json, str]]) -> tuple[Labelled, ...]:
     keep = plan.kit.document.names()
     found: dict[str, Labelled] = {}
     for body, words in bodies:

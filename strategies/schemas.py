@@ -335,9 +335,7 @@ _IDN_LABEL = r"[^\W_](?:[^\W_]|-){0,62}(?<!-)"
 _IDN_HOST = re.compile(rf"{_IDN_LABEL}(?:[.\u3002]{_IDN_LABEL})*\.?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)", re.ASCII)
-_DURATION = re.compile(
-    r"P(?=[\dT])(\d+W|(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?)", re.ASCII
-)
+_DURATION = re.compile(r"P(?=[\dT])(\d+W|(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?)", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!#$&-;=?@A-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})*")
 _URI_REFERENCE = re.compile(r"(?:[!#$&-;=?@A-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})*")
@@ -972,7 +970,7 @@ class Document:
         return fingerprint(value) in known
 
     def errors(self, schema: Json, value: Json, limit: int = 2) -> list[tuple[str, str]]:
-        """What is wrong: (JSON pointer, keyword) as validators name it, at most about `limit` of them.
+        """What is wrong: (JSON pointer, keyword) as validators name it, each once, at most about `limit` of them.
 
         `propertyNames` errors are named so; a known `format` counts.
 
@@ -1121,7 +1119,8 @@ class _Trial:
         return verdict
 
     def fail(self, path: Path, keyword: str) -> None:
-        self.found.append((path, keyword))
+        if (path, keyword) not in self.found:
+            self.found.append((path, keyword))
 
 
 def _type(trial: _Trial, arg: Json, value: Json, schema: Json, path: Path) -> None:
@@ -1382,8 +1381,9 @@ def _evaluated(trial: _Trial, schema: Json, value: dict[str, Json], depth: int) 
     if depth > MAX_DEPTH:
         raise Undecided("unevaluatedProperties nested too deeply")
     known = {name for name in value if name in (schema.get("properties") or {})}
-    if "additionalProperties" in schema:
-        known.update(value)
+    for keyword in ("additionalProperties", "unevaluatedProperties"):
+        if keyword in schema:
+            known.update(name for name, item in value.items() if trial.accepts(schema[keyword], item))
     for text in schema.get("patternProperties") or ():
         known.update(name for name in value if pattern(text).matches(name))
     for branch in _speaking(trial, schema, value):

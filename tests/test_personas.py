@@ -19,7 +19,9 @@ from mcpfuzz.strategies.safety import is_safe
 def test_the_same_seed_is_the_same_person() -> None:
     first = persona(7)
     subprocess_code = "from mcpfuzz.strategies.personas import persona; print(persona(7))"
-    run = subprocess.run([sys.executable, "-c", subprocess_code], capture_output=True, text=True, timeout=60, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", subprocess_code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert run.stdout.strip() == repr(first)
     assert persona(8) != first
 

@@ -4,6 +4,7 @@ the rules and not from the filter, so that both would have to be wrong alike."""
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import ipaddress
 import re
 import time
@@ -15,10 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpfuzz.slots import Filler
-from mcpfuzz.strategies import arguments, personas, schema_adapter
+from mcpfuzz.strategies import schema_adapter
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.strategies.safety import HARMLESS, destructive, is_safe, safe
 from mcpfuzz.strategies.schemas import FORMAT_CHECKS
+
+arguments = importlib.import_module("mcpfuzz.strategies.arguments")  # the package has functions of these names
+personas = importlib.import_module("mcpfuzz.strategies.personas")
 
 WALK_DRAWS = 10_000
 SCHEMATHESIS_DRAWS = 24
@@ -52,7 +56,9 @@ def complaints(text: str) -> Iterator[str]:
     for match in re.finditer(r"(?<![\w.])(?:[\w-]+\.)+([^\W\d_]{2,})(?![\w.])", text):
         if match.group(1) not in FILE_NAMES and not _ours(match.group(0)):
             yield f"host {match.group(0)!r}"
-    for match in re.finditer(r"(?<![\w.:])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?<![\w:.])[0-9a-fA-F:]*::[0-9a-fA-F:]*(?![\w:.])", text):
+    for match in re.finditer(
+        r"(?<![\w.:])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])|(?<![\w:.])[0-9a-fA-F:]*::[0-9a-fA-F:]*(?![\w:.])", text
+    ):
         if (":" not in match.group(0) or match.group(0).strip(":")) and not _ours(match.group(0)):
             yield f"address {match.group(0)!r}"
     parts = re.split(r"[/\\]", text)
@@ -79,8 +85,8 @@ def texts(value: Any) -> Iterator[str]:
 
 UNSAFE = """
 /etc/passwd|~|~root|~/x|..|../x|a/../b|a/..|..\\x|.|./|./.|C:\\x|c:|file:///etc/passwd|FILE:x|jar:file:/x|$HOME/x|${HOME}
- /etc|'/etc'|a,/etc/x|cat /etc/passwd|x=/etc|%2e%2e%2fetc|%2Fetc%2Fpasswd|%252e%252e%252f|%USERPROFILE%\\x|\\\\srv\\share
-http://google.com|google.com|http://metadata/|http://169.254.169.254/latest|169.254.169.254|http://2130706433/
+ /etc|'/etc'|a,/etc/x|cat /etc/passwd|x=/etc|%2e%2e%2fetc|%2Fetc%2Fpasswd|%252e%252e%252f|%USERPROFILE%\\x
+\\\\srv\\share|http://google.com|google.com|http://metadata/|http://169.254.169.254/latest|169.254.169.254|http://2130706433/
 http://0x7f.1/|http://0177.0.0.1/|0.0.0.0|10.0.0.1:80|100.100.100.200|metadata.google.internal|fe80::1|[fe80::1]
 http://[fd00:ec2::254]/|::ffff:169.254.169.254|fe80::1%eth0|ip:fe80::1|bob@gmail.com|bob@intranet|git@github.com:x/y
 http://example.com@evil.com/|http://evil.com#@example.com|http://example.com\\@evil.com|//evil/x|http:evil.com|http:/evil
@@ -93,7 +99,8 @@ HARMLESS_TEXTS = """
 alpha|hello world|notes.txt|a/b/c.txt|text/plain|America/New_York|http://127.0.0.1:8080/x?y=1#f|https://example.com
 alice@example.test|{scratch}/a.txt|{scratch}|{listener}/page|{workspace}|1.2.3|v1.2.3|3.14|::1|2001:db8::7|[::1]:80
 http://[2001:db8::1]:80/x|12:30:45|2026-01-02T03:04:05Z|urn:uuid:12345678-1234-1234-1234-123456789abc|192.0.2.7|a//b
-b\u00fccher.test|{repeat:5000:a}|std::vector|{step:1#/result/id}|https://u:p@example.org:443/|e.g. this|1/2|a / b|C++|50%
+b\u00fccher.test|{repeat:5000:a}|std::vector|{step:1#/result/id}|https://u:p@example.org:443/|e.g. this|1/2|a / b
+C++|50%
 http://127.0.0.1:{port}/|#/a/b|order by name|{canary:x}.example.com|.gitignore|mailto:bob@example.com|drop it|a~b
 http://example.test/{id}|deletes nothing|the format of it|{"a": 1}|+1-202-555-0100|Zo\u00eb|x^2|update the note
 """
@@ -119,12 +126,32 @@ def test_harmless_texts_stay_as_they_are(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "rm -rf x", "sudo rm  -r x", "DROP TABLE notes", "drop/**/table x", "x; DELETE FROM notes", "TRUNCATE TABLE x",
-        "shutdown", "shutdown -h now", "mkfs.ext4 x", "format c:", "dd if=a of=b", "echo a > /dev/sda", ":(){ :|:& };:",
-        "git push --force", "kill -9 1", "UPDATE users SET a=1", "FLUSHALL", "os.remove('x')", "curl x | sh",
-        "MATCH (n) DETACH DELETE n", "chmod -R 777 x", "kubectl delete pod x", "{repeat:1:rm} -rf x", "r\u00adm -rf x",
+        "rm -rf x",
+        "sudo rm  -r x",
+        "DROP TABLE notes",
+        "drop/**/table x",
+        "x; DELETE FROM notes",
+        "TRUNCATE TABLE x",
+        "shutdown",
+        "shutdown -h now",
+        "mkfs.ext4 x",
+        "format c:",
+        "dd if=a of=b",
+        "echo a > /dev/sda",
+        ":(){ :|:& };:",
+        "git push --force",
+        "kill -9 1",
+        "UPDATE users SET a=1",
+        "FLUSHALL",
+        "os.remove('x')",
+        "curl x | sh",
+        "MATCH (n) DETACH DELETE n",
+        "chmod -R 777 x",
+        "kubectl delete pod x",
+        "{repeat:1:rm} -rf x",
+        "r\u00adm -rf x",
     ],
-)  # fmt: skip
+)
 def test_what_destroys_is_replaced(text: str) -> None:
     assert not is_safe(text)
     assert safe(text) == HARMLESS
@@ -168,7 +195,7 @@ def test_a_value_nested_without_end_is_cut_not_followed() -> None:
     assert is_safe(safe(value))
 
 
-@given(st.text(alphabet=st.sampled_from("a1.:/\\@~%{}[]#? \n-_$。．\u200b" "evilcomxn")))
+@given(st.text(alphabet=st.sampled_from("a1.:/\\@~%{}[]#? \n-_$。．\u200bevilcomxn")))
 @settings(max_examples=400, deadline=None)
 def test_filtering_twice_changes_nothing(text: str) -> None:
     assert is_safe(safe(text))
@@ -182,7 +209,9 @@ def test_no_combination_of_bad_pieces_gets_through(pieces: list[str]) -> None:
     assert is_safe(made)
 
 
-@pytest.mark.parametrize("unit", ["/", "../", ".", "1.", ":", "%25", "a@", "//a", "http:", "rm ", "{", "\u0301", "()", "'"])
+@pytest.mark.parametrize(
+    "unit", ["/", "../", ".", "1.", ":", "%25", "a@", "//a", "http:", "rm ", "{", "\u0301", "()", "'"]
+)
 def test_long_texts_cost_bounded_time(unit: str) -> None:
     start = time.process_time()
     safe(unit * (50_000 // len(unit)))
@@ -274,9 +303,21 @@ def test_ten_thousand_personas_name_nothing_foreign() -> None:
 
 @pytest.mark.skipif(not schema_adapter.available(), reason="needs the extra `schema`")
 @pytest.mark.parametrize(
-    "name", ["email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6", "uri", "uri-reference", "iri",
-             "uri-template", "json-pointer"],
-)  # fmt: skip
+    "name",
+    [
+        "email",
+        "idn-email",
+        "hostname",
+        "idn-hostname",
+        "ipv4",
+        "ipv6",
+        "uri",
+        "uri-reference",
+        "iri",
+        "uri-template",
+        "json-pointer",
+    ],
+)
 def test_schemathesis_texts_name_nothing_foreign(name: str) -> None:
     items = {"type": "string", "format": name}
     schema = {

@@ -45,7 +45,10 @@ def test_available_looks_without_importing(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_importing_the_adapter_imports_neither_schemathesis_nor_hypothesis() -> None:
-    code = "import sys, mcpfuzz.strategies.schema_adapter; print([n for n in ('schemathesis', 'hypothesis') if n in sys.modules])"
+    code = (
+        "import sys, mcpfuzz.strategies.schema_adapter\n"
+        "print([name for name in ('schemathesis', 'hypothesis') if name in sys.modules])"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout.strip() == "[]"
 
@@ -183,9 +186,16 @@ def test_contract_with_schemathesis() -> None:
         strategy = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
         schema_adapter._draw(drawn.append, strategy, 30, 1)
     scenarios = {case.meta.phase.data.scenario.value for case in cases}
-    assert {"incorrect_type", "value_above_maximum", "invalid_enum_value", "object_missing_required_property"} <= scenarios
+    assert {
+        "incorrect_type",
+        "value_above_maximum",
+        "invalid_enum_value",
+        "object_missing_required_property",
+    } <= scenarios
     assert {case.method for case in cases} > {"POST"}, "HTTP-only cases are among them, and dropped"
     assert all(isinstance(case.meta.phase.data.description, str) for case in cases)
     mutated = [case for case in drawn if getattr(case.meta.phase.data, "mutations", None)]
-    assert mutated and all(one.operator.value and one.schema_pointer is not None for one in mutated[0].meta.phase.data.mutations)
+    assert mutated and all(
+        one.operator.value and one.schema_pointer is not None for one in mutated[0].meta.phase.data.mutations
+    )
     assert any(isinstance(case.body, bytes) for case in drawn), "raw bodies are among them, and dropped"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib
 import json
 import socket
 import time
@@ -18,11 +19,12 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from mcpfuzz.model import at_pointer, pointer
 from mcpfuzz.slots import Filler, has_slots
-from mcpfuzz.strategies import arguments as made
 from mcpfuzz.strategies.arguments import CannotGenerate, Labelled, boundary, injection_points, invalid, judged, valid
 from mcpfuzz.strategies.arguments import compile as compile_schema
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.strategies.schemas import FORMAT_CHECKS, Document, Undecided, pattern
+
+made = importlib.import_module("mcpfuzz.strategies.arguments")  # the package has a function of this name
 
 fill = Filler({"scratch": "scratch"}).fill
 
@@ -47,18 +49,27 @@ BY_KIND = {
 }
 SCHEMAS: dict[str, Any] = {
     "scalars": needs(
-        a={"type": "string"}, b={"type": "integer", "minimum": 1, "maximum": 9}, c={"type": "boolean"},
-        d={"type": "number", "exclusiveMinimum": 0}, e={"type": "null"},
+        a={"type": "string"},
+        b={"type": "integer", "minimum": 1, "maximum": 9},
+        c={"type": "boolean"},
+        d={"type": "number", "exclusiveMinimum": 0},
+        e={"type": "null"},
     ),
     "lengths": needs(a={"type": "string", "minLength": 3, "maxLength": 5}, b={"type": "string", "minLength": 300}),
     "patterns": needs(
-        a={"type": "string", "pattern": "^[a-z]{2,4}-\\d+$"}, c={"type": "string", "pattern": "foo"},
+        a={"type": "string", "pattern": "^[a-z]{2,4}-\\d+$"},
+        c={"type": "string", "pattern": "foo"},
         b={"type": "string", "pattern": "^[A-Z]+$", "minLength": 5, "maxLength": 6},
-        d={"type": "string", "pattern": "^(?=.*\\d)[a-z0-9]{4,}$"}, e={"type": "string", "pattern": "^(foo|ba[rz])?$"},
+        d={"type": "string", "pattern": "^(?=.*\\d)[a-z0-9]{4,}$"},
+        e={"type": "string", "pattern": "^(foo|ba[rz])?$"},
     ),
     "enums": needs(
-        a={"enum": ["r", "w", 1, None, True]}, b={"const": "x"}, c={"type": "string", "enum": ["a", "b"]},
-        d={"type": "integer", "enum": [1, 2, 3]}, e={"enum": [False]}, f={"const": {"k": [1]}},
+        a={"enum": ["r", "w", 1, None, True]},
+        b={"const": "x"},
+        c={"type": "string", "enum": ["a", "b"]},
+        d={"type": "integer", "enum": [1, 2, 3]},
+        e={"enum": [False]},
+        f={"const": {"k": [1]}},
     ),
     "pydantic": {
         "type": "object",
@@ -88,7 +99,9 @@ SCHEMAS: dict[str, Any] = {
     "one of": needs(a={"oneOf": [{"type": "integer", "multipleOf": 3}, {"type": "integer", "multipleOf": 5}]}),
     "all of": {
         "allOf": [
-            needs(a={"type": "string", "minLength": 2}), needs(b={"type": "integer"}), {"properties": {"a": {"maxLength": 4}}},
+            needs(a={"type": "string", "minLength": 2}),
+            needs(b={"type": "integer"}),
+            {"properties": {"a": {"maxLength": 4}}},
         ]
     },
     "arrays": needs(
@@ -115,34 +128,43 @@ SCHEMAS: dict[str, Any] = {
     "if": BY_KIND,
     "not": needs(a={"type": "integer", "not": {"const": 3}}, b={"not": {"type": "string"}}),
     "unevaluated": {
-        "type": "object", "allOf": [needs(a={"type": "string"})], "properties": {"b": {"type": "integer"}},
+        "type": "object",
+        "allOf": [needs(a={"type": "string"})],
+        "properties": {"b": {"type": "integer"}},
         "unevaluatedProperties": False,
     },
     "type lists": needs(a={"type": ["string", "null"]}, b={"type": ["integer", "boolean"]}, c={}),
     "multiples": needs(
-        a={"type": "number", "multipleOf": 0.01, "minimum": 0, "maximum": 1}, b={"type": "integer", "multipleOf": 7},
+        a={"type": "number", "multipleOf": 0.01, "minimum": 0, "maximum": 1},
+        b={"type": "integer", "multipleOf": 7},
         c={"type": "integer", "multipleOf": 0.5},
     ),
     "bounds": needs(
-        a={"type": "integer", "minimum": -(2**63), "maximum": 2**64}, b={"type": "number", "minimum": 0.1, "maximum": 0.2},
-        c={"exclusiveMinimum": 0, "exclusiveMaximum": 1, "type": "number"}, d={"type": "integer", "maximum": -5},
+        a={"type": "integer", "minimum": -(2**63), "maximum": 2**64},
+        b={"type": "number", "minimum": 0.1, "maximum": 0.2},
+        c={"exclusiveMinimum": 0, "exclusiveMaximum": 1, "type": "number"},
+        d={"type": "integer", "maximum": -5},
     ),
     "formats": needs(**{f.replace("-", "_"): {"type": "string", "format": f} for f in FORMAT_CHECKS}),
     "branches at the top": {"anyOf": [needs(a={"type": "string"}), needs(b={"type": "integer"})]},
     "hints": needs(
-        a={"type": "string", "default": "/etc/passwd"}, b={"type": "string", "examples": ["hello", 7]},
-        c={"type": "integer", "default": "x", "minimum": 3}, d={"type": "string", "default": "{port}"},
+        a={"type": "string", "default": "/etc/passwd"},
+        b={"type": "string", "examples": ["hello", 7]},
+        c={"type": "integer", "default": "x", "minimum": 3},
+        d={"type": "string", "default": "{port}"},
     ),
     "deep": needs(a=needs(b=needs(c=needs(d={"type": "integer"})))),
     "odd names": needs(**{name: {"type": "integer"} for name in ("a/b", "c~d", "{port}", "", "__proto__", "a.b")}),
-}  # fmt: skip
+}
 OPEN = {"anything": {"type": "object"}, "empty": {}, "true": True}
 
 
 def verdict(schema: Any, value: Any) -> set[tuple[str, str]] | None:
     """jsonschema's errors; None where it fails itself (huge integers and float multiples)."""
     try:
-        errors = list(Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(value))
+        errors = list(
+            Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).iter_errors(value)
+        )
     except OverflowError:
         return None
     return {
@@ -195,18 +217,35 @@ def test_extremes_are_as_valid_as_they_claim(name: str) -> None:
 @pytest.mark.parametrize(
     ("keyword", "schema"),
     [
-        ("type", SCHEMAS["scalars"]), ("required", SCHEMAS["scalars"]), ("minimum", SCHEMAS["scalars"]),
-        ("maximum", SCHEMAS["scalars"]), ("exclusiveMinimum", SCHEMAS["bounds"]), ("exclusiveMaximum", SCHEMAS["bounds"]),
-        ("multipleOf", SCHEMAS["multiples"]), ("minLength", SCHEMAS["lengths"]), ("maxLength", SCHEMAS["lengths"]),
-        ("pattern", SCHEMAS["patterns"]), ("enum", SCHEMAS["enums"]), ("const", SCHEMAS["enums"]),
-        ("minItems", SCHEMAS["arrays"]), ("maxItems", SCHEMAS["arrays"]), ("uniqueItems", SCHEMAS["arrays"]),
-        ("contains", SCHEMAS["arrays"]), ("items", SCHEMAS["arrays"]), ("additionalProperties", SCHEMAS["tree"]),
-        ("propertyNames", SCHEMAS["objects"]), ("minProperties", SCHEMAS["objects"]),
-        ("maxProperties", SCHEMAS["objects"]), ("dependentRequired", SCHEMAS["dependent"]), ("anyOf", SCHEMAS["pydantic"]),
-        ("oneOf", SCHEMAS["one of"]), ("not", SCHEMAS["not"]), ("format", SCHEMAS["formats"]),
+        ("type", SCHEMAS["scalars"]),
+        ("required", SCHEMAS["scalars"]),
+        ("minimum", SCHEMAS["scalars"]),
+        ("maximum", SCHEMAS["scalars"]),
+        ("exclusiveMinimum", SCHEMAS["bounds"]),
+        ("exclusiveMaximum", SCHEMAS["bounds"]),
+        ("multipleOf", SCHEMAS["multiples"]),
+        ("minLength", SCHEMAS["lengths"]),
+        ("maxLength", SCHEMAS["lengths"]),
+        ("pattern", SCHEMAS["patterns"]),
+        ("enum", SCHEMAS["enums"]),
+        ("const", SCHEMAS["enums"]),
+        ("minItems", SCHEMAS["arrays"]),
+        ("maxItems", SCHEMAS["arrays"]),
+        ("uniqueItems", SCHEMAS["arrays"]),
+        ("contains", SCHEMAS["arrays"]),
+        ("items", SCHEMAS["arrays"]),
+        ("additionalProperties", SCHEMAS["tree"]),
+        ("propertyNames", SCHEMAS["objects"]),
+        ("minProperties", SCHEMAS["objects"]),
+        ("maxProperties", SCHEMAS["objects"]),
+        ("dependentRequired", SCHEMAS["dependent"]),
+        ("anyOf", SCHEMAS["pydantic"]),
+        ("oneOf", SCHEMAS["one of"]),
+        ("not", SCHEMAS["not"]),
+        ("format", SCHEMAS["formats"]),
         ("unevaluatedProperties", SCHEMAS["unevaluated"]),
     ],
-)  # fmt: skip
+)
 def test_each_keyword_can_be_broken(keyword: str, schema: Any) -> None:
     plan = compile_schema(schema)
     assert any(invalid(RandomChoices(keyword, index), plan).keyword == keyword for index in range(400))
@@ -227,16 +266,24 @@ _scalars = st.sampled_from([None, True, 0, 1, 2.5, "a", "bb", "x-y"])
 def _leaf() -> st.SearchStrategy[Any]:
     strings = st.fixed_dictionaries(
         {"type": st.just("string")},
-        optional={"minLength": _small, "maxLength": st.integers(3, 9), "pattern": st.sampled_from(["^[a-z]*$", "a", "\\d"])},
+        optional={
+            "minLength": _small,
+            "maxLength": st.integers(3, 9),
+            "pattern": st.sampled_from(["^[a-z]*$", "a", "\\d"]),
+        },
     )
     numbers = st.fixed_dictionaries(
         {"type": st.sampled_from(["integer", "number"])},
         optional={
-            "minimum": st.integers(-9, 9), "exclusiveMaximum": st.integers(0, 20), "multipleOf": st.sampled_from([1, 2, 3]),
+            "minimum": st.integers(-9, 9),
+            "exclusiveMaximum": st.integers(0, 20),
+            "multipleOf": st.sampled_from([1, 2, 3]),
         },
-    )  # fmt: skip
+    )
     enums = st.fixed_dictionaries({"enum": st.lists(_scalars, min_size=1, max_size=4)})
-    kinds = st.fixed_dictionaries({"type": st.lists(st.sampled_from(["null", "boolean", "string"]), min_size=1, unique=True)})
+    kinds = st.fixed_dictionaries(
+        {"type": st.lists(st.sampled_from(["null", "boolean", "string"]), min_size=1, unique=True)}
+    )
     return st.one_of(strings, numbers, enums, kinds, st.just({}), st.just({"type": "boolean"}))
 
 
@@ -245,14 +292,17 @@ def _inner(part: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     objects = st.fixed_dictionaries(
         {"type": st.just("object"), "properties": st.dictionaries(names, part, max_size=3)},
         optional={
-            "required": st.lists(names, unique=True, max_size=2), "additionalProperties": st.booleans() | part,
-            "minProperties": st.integers(0, 2), "maxProperties": st.integers(2, 5),
+            "required": st.lists(names, unique=True, max_size=2),
+            "additionalProperties": st.booleans() | part,
+            "minProperties": st.integers(0, 2),
+            "maxProperties": st.integers(2, 5),
             "dependentRequired": st.dictionaries(names, st.lists(names, max_size=1), max_size=1),
             "propertyNames": st.sampled_from([{"maxLength": 1}, {"pattern": "^[a-z]"}, {"enum": ["a", "b"]}]),
             "patternProperties": st.dictionaries(st.sampled_from(["^a", "b$", "^x-"]), part, max_size=1),
-            "unevaluatedProperties": st.booleans(), "dependentSchemas": st.dictionaries(names, part, max_size=1),
+            "unevaluatedProperties": st.booleans(),
+            "dependentSchemas": st.dictionaries(names, part, max_size=1),
         },
-    )  # fmt: skip
+    )
     tuples = st.fixed_dictionaries(
         {"type": st.just("array"), "prefixItems": st.lists(part, min_size=1, max_size=2)},
         optional={"items": st.booleans() | part, "contains": part, "minItems": st.integers(0, 3)},
@@ -285,7 +335,10 @@ def test_labels_are_true_for_schemas_nobody_thought_of(part: Any, seed: int) -> 
         return
 
 
-@given(random_schemas, st.sampled_from([None, True, 1, 1.0, 2.5, "", "abc", [], [1, 1], {}, {"a": 1}, {"a": "x", "b": None}]))
+@given(
+    random_schemas,
+    st.sampled_from([None, True, 1, 1.0, 2.5, "", "abc", [], [1, 1], {}, {"a": 1}, {"a": "x", "b": None}]),
+)
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_our_judge_agrees_with_jsonschema(schema: Any, value: Any) -> None:
     try:
@@ -321,17 +374,32 @@ def test_what_can_be_met_is_met_for_most_schemas() -> None:
 @pytest.mark.parametrize(
     ("schema", "value", "lenient"),
     [
-        ({"type": "integer"}, "5", True), ({"type": "integer"}, "5.0", True), ({"type": "integer"}, True, True),
-        ({"type": "integer"}, "five", False), ({"type": "integer"}, 5.5, False), ({"type": "integer"}, [5], False),
-        ({"type": "integer", "maximum": 3}, "5", False), ({"type": "number"}, "2.5", True), ({"type": "number"}, {}, False),
-        ({"type": "boolean"}, "true", True), ({"type": "boolean"}, 1, True), ({"type": "boolean"}, 2, False),
-        ({"type": "boolean"}, "maybe", False), ({"type": "string"}, 7, True), ({"type": "string"}, {}, False),
-        ({"type": "string", "minLength": 3}, 7, False), ({"type": "array"}, "[1]", True), ({"type": "array"}, "x", False),
-        ({"type": "object"}, '{"a": 1}', True), ({"type": "object"}, "x", False), ({"type": "string"}, None, False),
-        ({"type": "integer", "minimum": 3}, 1, False), ({"enum": ["a"]}, "b", False),
+        ({"type": "integer"}, "5", True),
+        ({"type": "integer"}, "5.0", True),
+        ({"type": "integer"}, True, True),
+        ({"type": "integer"}, "five", False),
+        ({"type": "integer"}, 5.5, False),
+        ({"type": "integer"}, [5], False),
+        ({"type": "integer", "maximum": 3}, "5", False),
+        ({"type": "number"}, "2.5", True),
+        ({"type": "number"}, {}, False),
+        ({"type": "boolean"}, "true", True),
+        ({"type": "boolean"}, 1, True),
+        ({"type": "boolean"}, 2, False),
+        ({"type": "boolean"}, "maybe", False),
+        ({"type": "string"}, 7, True),
+        ({"type": "string"}, {}, False),
+        ({"type": "string", "minLength": 3}, 7, False),
+        ({"type": "array"}, "[1]", True),
+        ({"type": "array"}, "x", False),
+        ({"type": "object"}, '{"a": 1}', True),
+        ({"type": "object"}, "x", False),
+        ({"type": "string"}, None, False),
+        ({"type": "integer", "minimum": 3}, 1, False),
+        ({"enum": ["a"]}, "b", False),
         ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "5", True),
     ],
-)  # fmt: skip
+)
 def test_coercible_means_that_the_usual_conversion_makes_it_valid(schema: Any, value: Any, lenient: bool) -> None:
     assert judged(needs(a=schema), {"a": value}, "here").coercible is lenient
 
@@ -370,8 +438,11 @@ def test_values_from_elsewhere_are_judged() -> None:
     assert judged(schema, {"a": 1}, "harvested").valid is True
     label = judged(schema, {"a": "x"}, "harvested")
     assert (label.valid, label.pointer, label.keyword, label.why) == (
-        False, "/a", "type", "harvested: breaks type at /a",
-    )  # fmt: skip
+        False,
+        "/a",
+        "type",
+        "harvested: breaks type at /a",
+    )
     risky = needs(a={"type": "string", "pattern": "^(a+)+$"})
     assert judged(risky, {"a": "a" * 60 + "!"}, "long").valid is None
 
@@ -425,7 +496,9 @@ def test_arguments_are_objects_unless_any_value_is_wanted() -> None:
 
 
 def test_the_walk_is_fast() -> None:
-    schema = needs(a={"type": "string"}, b={"type": "integer"}, c={"enum": ["r", "w"]}, d={"type": "string", "maxLength": 50})
+    schema = needs(
+        a={"type": "string"}, b={"type": "integer"}, c={"enum": ["r", "w"]}, d={"type": "string", "maxLength": 50}
+    )
     plan, choices = compile_schema(schema), RandomChoices(1)
     for make, count, least in ((valid, 20_000, 50_000), (invalid, 4_000, 5_000), (boundary, 4_000, 5_000)):
         make(choices, plan)
@@ -444,7 +517,9 @@ def _extremes(schema: Any, count: int = 800, **options: Any) -> list[Labelled]:
 
 
 def test_numbers_are_stretched_to_where_readers_differ() -> None:
-    values = {repr(label.value["a"]) for label in _extremes(needs(a={"type": "number", "minimum": 3})) if "a" in label.value}
+    values = {
+        repr(label.value["a"]) for label in _extremes(needs(a={"type": "number", "minimum": 3})) if "a" in label.value
+    }
     assert {"2", "3", "4", "-0.0", "5e-324", "1e+308", str(2**31), str(2**53 + 1), str(2**63), str(2**64)} <= values
 
 
@@ -463,7 +538,9 @@ def test_half_surrogates_only_when_asked() -> None:
     assert any(label.value.get("a") == "a\ud800b" for label in _extremes(schema, 300, surrogates=True))
 
 
-@pytest.mark.parametrize("schema", [needs(a={}), needs(a={"type": "array"}), needs(a={"type": "object"}), {"type": "object"}])
+@pytest.mark.parametrize(
+    "schema", [needs(a={}), needs(a={"type": "array"}), needs(a={"type": "object"}), {"type": "object"}]
+)
 def test_deep_nesting_comes_as_text_beside_a_value_that_can_be_handled(schema: Any) -> None:
     deep = [label for label in _extremes(schema) if label.text is not None]
     assert {1_000, 5_000} <= {int(label.why.split(" nested ")[1].split()[0]) for label in deep}
@@ -508,45 +585,75 @@ def _bomb(keyword: str, levels: int = 30) -> Any:
 
 
 IMPOSSIBLE: dict[str, Any] = {
-    "min length": needs(a={"type": "string", "minLength": 10**9}), "min items": needs(a={"type": "array", "minItems": 10**9}),
-    "min properties": {"type": "object", "minProperties": 10**9}, "wide": needs(**{f"p{n}": {} for n in range(20_000)}),
-    "deep": _nested(300), "deeper": _nested(900), "properties bomb": _bomb("properties"), "oneOf bomb": _bomb("oneOf"),
-    "typo": needs(a={"type": "strnig"}), "seven": 7, "null": None, "list": [], "text": "x", "false": False,
-    "required x": {"type": "object", "required": "x"}, "properties list": {"type": "object", "properties": []},
-    "property 7": needs(a=7), "type 7": {"type": 7}, "enum x": needs(a={"enum": "x"}), "enum empty": needs(a={"enum": []}),
-    "minimum x": needs(a={"type": "integer", "minimum": "x"}), "pattern 7": needs(a={"type": "string", "pattern": 7}),
-    "bounds": needs(a={"type": "integer", "minimum": 5, "maximum": 1}), "no member": needs(a={"type": "string", "enum": [1]}),
-    "types": needs(a={"allOf": [{"type": "string"}, {"type": "integer"}]}), "not itself": {"type": "object", "not": {}},
-    "not string": needs(a={"type": "string", "not": {"type": "string"}}), "root string": {"type": "string"},
+    "min length": needs(a={"type": "string", "minLength": 10**9}),
+    "min items": needs(a={"type": "array", "minItems": 10**9}),
+    "min properties": {"type": "object", "minProperties": 10**9},
+    "wide": needs(**{f"p{n}": {} for n in range(20_000)}),
+    "deep": _nested(300),
+    "deeper": _nested(900),
+    "properties bomb": _bomb("properties"),
+    "oneOf bomb": _bomb("oneOf"),
+    "typo": needs(a={"type": "strnig"}),
+    "seven": 7,
+    "null": None,
+    "list": [],
+    "text": "x",
+    "false": False,
+    "required x": {"type": "object", "required": "x"},
+    "properties list": {"type": "object", "properties": []},
+    "property 7": needs(a=7),
+    "type 7": {"type": 7},
+    "enum x": needs(a={"enum": "x"}),
+    "enum empty": needs(a={"enum": []}),
+    "minimum x": needs(a={"type": "integer", "minimum": "x"}),
+    "pattern 7": needs(a={"type": "string", "pattern": 7}),
+    "bounds": needs(a={"type": "integer", "minimum": 5, "maximum": 1}),
+    "no member": needs(a={"type": "string", "enum": [1]}),
+    "types": needs(a={"allOf": [{"type": "string"}, {"type": "integer"}]}),
+    "not itself": {"type": "object", "not": {}},
+    "not string": needs(a={"type": "string", "not": {"type": "string"}}),
+    "root string": {"type": "string"},
     "closed": {"type": "object", "required": ["x"], "additionalProperties": False},
     "pattern and length": needs(a={"type": "string", "pattern": "^a$", "minLength": 5}),
     "no items": needs(a={"type": "array", "items": False, "minItems": 1}),
     "no seven": needs(a={"type": "integer", "multipleOf": 7, "minimum": 1, "maximum": 6}),
     "not enough": needs(a={"type": "array", "items": {"enum": [1]}, "uniqueItems": True, "minItems": 2}),
-    "itself": {**needs(a={"$ref": "#"})}, "mutual": {
+    "itself": {**needs(a={"$ref": "#"})},
+    "mutual": {
         **needs(a={"$ref": "#/$defs/A"}),
         "$defs": {"A": needs(b={"$ref": "#/$defs/B"}), "B": needs(a={"$ref": "#/$defs/A"})},
     },
-    "remote": needs(a={"$ref": "https://schemas.example.test/s.json"}), "file": needs(a={"$ref": "file:///etc/passwd"}),
-    "relative": needs(a={"$ref": "../../etc/passwd#/x"}), "missing": needs(a={"$ref": "#/$defs/nope"}),
-    "odd pointer": needs(a={"$ref": "#/%zz/~3"}), "ref 7": needs(a={"$ref": 7}),
-    "foreign class": needs(a={"type": "string", "pattern": "\\p{L}+"}), "unbalanced": needs(a={"type": "string", "pattern": "("}),
+    "remote": needs(a={"$ref": "https://schemas.example.test/s.json"}),
+    "file": needs(a={"$ref": "file:///etc/passwd"}),
+    "relative": needs(a={"$ref": "../../etc/passwd#/x"}),
+    "missing": needs(a={"$ref": "#/$defs/nope"}),
+    "odd pointer": needs(a={"$ref": "#/%zz/~3"}),
+    "ref 7": needs(a={"$ref": 7}),
+    "foreign class": needs(a={"type": "string", "pattern": "\\p{L}+"}),
+    "unbalanced": needs(a={"type": "string", "pattern": "("}),
     "long match": needs(a={"type": "string", "pattern": "a{1000000000}"}),
     "long product": needs(a={"type": "string", "pattern": "(a{1000}){1000}"}),
     "long pattern": needs(a={"type": "string", "pattern": "x" * 100_000}),
-    "zero step": needs(a={"type": "number", "multipleOf": 0}), "not a number": needs(a={"type": "number", "minimum": float("nan")}),
+    "zero step": needs(a={"type": "number", "multipleOf": 0}),
+    "not a number": needs(a={"type": "number", "minimum": float("nan")}),
     "negative length": needs(a={"type": "string", "maxLength": -1}),
     "too many at once": needs(a={"allOf": [{"minLength": n} for n in range(10_000)]}),
-    "many items of many": needs(a={"type": "array", "minItems": 2_000, "items": needs(b={"type": "array", "minItems": 2_000})}),
-}  # fmt: skip
+    "many items of many": needs(
+        a={"type": "array", "minItems": 2_000, "items": needs(b={"type": "array", "minItems": 2_000})}
+    ),
+}
 STRANGE: dict[str, Any] = {
     "wide": {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(20_000)}},
-    "allOf bomb": _bomb("allOf"), "anyOf bomb": _bomb("anyOf"), "deep": _nested(60), "itself": {"$ref": "#"},
+    "allOf bomb": _bomb("allOf"),
+    "anyOf bomb": _bomb("anyOf"),
+    "deep": _nested(60),
+    "itself": {"$ref": "#"},
     "self branch": {"anyOf": [{"$ref": "#"}, {"type": "object"}]},
     "catastrophic": needs(a={"type": "string", "pattern": "^(a+)+$", "maxLength": 30}),
     "catastrophic too": needs(a={"type": "string", "pattern": "^(([a-z])+.)+[A-Z]([a-z])+$"}),
     "huge numbers": needs(a={"type": "number", "maximum": float("inf"), "minimum": -(10**400)}),
-    "huge minimum": needs(a={"type": "integer", "minimum": 10**400}), "tiny step": needs(a={"type": "number", "multipleOf": 1e-300}),
+    "huge minimum": needs(a={"type": "integer", "minimum": 10**400}),
+    "tiny step": needs(a={"type": "number", "multipleOf": 1e-300}),
     "huge enum": needs(a={"enum": [f"v{n}" for n in range(200_000)]}),
     "many branches": needs(a={"anyOf": [{"const": n} for n in range(10_000)]}),
     "product of branches": {
@@ -557,9 +664,13 @@ STRANGE: dict[str, Any] = {
     "big default": needs(a={"type": "string", "default": "x" * 10_000_000}),
     "deep default": needs(a={"default": json.loads("[" * 900 + "]" * 900)}),
     "wide default": needs(a={"default": {str(n): n for n in range(100_000)}}),
-    "optional nonsense": {"type": "object", "properties": {"a": {"type": "strnig"}, "b": {"$ref": "http://x.test/"}, "c": 7}},
+    "optional nonsense": {
+        "type": "object",
+        "properties": {"a": {"type": "strnig"}, "b": {"$ref": "http://x.test/"}, "c": 7},
+    },
     "chains": {
-        "type": "object", "properties": {f"p{n}": {} for n in range(30)},
+        "type": "object",
+        "properties": {f"p{n}": {} for n in range(30)},
         "dependentSchemas": {f"p{n}": {"required": [f"p{(n + 1) % 30}"]} for n in range(30)},
     },
     "many ifs": {
@@ -568,9 +679,11 @@ STRANGE: dict[str, Any] = {
     },
     "optional tree": {
         "type": "object",
-        "properties": {f"p{n}": {"type": "object", "properties": {f"q{m}": {"$ref": "#"} for m in range(20)}} for n in range(30)},
+        "properties": {
+            f"p{n}": {"type": "object", "properties": {f"q{m}": {"$ref": "#"} for m in range(20)}} for n in range(30)
+        },
     },
-}  # fmt: skip
+}
 SECONDS = 0.6
 """CPU per value, the preparation included; about a tenth on a machine that is not shared."""
 
@@ -611,7 +724,9 @@ def test_strange_schemas_cost_bounded_time(name: str, make: Callable[..., Any]) 
         assert all(isinstance(one, dict) for one in found)
 
 
-@pytest.mark.parametrize("name", ["wide", "huge enum", "properties bomb", "min length", "many items of many", "big default"])
+@pytest.mark.parametrize(
+    "name", ["wide", "huge enum", "properties bomb", "min length", "many items of many", "big default"]
+)
 def test_hostile_schemas_cost_bounded_memory(name: str) -> None:
     schema = {**IMPOSSIBLE, **STRANGE}[name]
     tracemalloc.start()
@@ -627,9 +742,20 @@ def test_hostile_schemas_cost_bounded_memory(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["(a+)+$", "(a|a)*$", "(a|ab)*b", "(x+x+)+y", "(((a?){5}){5}){5}b", "a*" * 20 + "b", "(.*)(.*)(.*)[^a]",
-             "(a*)\\1*b", "(?:a{0,30}){0,30}b", "(\\w|a|aa)+b"],
-)  # fmt: skip
+    "text",
+    [
+        "(a+)+$",
+        "(a|a)*$",
+        "(a|ab)*b",
+        "(x+x+)+y",
+        "(((a?){5}){5}){5}b",
+        "a*" * 20 + "b",
+        "(.*)(.*)(.*)[^a]",
+        "(a*)\\1*b",
+        "(?:a{0,30}){0,30}b",
+        "(\\w|a|aa)+b",
+    ],
+)
 def test_no_pattern_is_tried_on_a_text_that_could_take_long(text: str) -> None:
     found = pattern(text)
     start = time.process_time()
@@ -648,7 +774,9 @@ def test_common_patterns_may_be_tried_on_texts_of_ordinary_length() -> None:
 def test_older_drafts_are_understood() -> None:
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        **needs(a={"$ref": "#/definitions/W"}, b={"type": "array", "items": [{"type": "string"}], "additionalItems": False}),
+        **needs(
+            a={"$ref": "#/definitions/W"}, b={"type": "array", "items": [{"type": "string"}], "additionalItems": False}
+        ),
         "definitions": {"W": {"type": "string", "minLength": 2}},
         "dependencies": {"c": ["d"]},
     }
@@ -673,11 +801,15 @@ def test_injection_points_are_texts_first_and_what_is_left_open() -> None:
     schema = {
         "type": "object",
         "properties": {
-            "n": {"type": "integer"}, "mode": {"enum": ["r", "w"]}, "path": {"type": "string"}, "on": {"type": "boolean"},
-            "deep": {"type": "object", "properties": {"a/b": {"type": "string"}}}, "absent": {"type": "string"},
+            "n": {"type": "integer"},
+            "mode": {"enum": ["r", "w"]},
+            "path": {"type": "string"},
+            "on": {"type": "boolean"},
+            "deep": {"type": "object", "properties": {"a/b": {"type": "string"}}},
+            "absent": {"type": "string"},
             "list": {"type": "array", "items": {"type": "string"}},
         },
-    }  # fmt: skip
+    }
     value = {"n": 1, "mode": "r", "path": "x", "on": True, "deep": {"a/b": "y"}, "list": ["z"], "extra": "w"}
     points = injection_points(schema, value)
     assert set(points) == {"/path", "/deep/a~1b", "/list/0", "/extra", "/absent", "/n", "/mode"}
@@ -735,7 +867,11 @@ def test_any_draws_both_and_extremes() -> None:
 def test_the_strategy_shrinks() -> None:
     schema = needs(a={"type": "string", "maxLength": 20}, b={"type": "integer", "minimum": 0, "maximum": 1000}, c={})
     quick = settings(max_examples=2_000, deadline=None, database=None)
-    assert find(made.arguments(schema), lambda value: value["b"] >= 7, settings=quick) == {"a": "alpha", "b": 7, "c": "alpha"}
+    assert find(made.arguments(schema), lambda value: value["b"] >= 7, settings=quick) == {
+        "a": "alpha",
+        "b": 7,
+        "c": "alpha",
+    }
 
 
 def test_the_strategy_says_what_it_draws() -> None:
@@ -746,11 +882,14 @@ def test_the_strategy_says_what_it_draws() -> None:
 @pytest.mark.parametrize(
     ("schema", "mode", "reason"),
     [
-        ({"type": "string"}, "valid", "types exclude"), (IMPOSSIBLE["remote"], "valid", "nothing is ever fetched"),
-        ({"type": "object"}, "invalid", "nothing to break"), ({"type": "object"}, "wrong", "none of valid"),
-        (7, "any", "not an object"), (IMPOSSIBLE["deeper"], "valid", "deeper"),
+        ({"type": "string"}, "valid", "types exclude"),
+        (IMPOSSIBLE["remote"], "valid", "nothing is ever fetched"),
+        ({"type": "object"}, "invalid", "nothing to break"),
+        ({"type": "object"}, "wrong", "none of valid"),
+        (7, "any", "not an object"),
+        (IMPOSSIBLE["deeper"], "valid", "deeper"),
     ],
-)  # fmt: skip
+)
 def test_impossible_arguments_are_told_when_drawn(schema: Any, mode: Any, reason: str) -> None:
     strategy = made.arguments(schema, mode)
 

@@ -23,6 +23,7 @@ from mcpfuzz.model import Call, Case, Conversation, Finding, Place, Proof, Step,
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import POISON, judge_trace
 from mcpfuzz.oracles.rules import RULES
+from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.scenarios.calls import CannotGenerate
 from mcpfuzz.strategies.choices import RandomChoices
@@ -200,7 +201,8 @@ class Engine:
     async def _play(self, unit: Unit, tally: ScenarioTally, guard: _Guard | None) -> None:
         """Draw the share's cases and send them, together where that may be."""
         slow = unit.operation is not None and self._reach.tally(*unit.operation.key).slowest_s > SLOW_S
-        size = 1 if slow or unit.key in self._bulky else VOLLEY
+        client = await self._supply.client()
+        size = 1 if slow or unit.key in self._bulky or client.largest > BULKY else VOLLEY
         batch: list[Case] = []
         for index in range(unit.first, unit.first + (min(unit.count, SLOW_CASES) if slow else unit.count)):
             if time.monotonic() > self._until:
@@ -287,10 +289,15 @@ class Engine:
 
     # ---- one at a time
 
-    async def _say(self, conversation: Conversation, patience: float) -> Trace:
+    async def _say(self, conversation: Conversation, patience: float, row: str | None = None) -> Trace:
         client = await self._supply.client()
         talk = Talk(
-            client, self._supply.filler(), patience, opener=self._supply.opener(), barrier_patience=min(3.0, patience)
+            client,
+            self._supply.filler(),
+            patience,
+            opener=self._supply.opener(),
+            barrier_patience=min(3.0, patience),
+            owed=None if row is None else ROWS[row].due,
         )
         trace = await converse(talk, conversation)
         if trace.ending.kind != "alive":
@@ -301,7 +308,7 @@ class Engine:
         """Say one case and judge it in full; whether it left the server unfit."""
         client = await self._supply.client()
         self._remember(client, case.conversation.steps)
-        trace = await self._say(case.conversation, self.patience())
+        trace = await self._say(case.conversation, self.patience(), case.row)
         for suspicion in judge_trace(case, trace, self._bench, self._surface):
             await self._suspect(case, suspicion, unit)
         self._tell()
@@ -325,7 +332,7 @@ class Engine:
         for case in cases if not seen.lost else seen.lost:
             if time.monotonic() > self._until:
                 return
-            trace = await self._say(case.conversation, self.patience())
+            trace = await self._say(case.conversation, self.patience(), case.row)
             found = list(judge_trace(case, trace, self._bench, self._surface))
             for suspicion in found:
                 await self._suspect(case, suspicion, unit)

@@ -28,6 +28,7 @@ from mcpfuzz.model import (
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.rules import RULES
+from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.surface import bind
@@ -122,7 +123,7 @@ class Prover:
                 return None, "a benign call shows the same"
             if trace.ending.kind != "alive":
                 await self.supply.fresh("the control ended it")
-        trace = await self._say(conversation, self.timeout)
+        trace = await self._say(conversation, self.timeout, case.row)
         seen = observe(suspicion.proof, trace, self.bench)
         if trace.ending.kind != "alive" or suspicion.rule in LETHAL:
             await self.supply.drop()
@@ -142,7 +143,7 @@ class Prover:
             return None  # the case is itself a benign call: what it shows is the finding
         return Conversation.of(Call(BY_DATE[self.bench.revision].barrier, None))
 
-    async def _say(self, conversation: Conversation, patience: float) -> Trace:
+    async def _say(self, conversation: Conversation, patience: float, row: str | None = None) -> Trace:
         client = await self.supply.client()
         talk = Talk(
             client,
@@ -150,6 +151,7 @@ class Prover:
             patience,
             opener=self.supply.opener(),
             barrier_patience=min(BARRIER_S, patience),
+            owed=None if row is None else ROWS[row].due,
         )
         return await converse(talk, conversation)
 
@@ -170,14 +172,14 @@ class Prover:
                 if time.monotonic() > until or self.supply.starts >= starts_until:
                     return best, False
                 tried.add(repr(candidate))
-                if await self._still(suspicion, candidate):
+                if await self._still(suspicion, candidate, case.row):
                     best = candidate
                     break
             else:
                 return best, True
 
-    async def _still(self, suspicion: Suspicion, candidate: Conversation) -> bool:
-        trace = await self._say(candidate, self.patience())
+    async def _still(self, suspicion: Suspicion, candidate: Conversation, row: str | None) -> bool:
+        trace = await self._say(candidate, self.patience(), row)
         shown = observe(suspicion.proof, trace, self.bench) is not None
         if trace.ending.kind != "alive" or (shown and suspicion.rule in LETHAL):
             await self.supply.drop()

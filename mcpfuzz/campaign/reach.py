@@ -4,6 +4,7 @@ before anything attacks: the user's examples first, then the schema's own hints,
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ __all__ = ["Reach", "Tally"]
 
 TRIES = 12
 """Calls per operation that may be spent on finding a good one."""
+_PLACE = re.compile(r"path|dir(?:ectory)?\b|folder|file|repo|root|workspace|cwd", re.IGNORECASE)
 KEEP = 3
 """Good calls kept per operation."""
 
@@ -102,7 +104,7 @@ class Reach:
             if operation.skipped is not None or time.monotonic() > until:
                 continue
             found: list[Mapping[str, Json]] = []
-            for candidate in self._candidates(operation, examples, seed):
+            for candidate in self._candidates(operation, examples, seed, workspace="workspace" in places):
                 if time.monotonic() > until:
                     break
                 answered, took = await self._try(client, operation, candidate, filler, timeout)
@@ -140,7 +142,7 @@ class Reach:
         return (frame.value if frame is not None else None), volley.took.get(key, timeout)
 
     def _candidates(
-        self, operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int
+        self, operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int, *, workspace: bool
     ) -> list[Mapping[str, Json]]:
         """Calls to try, most likely first."""
         made: list[Mapping[str, Json]] = []
@@ -156,8 +158,10 @@ class Reach:
             plan = plan_of(operation)
             for index in range(TRIES):
                 drawn = valid(RandomChoices(seed, "learn", operation.kind, operation.name, index), plan)
-                if isinstance(drawn, dict) and drawn not in made:
-                    made.append(drawn)
+                if not isinstance(drawn, dict):
+                    continue
+                placed = _placed(drawn, operation) if workspace else drawn
+                made += [item for item in ((placed, drawn) if index < 4 else (drawn,)) if item not in made]
         except CannotGenerate as error:
             self.tally(*operation.key).reason = f"cannot generate arguments: {error}"
             if not made:
@@ -165,10 +169,24 @@ class Reach:
         return made[: TRIES + 4]
 
 
+def _placed(arguments: Mapping[str, Json], operation: Operation) -> Mapping[str, Json]:
+    """Arguments whose names or descriptions speak of a place, pointed at the workspace."""
+    properties = operation.schema.get("properties")
+    declared = properties if isinstance(properties, dict) else {}
+    return {
+        name: "{workspace}" if isinstance(value, str) and _speaks_of_place(name, declared.get(name)) else value
+        for name, value in arguments.items()
+    }
+
+
+def _speaks_of_place(name: str, schema: Json) -> bool:
+    description = schema.get("description") if isinstance(schema, dict) else None
+    closed = isinstance(schema, dict) and ("enum" in schema or "const" in schema)
+    return not closed and _PLACE.search(f"{name} {description or ''}") is not None
+
+
 def _match_template(template: str, uri: str) -> Mapping[str, Json] | None:
     """The variables of a simple template that give `uri`."""
-    import re
-
     pattern, position = "", 0
     for match in re.finditer(r"\{[+#./;?&]?([\w]+)\*?\}", template):
         pattern += re.escape(template[position : match.start()]) + f"(?P<{match.group(1)}>.+?)"

@@ -11,6 +11,7 @@ from mcpfuzz.client import Client, Sent, Volley
 from mcpfuzz.model import Call, Case, Exchange, Frame, Json, Surface, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
+from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.runner import outgoing
 from mcpfuzz.slots import Filler
 from mcpfuzz.wire import encode, id_key
@@ -43,7 +44,10 @@ async def screen(
     client: Client, cases: Sequence[Case], filler: Filler, surface: Surface, bench: Bench, patience: float
 ) -> Screened:
     """Send all cases (of one step each) together and look at what comes."""
-    made = [outgoing(client, case.conversation.steps[0], filler) for case in cases]
+    made = [
+        outgoing(client, case.conversation.steps[0], filler, None if case.row is None else ROWS[case.row].due)
+        for case in cases
+    ]
     things = [sent for sent, _, _ in made]
     barrier = None
     if not made[-1][2]:

@@ -281,7 +281,10 @@ ROBUSTNESS: Final[tuple[Weakness, ...]] = (
         where="set_reminder",
         argument="minutes",
         trigger="any arguments that break the schema",
-        implied={"malformed-params": "rows P3 and P4 ask for a refusal"},
+        implied={
+            "malformed-params": "rows P3 and P4 ask for a refusal",
+            "extra-argument-accepted": "what is never checked lets unknown arguments pass, too",
+        },
     ),
     Weakness(
         name="fabricated-success",

@@ -57,6 +57,8 @@ def normalised(text: str) -> str:
 def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iterator[Suspicion]:
     """All that is suspicious about one trace."""
     for rule, kind, expected, params in UNIVERSAL:
+        if rule == "no-answer" and case.silence_ok:
+            continue
         if case.row is not None and rule in OWN_ANSWER:
             continue  # whose answer is whose, and whether one is due, is for the table to say
         proof = Proof(kind=kind, expected=expected, params=params)
@@ -121,8 +123,8 @@ def _by_schema(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iter
 def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     params = {"row": case.row, "ids": case.ids, "trap": case.trap}
     verdict = row_verdict(params, trace, bench)
-    if verdict.level != "FAIL":
-        return
+    if verdict.level != "FAIL" or (case.row == "R11" and "error, " in verdict.because and "id echo" in verdict.because):
+        return  # R11 is about the id: a method that is refused under any id says nothing of it
     rule = _row_rule(str(case.row), verdict.rule, trace)
     proof = Proof(kind="verdict", expected="an outcome that the ORACLE table allows", params=params)
     cause = f"{case.row} {verdict.rule} {normalised(verdict.because)[:80]}"
