@@ -48,6 +48,7 @@ RULES = frozenset(
         "fabricated-success",
         "oversized-answer",
         "no-shutdown",
+        "extra-argument-accepted",
         "path-traversal",
         "symlink-escape",
         "file-write",
