@@ -76,8 +76,17 @@ def owes_answer(message: Json) -> bool:
 def call_message(client: Client, call: Call, filler: Filler) -> tuple[Json, dict[str, Json]]:
     """The message of a Call under a new id, slots filled."""
     request_id = client.session.next_id()
-    params = filler.fill(call.params) if call.params is not None else None
+    params = _filled(filler, call.params) if call.params is not None else None
     return request_id, client.session.message(call.method, params, request_id)
+
+
+def _filled(filler: Filler, value: Json) -> Json:
+    """With its slots filled; as it stands where one names what this run does not have, since then it is no
+    slot of ours but a stranger's text that looks like one."""
+    try:
+        return filler.fill(value)
+    except KeyError:
+        return value
 
 
 def outgoing(
@@ -93,7 +102,7 @@ def outgoing(
         request_id, message = call_message(client, action, filler)
         return Sent(encode(message) + b"\n", (("int", request_id),)), request_id, True
     if isinstance(action, Send):
-        message = filler.fill(action.message)
+        message = _filled(filler, action.message)
         data = encode(message) + b"\n"
         carried = message.get("id") if isinstance(message, dict) else None
         key = id_key(carried)
@@ -101,7 +110,7 @@ def outgoing(
             return Sent(data, (key,)), carried, True
         return Sent(data, hoped=(key,) if key is not None else ()), carried, False
     if isinstance(action, Raw):
-        data = filler.fill(action.data).encode("utf-8") if isinstance(action.data, str) else action.data
+        data = _filled(filler, action.data).encode("utf-8") if isinstance(action.data, str) else action.data
         return Sent(data, hoped=_readable_ids(data)), None, False
     raise Fault(f"{type(action).__name__} steps need another transport than stdio")
 

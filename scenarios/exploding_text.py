@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mcpfuzz.model import Case, Conversation, Json, Operation, Place, Surface, pointer
 from mcpfuzz.scenarios.base import Scenario, single
 from mcpfuzz.scenarios.calls import good_arguments
+from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.surface import bind
 
@@ -31,7 +32,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     tail = TAILS[turn // len(pieces) % len(TAILS)]
     place = Place(kind=operation.kind, name=operation.name, argument=pointer(name))
     label = f"{name}: {times // (1 if times == SHORT else len(piece))} times {piece!r}, then {tail!r}"
-    return single(SCENARIO.id, place, Conversation.of(bind(operation, {**good, name: body + tail})), label)
+    return single(SCENARIO.id, place, Conversation.of(bind(operation, {**good, quote(name): body + tail})), label)
 
 
 def _texts(operation: Operation, good: Mapping[str, Json]) -> list[str]:

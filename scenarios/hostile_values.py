@@ -7,6 +7,7 @@ from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.calls import good_arguments
 from mcpfuzz.session import envelope
+from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.messages import fresh_id
 from mcpfuzz.surface import bind
@@ -33,7 +34,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         return None
     name = names[index // len(FORMS) % len(names)]
     row, text, words = FORMS[index % len(FORMS)]
-    call = bind(operation, {**good, name: _MARK})
+    call = bind(operation, {**good, quote(name): _MARK})
     params: dict[str, Json] = dict(call.params)
     if BY_DATE[surface.revision].era == "modern":
         params["_meta"] = envelope(BY_DATE[surface.revision])
