@@ -35,7 +35,7 @@ from mcpfuzz.slots import Filler
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import encode, id_key
 
-__all__ = ["Talk", "call_message", "converse", "outgoing", "owes_answer"]
+__all__ = ["Talk", "call_message", "converse", "outgoing", "owes_answer", "take_answer"]
 
 Opener = Callable[[Step, bool], Awaitable[Client]]
 """(step, handshake) -> a new connection for the step's identity; the caller closes it."""
@@ -247,7 +247,7 @@ def _file(
         key = sent.due[0] if sent.due else id_key(carried)
         answer = matched.pop(key, None) if key else None
         if answer is None and key is not None:
-            answer = _take(extra, key)
+            answer = take_answer(extra, key)
         others: tuple[Frame, ...] = tuple(extra) if position == len(made) - 1 else ()
         exchanges.append(
             Exchange(
@@ -259,7 +259,7 @@ def _file(
             filler.remember(index, answer.value)
 
 
-def _take(extra: list[Frame], key: object) -> Frame | None:
+def take_answer(extra: list[Frame], key: object) -> Frame | None:
     """The answer to an id that was not owed one but got one."""
     for position, frame in enumerate(extra):
         value = frame.value

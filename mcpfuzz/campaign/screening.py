@@ -12,7 +12,7 @@ from mcpfuzz.model import Call, Case, Exchange, Frame, Json, Surface, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
 from mcpfuzz.oracles.table import ROWS
-from mcpfuzz.runner import outgoing
+from mcpfuzz.runner import outgoing, take_answer
 from mcpfuzz.slots import Filler
 from mcpfuzz.wire import encode, id_key
 
@@ -64,7 +64,7 @@ async def screen(
         key = sent.due[0] if sent.due else id_key(carried)
         frame = volley.answers.get(key) if key else None
         if frame is None and key is not None:
-            frame = _taken(extra, key)
+            frame = take_answer(extra, key)
         if frame is not None:
             seen.answers.append(frame.value)
             _look(case, sent, carried, frame, due, seen, surface, bench)
@@ -81,13 +81,6 @@ async def screen(
 def _few(extra: Sequence[Frame], cases: Sequence[Case]) -> bool:
     """Not more stray answers than messages that may draw one."""
     return sum("error" in frame.value for frame in extra if isinstance(frame.value, dict)) <= 3 * len(cases)
-
-
-def _taken(extra: list[Frame], key: object) -> Frame | None:
-    for position, frame in enumerate(extra):
-        if isinstance(frame.value, dict) and "method" not in frame.value and id_key(frame.value.get("id")) == key:
-            return extra.pop(position)
-    return None
 
 
 def _look(
