@@ -95,6 +95,12 @@ _target_options = _options(
         "--workspace", multiple=True, metavar="DIR", help="The folder it is meant to stay inside; it gets a copy."
     ),
     click.option("--example", multiple=True, metavar="FILE", help="Known-good calls, JSON Lines."),
+    click.option(
+        "--stub",
+        multiple=True,
+        metavar="NAME[=PROGRAM]",
+        help="Stand-ins before the server's PATH; they record their words.",
+    ),
     click.option("--allow-destructive", is_flag=True, help="Call tools that may destroy or send something, too."),
     click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder."),
 )

@@ -19,10 +19,12 @@ __all__ = [
     "Action",
     "Call",
     "Case",
+    "Claim",
     "Close",
     "Confidence",
     "Conversation",
     "Effect",
+    "EffectKind",
     "Ending",
     "EndingKind",
     "Exchange",
@@ -210,6 +212,26 @@ class Ending:
     detail: str = ""
 
 
+EffectKind = Literal["file", "harm", "hit", "upstream", "argv"]
+"""file: something was made in a watched folder. harm: a decoy was changed or removed. hit: the bait listener
+was asked. upstream: the listener that plays the server's upstream was asked. argv: a stand-in was run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """Something that happened outside the channel, seen by what stands around the server (`effects.scene`)."""
+
+    kind: EffectKind
+    detail: str
+    """The file's path below the scratch tree, the request line, the words of the command."""
+    data: tuple[str, ...] = ()
+    """hit, upstream: method, path and the header lines. argv: the words, the program's name first."""
+
+    def tells(self, canary: str) -> bool:
+        """Whether a canary is to be seen in it."""
+        return canary in self.detail or any(canary in item for item in self.data)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
     """All that one conversation brought to light on one server."""
@@ -220,16 +242,9 @@ class Trace:
     stderr: str = ""
     """What the server wrote to stderr meanwhile, bounded."""
     canaries: Mapping[str, str] = field(default_factory=dict)
-    """Slot name -> the value that was filled in, for this run only."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effect:
-    """Something that happened outside the channel: a decoy read, a file made, a listener hit."""
-
-    kind: str
-    canary: str
-    detail: str
+    """Slot name -> the value that was filled in, for this run only; those of decoys begin with `decoy/`."""
+    effects: tuple[Effect, ...] = ()
+    """What happened outside the channel meanwhile."""
 
 
 # ---- what the server offers -----------------------------------------------------------------------
@@ -282,6 +297,8 @@ class Surface:
     """Operation key -> arguments believed to be good, best first; may be empty."""
     notes: tuple[str, ...] = ()
     """Odd things met on the way (page caps, repeated cursors, unreadable entries)."""
+    places: frozenset[str] = frozenset()
+    """Slots that this run can fill (`slots`): what an attack may aim at."""
 
     def operation(self, kind: str, name: str) -> Operation | None:
         return next((o for o in self.operations if o.kind == kind and o.name == name), None)
@@ -315,6 +332,14 @@ class Suspicion:
     """The normalised cause: equal causes are one finding (ids, numbers, paths and times taken out)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What an attack would show, and under which rule that is told."""
+
+    rule: str
+    proof: Proof
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One generated stimulus, with what is truly known of it."""
@@ -336,6 +361,10 @@ class Case:
     """Arguments: invalid, yet a reader that converts types the usual way could take them without harm."""
     silence_ok: bool = False
     """Deeply nested: the ORACLE (row F8) tolerates a reader that drops it."""
+    claims: tuple[Claim, ...] = ()
+    """Attacks: the effects that would prove them, besides what the universal oracles look for."""
+    keep: tuple[str, ...] = ()
+    """Attacks: pieces that shrinking leaves whole, so that a path never comes to name a real file."""
     control: Conversation | None = None
     """The benign twin; None: the campaign takes the operation's good call, or a listing."""
 

@@ -105,7 +105,10 @@ async def _one(prepared: Prepared, report: Mapping[str, Any], finding: Mapping[s
                 known=prepared.known_folders,
                 roots=host.path_roots(),
             )
-            talk = Talk(client, supply.filler(), timeout, opener=supply.opener(), barrier_patience=min(3.0, timeout))
+            talk = Talk(
+                client, supply.filler(), timeout, opener=supply.opener(), effects=supply.effects, linger=1.0,
+                barrier_patience=min(3.0, timeout),
+            )  # fmt: skip
             seen = observe(proof, await converse(talk, conversation), bench)
         except TargetError as error:
             failure = error

@@ -19,6 +19,7 @@ from mcpfuzz.model import (
     Call,
     Close,
     Conversation,
+    Effect,
     Ending,
     Exchange,
     Frame,
@@ -44,6 +45,7 @@ LEAVE_S = 3.0
 LARGE = 1 << 20
 """A longer message may be refused without its id being read: no answer under that id is owed."""
 _ID = re.compile(rb'"id"\s*:\s*(?:(-?\d{1,18})\b|"([^"\\]{0,200})")')
+EFFECT_POLL_S = 0.02
 BATCH = 25
 """Repeated calls that are in flight together."""
 
@@ -59,6 +61,10 @@ class Talk:
     opener: Opener | None = None
     barrier_patience: float = 0.0
     """Seconds for a barrier's answer; 0: `patience`."""
+    effects: Callable[[], tuple[Effect, ...]] = tuple
+    """Takes what happened around the server since it was last asked."""
+    linger: float = 0.0
+    """Seconds to wait at the end for an effect that holds one of the conversation's own canaries."""
     owed: bool | None = None
     """Whether what is sent as it stands is owed an answer; None: as far as its form says."""
 
@@ -89,9 +95,7 @@ def _filled(filler: Filler, value: Json) -> Json:
         return value
 
 
-def outgoing(
-    client: Client, step: Step, filler: Filler, owed: bool | None = None
-) -> tuple[Sent, Json, bool]:
+def outgoing(client: Client, step: Step, filler: Filler, owed: bool | None = None) -> tuple[Sent, Json, bool]:
     """A step's bytes, the id it carries where one can be read, and whether its answer is owed.
 
     Raises:
@@ -149,17 +153,30 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
                 exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *late))
         if ending.kind != "alive":
             await talk.main.process.settle()
+        effects = await _effects(talk)
         return Trace(
             conversation=conversation,
             exchanges=tuple(exchanges),
             ending=ending,
             stderr=talk.main.process.stderr(),
             canaries=dict(talk.filler.canaries),
+            effects=effects,
         )
     finally:
         for name, client in clients.items():
             if name != "c1":
                 await client.close()
+
+
+async def _effects(talk: Talk) -> tuple[Effect, ...]:
+    """What happened around the server; what comes late is waited for, in bounds."""
+    found = talk.effects()
+    own = [value for name, value in talk.filler.canaries.items() if not name.startswith("decoy/")]
+    until = time.monotonic() + talk.linger
+    while own and time.monotonic() < until and not any(e.tells(value) for e in found for value in own):
+        await trio.sleep(EFFECT_POLL_S)
+        found += talk.effects()
+    return found
 
 
 def _groups(conversation: Conversation) -> list[list[int]]:

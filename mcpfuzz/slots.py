@@ -1,8 +1,11 @@
 """Slots: the holes of a conversation that are filled only when a step is sent.
 
     {workspace}        the scratch copy of the workspace        {scratch}     an empty folder
+    {folder}           the workspace's own name                 {outside}     the folder around it, with decoys
     {listener}         base URL of the loopback listener        {port}        a free loopback port
-    {canary:NAME}      a fresh random token, one per NAME       {repeat:N:X}  X, N times over
+    {bait}             base URL that nobody was told of         {watch}       a folder that nothing should write to
+    {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
+    {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
     {brace}            a literal "{" (`quote` writes it)
 
@@ -28,7 +31,7 @@ MAX_REPEAT_BYTES = 64 << 20
 stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
-    r"\{(?:(workspace|scratch|listener|port|brace)|canary:([A-Za-z0-9_.-]+)|repeat:(\d{1,9}):([^{}]+)|step:(\d+)#((?:/[^{}]*)?))\}"
+    r"\{(?:(workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|brace)|canary:([A-Za-z0-9_./-]+)|number:([A-Za-z0-9_.-]+)|repeat:(\d{1,9}):([^{}]+)|step:(\d+)#((?:/[^{}]*)?))\}"
 )
 
 
@@ -53,12 +56,19 @@ class Filler:
     Args:
         places: values of workspace, scratch, listener and port, as far as the target has them.
         fresh: makes a canary; a fresh one per name and run.
+        known: canaries that stand already: those of the decoys.
     """
 
-    def __init__(self, places: Mapping[str, str] | None = None, *, fresh: Callable[[], str] = canary) -> None:
+    def __init__(
+        self,
+        places: Mapping[str, str] | None = None,
+        *,
+        fresh: Callable[[], str] = canary,
+        known: Mapping[str, str] | None = None,
+    ) -> None:
         self._places = dict(places or {})
         self._fresh = fresh
-        self.canaries: dict[str, str] = {}
+        self.canaries: dict[str, str] = dict(known or {})
         self._answers: dict[int, Json] = {}
         self._grown = 0
 
@@ -97,13 +107,15 @@ class Filler:
         return _SLOT.sub(lambda match: str(self._value(match)), text)
 
     def _value(self, match: re.Match[str]) -> Any:
-        place, name, count, unit, step, path = match.groups()
+        place, name, number, count, unit, step, path = match.groups()
         if place == "brace":
             return "{"
         if place:
             return self._places[place]
         if name:
             return self.canaries.setdefault(name, self._fresh())
+        if number:
+            return self.canaries.setdefault(f"number.{number}", str(100_003 + secrets.randbelow(899_990)))
         if count:
             self._grow(int(count) * len(unit.encode("utf-8", "surrogatepass")))
             return unit * int(count)

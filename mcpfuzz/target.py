@@ -14,6 +14,8 @@ from pathlib import Path
 
 import orjson
 
+from mcpfuzz.effects.listener import Listener
+from mcpfuzz.effects.scene import Scene
 from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import LaunchRecord
@@ -36,6 +38,8 @@ class Target:
     workspaces: tuple[str, ...] = ()
     examples: tuple[Mapping[str, Json], ...] = ()
     """`{"tool": ..., "arguments": ...}`, also `resource` and `prompt`."""
+    stubs: Mapping[str, str | None] = field(default_factory=dict)
+    """Stand-ins: name -> program that is run in its place, None for none."""
     allow_destructive: bool = False
     trusted_lab: bool = False
     """The bundled lab is behind it: nothing it does can hurt."""
@@ -54,7 +58,8 @@ class Prepared:
     """A target made ready for one run. A context manager: leaving it removes the scratch tree.
 
     Attributes:
-        places: values of the slots workspace and scratch, and port where the target's words hold it.
+        places: values of the slots, as far as this target has them.
+        scene: what stands around the server.
         examples: the user's, re-pointed at the copy.
         notes: what the user should know (links cut, a folder that occurs nowhere).
     """
@@ -63,6 +68,7 @@ class Prepared:
     tree: ScratchTree
     launch: Launch
     places: dict[str, str]
+    scene: Scene
     examples: tuple[Mapping[str, Json], ...]
     notes: list[str]
     secrets: tuple[str, ...]
@@ -93,15 +99,32 @@ class Prepared:
             copy.parent.mkdir(parents=True)
             notes += copy_workspace(source.resolve(), copy).notes
             mapping[folder] = str(copy)
-        places = {"scratch": str(tree.scratch)}
-        if mapping:
-            places["workspace"] = next(iter(mapping.values()))
+        around = tree.ws / "0"
+        around.mkdir(exist_ok=True)
+        listener = Listener()
+        places = {
+            "scratch": str(tree.scratch),
+            "outside": str(around),
+            "watch": str(tree.watch),
+            "listener": listener.url,
+            "bait": listener.bait,
+            "bait_port": str(listener.bait_port),
+        }
+        workspace = Path(next(iter(mapping.values()))) if mapping else None
+        if workspace is not None:
+            places |= {"workspace": str(workspace), "folder": workspace.name}
+        scene = Scene(
+            around=around, workspace=workspace, watch=tree.watch, listener=listener, stub_folder=tree.stubs,
+            stubs=target.stubs,
+        )  # fmt: skip
         texts = (
             *target.command[1:],
             *target.env.values(),
             target.cwd or "",
             orjson.dumps(list(target.examples)).decode(),
         )
+        if any("{listener}" in text for text in texts):
+            places["upstream"] = listener.url  # the server was told of it: it plays its upstream
         if any("{port}" in text for text in texts):
             places["port"] = str(_free_port())
         env = {name: _fill(expand_variables(value), places, mapping) for name, value in target.env.items()}
@@ -115,6 +138,8 @@ class Prepared:
                     f"--workspace {folder} occurs in no argument, --env, --cwd or example: "
                     "the server is not told of the copy"
                 )
+        if target.stubs:
+            env["PATH"] = f"{tree.stubs}:{env.get('PATH') or os.environ.get('PATH', os.defpath)}"
         home, temporary = str(tree.home), str(tree.tmp)
         launch = Launch(
             argv=(_program(target.command[0]), *argv[1:]),
@@ -123,8 +148,10 @@ class Prepared:
             token=secrets.token_hex(8),
         )
         secret = tuple(value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= 6)
-        examples = tuple(rewrite_json(_placed(example, places), mapping) for example in target.examples)
-        return cls(target, tree, launch, places, examples, notes, secret)
+        # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
+        slotted = {folder: "{workspace}" if Path(copy) == workspace else copy for folder, copy in mapping.items()}
+        examples = tuple(rewrite_json(example, slotted) for example in target.examples)
+        return cls(target, tree, launch, places, scene, examples, notes, secret)
 
     @property
     def writable(self) -> str:
@@ -141,6 +168,7 @@ class Prepared:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.scene.close()
         self.tree.remove()
 
 
@@ -168,8 +196,6 @@ def _placed(value: Json, places: Mapping[str, str]) -> Json:
 def _fill(text: str, places: Mapping[str, str], mapping: Mapping[str, str]) -> str:
     if "{workspace}" in text and "workspace" not in places:
         raise UsageError(f"{text!r} holds {{workspace}}, but no --workspace was given")
-    if "{listener}" in text:
-        raise UsageError(f"{text!r} holds {{listener}}, but the loopback listener is not built yet")
     filled = _placed(text, places)
     return rewrite(filled, mapping)
 

@@ -37,6 +37,10 @@ class Scenario:
     """At most so many rounds, whatever the profile; None: as many as the profile has."""
     fixed: bool = False
     """Also played on operations that have no arguments to vary (a resource of one URI)."""
+    early: bool = False
+    """Its share comes before the others': an attack, which is what most people come for."""
+    needs: tuple[str, ...] = ()
+    """Slots (`mcpfuzz.slots`) without which it cannot be played."""
     alone: bool = False
     """Cases are played one by one, never in a volley."""
     references: tuple[str, ...] = field(default=())

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mcpfuzz.effects.stubs import read_stubs
 from mcpfuzz.errors import UsageError
 from mcpfuzz.target import Target, expand_variables, read_examples
 
@@ -45,6 +46,7 @@ def target_of(command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
         cwd=cwd,
         workspaces=tuple(options.get("workspace", ())),
         examples=tuple(example for path in options.get("example", ()) for example in read_examples(path)),
+        stubs=read_stubs(tuple(options.get("stub", ()))),
         allow_destructive=bool(options.get("allow_destructive")),
         state=options.get("state") or ".mcpfuzz",
     )

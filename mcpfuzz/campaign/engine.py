@@ -52,6 +52,8 @@ SETTLE_SHARE = 0.6
 """Of the budget, after which those are proved."""
 ENDS_PAIR = LETHAL | {"oversized-answer"}
 """Rules after which a pair is left alone: more of the same costs a start, or megabytes."""
+SOWN = 20_000
+"""Canaries of cases that are remembered for effects that come late."""
 ATTEMPTS = 3
 """Cases that may try to prove one cause; after that, or once it is proved, it costs nothing more."""
 TIME_SPENT = "its time was spent"
@@ -115,6 +117,7 @@ class Engine:
         self._history: list[Step] = []
         self._history_start = -1
         self._vitals: list[Call] = []
+        self._sown: dict[str, tuple[Case, Unit]] = {}
         self._phase = "attacking"
         self._what = ""
         self._settling = False
@@ -258,13 +261,15 @@ class Engine:
         """Send cases together; look closer where the first look doubts. How many were judged."""
         client = await self._supply.client()
         self._remember(client, (case.conversation.steps[0] for case in cases))
-        seen = await screen(client, cases, self._supply.filler(), self._surface, self._bench, self.patience())
+        supply = self._supply
+        seen = await screen(client, cases, supply.filler, supply.effects, self._surface, self._bench, self.patience())
         self._count(seen, unit)
         if seen.largest > BULKY:
             self._bulky.add(unit.key)
         for case, trace in seen.traces:
             for suspicion in judge_trace(case, trace, self._bench, self._surface):
                 await self._suspect(case, suspicion, unit)
+        await self._late_effects(seen, unit)
         if seen.damage:
             await self._blame(cases, seen, unit)
         elif seen.unclear and self._may_examine(unit, cases[0].row):
@@ -274,6 +279,25 @@ class Engine:
         self._tell()
         await trio.lowlevel.checkpoint()
         return len(cases)
+
+    async def _late_effects(self, seen: Screened, unit: Unit) -> None:
+        """Effects that came after their case's answer, or that name no case: say those cases again, alone."""
+        if seen.sown:
+            if len(self._sown) > SOWN:
+                self._sown.clear()
+            self._sown.update((canary, (case, unit)) for canary, case in seen.sown.items())
+        doubted: dict[int, tuple[Case, Unit]] = {}
+        for effect in seen.late:
+            if effect.kind == "harm":
+                doubted.update((id(case), (case, unit)) for case in seen.sown.values())
+            for canary, (case, other) in self._sown.items():
+                if effect.tells(canary):
+                    doubted[id(case)] = (case, other)
+        for case, other in list(doubted.values())[:VOLLEY]:
+            if time.monotonic() > self._until:
+                return
+            self._supply.renew()
+            await self._alone(case, other)
 
     def _count(self, seen: Screened, unit: Unit) -> None:
         if seen.slowest_s and not seen.damage:
@@ -296,6 +320,7 @@ class Engine:
             self._supply.filler(),
             patience,
             opener=self._supply.opener(),
+            effects=self._supply.effects,
             barrier_patience=min(3.0, patience),
             owed=None if row is None else ROWS[row].due,
         )

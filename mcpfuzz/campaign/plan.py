@@ -74,8 +74,10 @@ def _pairs(
     scenarios: tuple[Scenario, ...], surface: Surface, only: tuple[tuple[str, str], ...]
 ) -> Iterator[tuple[Scenario, Operation | None]]:
     for scenario in sorted(
-        scenarios, key=lambda item: (item.rounds is not None, bool(item.kinds), item.cases, item.id)
+        scenarios, key=lambda item: (item.rounds is not None, not item.early, bool(item.kinds), item.cases, item.id)
     ):
+        if not surface.places.issuperset(scenario.needs):
+            continue
         if not scenario.kinds:
             yield scenario, None
             continue

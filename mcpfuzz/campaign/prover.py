@@ -51,6 +51,8 @@ SHRINK_STARTS = 30
 SHOWN_BYTES = 64 << 10
 """A longer answer is shown by its beginning."""
 BARRIER_S = 3.0
+LINGER_S = 1.0
+"""For an effect that comes after the answer; while shrinking a tenth of it."""
 
 
 def fingerprint(suspicion: Suspicion) -> str:
@@ -123,7 +125,7 @@ class Prover:
                 return None, "a benign call shows the same"
             if trace.ending.kind != "alive":
                 await self.supply.fresh("the control ended it")
-        trace = await self._say(conversation, self.timeout, case.row)
+        trace = await self._say(conversation, self.timeout, case.row, LINGER_S if case.claims else 0.0)
         seen = observe(suspicion.proof, trace, self.bench)
         if trace.ending.kind != "alive" or suspicion.rule in LETHAL:
             await self.supply.drop()
@@ -143,13 +145,17 @@ class Prover:
             return None  # the case is itself a benign call: what it shows is the finding
         return Conversation.of(Call(BY_DATE[self.bench.revision].barrier, None))
 
-    async def _say(self, conversation: Conversation, patience: float, row: str | None = None) -> Trace:
+    async def _say(
+        self, conversation: Conversation, patience: float, row: str | None = None, linger: float = 0.0
+    ) -> Trace:
         client = await self.supply.client()
         talk = Talk(
             client,
             self.supply.filler(),
             patience,
             opener=self.supply.opener(),
+            effects=self.supply.effects,
+            linger=linger,
             barrier_patience=min(BARRIER_S, patience),
             owed=None if row is None else ROWS[row].due,
         )
@@ -160,26 +166,26 @@ class Prover:
     async def _shrink(self, case: Case, suspicion: Suspicion, until: float) -> tuple[Conversation, bool]:
         """The lightest conversation found that still shows it, and whether all neighbours were tried."""
         best = case.conversation
-        inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted"
+        inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted" or bool(case.claims)
         if suspicion.proof.kind in ("memory-growth", "effect"):
             return best, True
         tried = {repr(best)}
         starts_until = self.supply.starts + max(4, min(SHRINK_STARTS, self.supply.starts_left // 3))
         while True:
             for candidate in simpler(best, inside=inside):
-                if repr(candidate) in tried or weight(candidate) >= weight(best):
+                if repr(candidate) in tried or weight(candidate) >= weight(best) or not _keeps(case, candidate):
                     continue
                 if time.monotonic() > until or self.supply.starts >= starts_until:
                     return best, False
                 tried.add(repr(candidate))
-                if await self._still(suspicion, candidate, case.row):
+                if await self._still(suspicion, candidate, case):
                     best = candidate
                     break
             else:
                 return best, True
 
-    async def _still(self, suspicion: Suspicion, candidate: Conversation, row: str | None) -> bool:
-        trace = await self._say(candidate, self.patience(), row)
+    async def _still(self, suspicion: Suspicion, candidate: Conversation, case: Case) -> bool:
+        trace = await self._say(candidate, self.patience(), case.row, LINGER_S / 10 if case.claims else 0.0)
         shown = observe(suspicion.proof, trace, self.bench) is not None
         if trace.ending.kind != "alive" or (shown and suspicion.rule in LETHAL):
             await self.supply.drop()
@@ -220,6 +226,12 @@ class Prover:
             stderr=trace.stderr[-4000:] if trace is not None else "",
             note=note,
         )
+
+
+def _keeps(case: Case, candidate: Conversation) -> bool:
+    """Whether an attack's pieces are still whole: half a path may name a real file."""
+    said = repr(candidate) if case.keep else ""
+    return all(repr(piece)[1:-1] in said for piece in case.keep)
 
 
 def _received(conversation: Conversation, trace: Trace | None) -> tuple[Json, ...]:

@@ -27,6 +27,11 @@ __all__ = ["counts", "run"]
 
 NOT_APPLICABLE = "not applicable"
 """Begins the reason of a scenario that this server gives nothing to play on: the run is complete without."""
+NEEDED = {
+    "workspace": "give the folder it is meant to stay inside with --workspace",
+    "upstream": "give the server {listener} as its upstream",
+}
+"""Slot -> what to give for it."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
 ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
@@ -108,6 +113,7 @@ async def _play(
                     contained=bool(prepared.target.workspaces) or prepared.target.trusted_lab,
                 )
                 surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
+                surface = replace(surface, places=frozenset(prepared.places))
                 state.surface = surface
                 if not surface.operations:
                     raise TargetError(
@@ -172,7 +178,7 @@ def counts(finding: Finding, settings: Settings) -> bool:
 def _finished(settings: Settings, state: _State, began: float, failure: str | None, interrupted: bool) -> Finished:
     engine, supply = state.engine, state.supply
     findings = tuple(sorted(_worth_telling(engine.findings if engine else []), key=_rank))
-    scenarios = _scenarios(settings, engine, failure or ("interrupted" if interrupted else None))
+    scenarios = _scenarios(settings, engine, failure or ("interrupted" if interrupted else None), state.surface)
     complete = not interrupted and all(
         result.status in ("clean", "findings") or (result.reason or "").startswith(NOT_APPLICABLE)
         for result in scenarios
@@ -216,15 +222,21 @@ def _rank(finding: Finding) -> tuple[bool, int, str, str]:
     return (finding.confidence != "proved", ORDER[finding.severity], finding.rule, finding.place.name)
 
 
-def _scenarios(settings: Settings, engine: Engine | None, failure: str | None) -> tuple[ScenarioResult, ...]:
+def _scenarios(
+    settings: Settings, engine: Engine | None, failure: str | None, surface: Surface | None
+) -> tuple[ScenarioResult, ...]:
     made = []
+    state_places = surface.places if surface is not None else None
     for scenario in settings.scenarios:
         tally = engine.tallies[scenario.id] if engine else None
         if tally is None or (
             not tally.cases and not tally.done and (engine is None or engine.cut or not tally.planned)
         ):
             reason = failure or (engine.cut if engine else None)
-            if tally is not None and not tally.planned:
+            missing = [] if state_places is None else [need for need in scenario.needs if need not in state_places]
+            if tally is not None and missing:
+                reason = f"{NOT_APPLICABLE}: {NEEDED.get(missing[0], missing[0])}"
+            elif tally is not None and not tally.planned:
                 reason = f"{NOT_APPLICABLE}: no operation of its kinds is called"
             if tally is not None and tally.reasons:
                 reason = "; ".join(tally.reasons)

@@ -4,12 +4,13 @@ apart by its id is looked at, and what came besides must be what all of the case
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mcpfuzz.client import Client, Sent, Volley
-from mcpfuzz.model import Call, Case, Exchange, Frame, Json, Surface, Trace
+from mcpfuzz.model import Call, Case, Effect, Exchange, Frame, Json, Surface, Trace
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.runner import outgoing, take_answer
@@ -33,6 +34,10 @@ class Screened:
     """Cases whose answers were owed and did not come, while the server lives."""
     damage: str = ""
     """What broke: the server ended, answers nothing, or sent too much; empty: nothing."""
+    sown: dict[str, Case] = field(default_factory=dict)
+    """Canary -> the case whose own it is."""
+    late: tuple[Effect, ...] = ()
+    """Effects that belong to none of these cases."""
     unfit: bool = False
     """The server must be started anew."""
     slowest_s: float = 0.0
@@ -41,12 +46,25 @@ class Screened:
 
 
 async def screen(
-    client: Client, cases: Sequence[Case], filler: Filler, surface: Surface, bench: Bench, patience: float
+    client: Client,
+    cases: Sequence[Case],
+    fillers: Callable[[], Filler],
+    effects: Callable[[], tuple[Effect, ...]],
+    surface: Surface,
+    bench: Bench,
+    patience: float,
 ) -> Screened:
-    """Send all cases (of one step each) together and look at what comes."""
+    """Send all cases (of one step each) together and look at what comes.
+
+    Args:
+        fillers: slots with canaries of their own, one for each case that claims an effect.
+        effects: takes what happened around the server.
+    """
+    common = fillers()
+    own = [fillers() if case.claims else common for case in cases]
     made = [
         outgoing(client, case.conversation.steps[0], filler, None if case.row is None else ROWS[case.row].due)
-        for case in cases
+        for case, filler in zip(cases, own, strict=True)
     ]
     things = [sent for sent, _, _ in made]
     barrier = None
@@ -60,16 +78,26 @@ async def screen(
         largest=max((len(frame.raw) for frame in (*volley.answers.values(), *volley.extra)), default=0),
     )
     extra = list(volley.extra)
-    for case, (sent, carried, due) in zip(cases, made, strict=True):
+    happened = effects()
+    for case, filler, (sent, carried, due) in zip(cases, own, made, strict=True):
+        mine = [value for name, value in filler.canaries.items() if not name.startswith("decoy/")]
+        seen.sown.update(dict.fromkeys(mine, case) if case.claims else {})
+        theirs = tuple(effect for effect in happened if case.claims and any(effect.tells(value) for value in mine))
+        happened = tuple(effect for effect in happened if effect not in theirs)
         key = sent.due[0] if sent.due else id_key(carried)
         frame = volley.answers.get(key) if key else None
         if frame is None and key is not None:
             frame = take_answer(extra, key)
         if frame is not None:
             seen.answers.append(frame.value)
-            _look(case, sent, carried, frame, due, seen, surface, bench)
+            exchange = Exchange(step=0, sent=sent.data, id=carried, answer=frame, due=due)
+            trace = Trace(
+                conversation=case.conversation, exchanges=(exchange,), canaries=filler.canaries, effects=theirs
+            )
+            _look(case, trace, seen, surface, bench)
         elif due and volley.late:
             seen.lost.append(case)
+    seen.late = happened
     rows = tuple({case.row for case in cases if case.row is not None})
     seen.unclear = any(not expected_extra(rows, frame, bench) for frame in extra) or (
         bool(rows) and not _few(extra, cases)
@@ -83,16 +111,15 @@ def _few(extra: Sequence[Frame], cases: Sequence[Case]) -> bool:
     return sum("error" in frame.value for frame in extra if isinstance(frame.value, dict)) <= 3 * len(cases)
 
 
-def _look(
-    case: Case, sent: Sent, carried: Json, frame: Frame, due: bool, seen: Screened, surface: Surface, bench: Bench
-) -> None:
+def _look(case: Case, trace: Trace, seen: Screened, surface: Surface, bench: Bench) -> None:
+    """Keep the trace where somebody may have something to say of it."""
     action = case.conversation.steps[0].action
     if isinstance(action, Call):
         operation = surface.operation(case.place.kind, case.place.name)
-        if unremarkable(case, action.method, frame, operation, bench):
+        plain = unremarkable(case, action.method, trace.exchanges[0].answer, operation, bench)
+        if plain and not any(observe(claim.proof, trace, bench) for claim in case.claims):
             return
-    exchange = Exchange(step=0, sent=sent.data, id=carried, answer=frame, due=due)
-    seen.traces.append((case, Trace(conversation=case.conversation, exchanges=(exchange,))))
+    seen.traces.append((case, trace))
 
 
 async def _damage(client: Client, volley: Volley, seen: Screened, patience: float) -> None:

@@ -11,7 +11,7 @@ import trio
 from mcpfuzz.client import Client
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Restarted
-from mcpfuzz.model import Step
+from mcpfuzz.model import Effect, Step
 from mcpfuzz.revisions import Revision
 from mcpfuzz.runner import Opener
 from mcpfuzz.slots import Filler
@@ -73,7 +73,15 @@ class Supply:
 
     def filler(self) -> Filler:
         """Slots for one conversation, with fresh canaries."""
-        return Filler(self._prepared.places)
+        return Filler(self._prepared.places, known=self._prepared.scene.canaries)
+
+    def effects(self) -> tuple[Effect, ...]:
+        """What happened around the server since the last look."""
+        return self._prepared.scene.take()
+
+    def renew(self) -> None:
+        """Fresh canaries in the decoys."""
+        self._prepared.scene.refresh()
 
     async def first(self) -> Client:
         """The first server of the run.
@@ -115,6 +123,7 @@ class Supply:
             raise OutOfStarts(f"the server was started {self.starts} times; the profile allows no more")
         self.starts_left -= 1
         self.starts += 1
+        self.renew()
         began = time.monotonic()
         self.current = await Client.connect(
             self._prepared.launch, self._nursery, wanted=self._wanted, start_timeout=self._start_timeout

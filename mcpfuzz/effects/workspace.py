@@ -488,7 +488,7 @@ def _form(form: str) -> str:
 
 
 class ScratchTree:
-    """The folders of one run, `run-<token>/{ws,scratch,home,tmp}` in the state folder; `with` removes them.
+    """The folders of one run, `run-<token>/{ws,scratch,home,tmp,watch,stubs}` in the state folder; `with` removes them.
 
     The state folder has mode 0700 and its own .gitignore. What a killed run left behind is removed by the
     next one: every run holds a lock on its folder.
@@ -503,6 +503,10 @@ class ScratchTree:
     scratch: Path
     home: Path
     tmp: Path
+    watch: Path
+    """Nothing is told to write here."""
+    stubs: Path
+    """For stand-ins of programs."""
     fallback: bool
     """Whether the state folder could not be written and all this is temporary."""
 
@@ -543,13 +547,14 @@ class ScratchTree:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # git and libgit2 stop at a gitfile that leads nowhere: "not a git repository"
             (young / ".git").write_text(f"gitdir: {self.root / 'no-repository'}\n", encoding="utf-8")
-            for name in ("ws", "scratch", "home", "tmp"):
+            for name in ("ws", "scratch", "home", "tmp", "watch", "stubs"):
                 (young / name).mkdir(mode=0o700)
             young.rename(self.root)
         except OSError:
             remove_tree(young)
             raise
         self.ws, self.scratch, self.home, self.tmp = (self.root / name for name in ("ws", "scratch", "home", "tmp"))
+        self.watch, self.stubs = self.root / "watch", self.root / "stubs"
 
     @property
     def environment(self) -> dict[str, str]:

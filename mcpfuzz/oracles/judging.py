@@ -65,6 +65,11 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
         seen = observe(proof, trace, bench)
         if seen is not None:
             yield _suspicion(rule, case, proof, seen, _cause(rule, case, trace, seen))
+    for claim in case.claims:
+        seen = observe(claim.proof, trace, bench)
+        if seen is not None:
+            cause = f"{case.place.kind}:{case.place.name} {case.place.argument or ''}"
+            yield _suspicion(claim.rule, case, claim.proof, seen, cause)
     if trace.ending.kind != "alive":
         return
     yield from _by_schema(case, trace, bench, surface)

@@ -23,6 +23,7 @@ from mcpfuzz.oracles.leaks import leaks_in, may_leak
 from mcpfuzz.oracles.outcomes import Outcomes, outcome_of
 from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error, method_of, strings, words
 from mcpfuzz.oracles.shapes import shape_faults
+from mcpfuzz.oracles.sightings import SIGHTINGS
 from mcpfuzz.oracles.table import Verdict, judge
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.slots import quote
@@ -371,4 +372,5 @@ PROOFS: Mapping[str, Seen] = {
     "output-schema": _output_schema,
     "accepted": _accepted,
     "verdict": _verdict,
+    **SIGHTINGS,
 }

@@ -5,27 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from mcpfuzz.model import Severity
+from mcpfuzz.oracles.attack_rules import ATTACK_RULES
+from mcpfuzz.oracles.rule import Rule
 
 __all__ = ["RULES", "Rule"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One kind of finding."""
-
-    id: str
-    title: str
-    cwe: int
-    severity: Severity
-    about: str
-    """What it means for whoever runs the server."""
-    proof: str
-    """How it is proved."""
-    mend: str
-    references: tuple[str, ...] = ()
 
 
 _ROWS = (
@@ -141,4 +125,4 @@ _ROWS = (
          references=("CWE-404", "MCP FR-06")),
 )  # fmt: skip
 
-RULES: Mapping[str, Rule] = {rule.id: rule for rule in _ROWS}
+RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*_ROWS, *ATTACK_RULES)}

@@ -1,0 +1,206 @@
+"""Proofs by effect: what an attack shows outside of its own words. A canary read from a decoy, a file made
+where nothing should write, a request at the bait, a number that only an evaluator can compute.
+
+Pure, as all proofs; what is seen must not be contained in what was sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from mcpfuzz.model import Effect, Exchange, Frame, Json, Trace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.reading import accepted, answered_result, strings
+
+__all__ = ["SIGHTINGS"]
+
+DECOY = "decoy/"
+Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
+
+
+def _answers(trace: Trace) -> Iterator[tuple[Exchange, Frame]]:
+    """Every frame that came, with the exchange it came in."""
+    for exchange in trace.exchanges:
+        for frame in (exchange.answer, *exchange.others):
+            if frame is not None:
+                yield exchange, frame
+
+
+def _sent(trace: Trace) -> bytes:
+    return b"\n".join(exchange.sent for exchange in trace.exchanges)
+
+
+@lru_cache(maxsize=64)
+def _forms(token: str) -> tuple[bytes, ...]:
+    """How a text may stand in an answer: as it is, in base64 (three alignments), in hexadecimal."""
+    raw = token.encode()
+    packed = [base64.b64encode(b"\0" * shift + raw) for shift in range(3)]
+    cut = [form[4 if shift else 0 : len(form) - 4].lstrip(b"=") for shift, form in enumerate(packed)]
+    return (raw, *cut, raw.hex().encode())
+
+
+def _decoy_read(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """An answer holds what only a decoy holds."""
+    decoys = {name: value for name, value in trace.canaries.items() if name.startswith(DECOY)}
+    if not decoys:
+        return None
+    token = next(iter(decoys.values()))[:-2]  # what the set has in common
+    forms = _forms(token)
+    for exchange, frame in _answers(trace):
+        if not any(form in frame.raw for form in forms):
+            continue
+        if token.encode() in _sent(trace):
+            return None
+        names = [name for name, value in decoys.items() if any(form in frame.raw for form in _forms(value))]
+        name = (names or [DECOY + "file"])[0].removeprefix(DECOY)
+        return f"the answer to step {exchange.step + 1} shows decoy {name!r}, which lies outside of the workspace"
+    return None
+
+
+def _own(params: Mapping[str, Any], trace: Trace, kind: str) -> Iterator[tuple[Effect, str]]:
+    """Effects of a kind that hold the case's own canary."""
+    canary = trace.canaries.get(str(params.get("canary", "1")))
+    if canary:
+        for effect in trace.effects:
+            if effect.kind == kind and effect.tells(canary):
+                yield effect, canary
+
+
+def _file_made(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for effect, canary in _own(params, trace, "file"):
+        return f"{effect.detail.replace(canary, 'CANARY')} was made"
+    return None
+
+
+def _decoy_harmed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    harmed = sorted(effect.detail for effect in trace.effects if effect.kind == "harm")
+    return f"decoy {harmed[0]!r} was changed or removed" if harmed else None
+
+
+def _bait_hit(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for effect, canary in _own(params, trace, "hit"):
+        return f"the server asked our listener: {effect.detail.replace(canary, 'CANARY')[:200]}"
+    return None
+
+
+def _upstream_escape(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The benign value stands at one place of the upstream's path; the attack's does not stay behind it."""
+    benign, canary = trace.canaries.get(str(params["benign"])), trace.canaries.get(str(params["canary"]))
+    if not benign or not canary:
+        return None
+    asked = [effect.data[1] for effect in trace.effects if effect.kind == "upstream" and len(effect.data) > 1]
+    prefixes = {path.split(benign)[0] for path in asked if benign in path}
+    if not prefixes:
+        return None
+    for path in asked:
+        if canary in path and not any(_settled(path).startswith(prefix) for prefix in prefixes):
+            return f"the upstream was asked for {path.replace(canary, 'CANARY')[:160]}"
+    return None
+
+
+def _settled(path: str) -> str:
+    """A request path as a server resolves it: dot segments taken out (RFC 3986, 5.2.4)."""
+    kept: list[str] = []
+    head, mark, query = path.partition("?")
+    for part in head.split("/"):
+        if part == "..":
+            del kept[-1:]
+            kept = kept or [""]
+        elif part != ".":
+            kept.append(part)
+    return "/".join(kept) + mark + query
+
+
+def _upstream_header(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A header of its own came of a value: its name is the canary."""
+    for effect, canary in _own(params, trace, "upstream"):
+        for line in effect.data[2:]:
+            if line.lower().startswith(f"x-{canary}:"):
+                return "the upstream was sent a header of ours: " + line.replace(canary, "CANARY")[:100]
+    return None
+
+
+def _computed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The product of two random numbers, which only an evaluator knows."""
+    factors = [trace.canaries.get(f"number.{name}") for name in params["of"]]
+    if not all(factors):
+        return None
+    product = 1
+    for factor in factors:
+        product *= int(factor or 0)
+    wanted = str(product)
+    if wanted.encode() in _sent(trace):
+        return None
+    for exchange, frame in _answers(trace):
+        text = strings(frame.value) if frame.value is not None else ""
+        if wanted in text or wanted in re.sub(r"(?<=\d)[,_ '](?=\d{3})", "", _numbers(frame.value) + text):
+            return f"the answer to step {exchange.step + 1} holds {wanted} = {' * '.join(map(str, factors))}"
+    return None
+
+
+def _numbers(value: Json) -> str:
+    """Numbers of an answer, as text."""
+    found: list[str] = []
+    todo = [value]
+    while todo and len(found) < 500:
+        item = todo.pop()
+        if isinstance(item, bool):
+            continue
+        if isinstance(item, int | float):
+            found.append(str(int(item)) if isinstance(item, int) or item.is_integer() else str(item))
+        elif isinstance(item, dict):
+            todo += item.values()
+        elif isinstance(item, list):
+            todo += item
+    return " ".join(found) + " "
+
+
+def _told(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The last step's answer holds a canary that an earlier step brought in and that it does not name itself."""
+    canary = trace.canaries.get(str(params["canary"]))
+    last = trace.exchanges[-1] if trace.exchanges else None
+    if not canary or last is None or last.answer is None or last.step != len(trace.conversation) - 1:
+        return None
+    if canary.encode() in last.sent or canary.encode() not in last.answer.raw or not accepted(last):
+        return None
+    return f"step {last.step + 1} shows what an earlier step made"
+
+
+def _differential(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Conditions put behind a value: where they hold the answer is the plain value's, where they do not it is
+    another; `true` and `false` are the indices of the steps, `plain` that of the value alone."""
+    results = {exchange.step: _shown(exchange) for exchange in trace.exchanges}
+    plain = results.get(params["plain"])
+    if not plain:
+        return None
+    true = [results.get(index) for index in params["true"]]
+    false = [results.get(index) for index in params["false"]]
+    if any(item != plain for item in true) or any(item is None or item == plain for item in false):
+        return None
+    return "a condition that holds changes nothing, one that does not hold changes the answer"
+
+
+def _shown(exchange: Exchange) -> str | None:
+    """A normal answer's text; None for an error or none."""
+    result = answered_result(exchange)
+    if result is None or exchange.answer is None:
+        return None
+    return ("E " if result.get("isError") is True else "R ") + strings(result)
+
+
+SIGHTINGS: Mapping[str, Seen] = {
+    "file-read": _decoy_read,
+    "file-made": _file_made,
+    "file-harmed": _decoy_harmed,
+    "listener-hit": _bait_hit,
+    "upstream-escape": _upstream_escape,
+    "upstream-header": _upstream_header,
+    "computed": _computed,
+    "told": _told,
+    "differential": _differential,
+}
+"""Kind -> how it is seen."""
