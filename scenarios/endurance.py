@@ -9,8 +9,9 @@ from mcpfuzz.scenarios.calls import good_arguments
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.surface import bind
 
-WARM_UP, WINDOW = 40, 80
-"""Calls before memory is looked at, and in each of the three windows that must all show growth."""
+WARM_UP, WINDOWS = 40, (80, 160, 320)
+"""Calls before memory is looked at, and in the windows that must all show growth, call for call: a collector
+that has not run yet falls behind in the longer ones."""
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
@@ -20,7 +21,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         return None
     call = bind(operation, good)
     nothing = Call(BY_DATE[surface.revision].barrier)
-    times = (WARM_UP, WINDOW, WINDOW, WINDOW)
+    times = (WARM_UP, *WINDOWS)
     return Case(
         scenario=SCENARIO.id,
         place=Place(kind=operation.kind, name=operation.name),

@@ -106,7 +106,7 @@ def test_a_workspaces_path_is_replaced_in_arguments_and_examples_by_whole_compon
     made = prepared("x", str(workspace), f"{workspace}-2", workspaces=(str(workspace),), examples=(example,))
     copy = made.places["workspace"]
     assert made.launch.argv[1:] == (copy, f"{workspace}-2")
-    assert made.examples[0]["arguments"] == {"path": f"{copy}/a.txt", "other": f"{workspace}-2/a.txt"}
+    assert made.examples[0]["arguments"] == {"path": "{workspace}/a.txt", "other": f"{workspace}-2/a.txt"}
 
 
 def test_the_program_itself_is_never_replaced(prepared: Callable[..., Prepared], workspace: Path) -> None:
@@ -154,8 +154,10 @@ def test_no_port_is_taken_where_none_is_asked_for(prepared: Callable[..., Prepar
     assert "port" not in prepared("x").places
 
 
-def test_the_listener_is_told_to_be_missing(prepared: Callable[..., Prepared]) -> None:
-    assert "not built yet" in complaint(lambda: prepared("x", "{listener}"))
+def test_a_server_that_is_told_of_the_listener_has_it_as_its_upstream(prepared: Callable[..., Prepared]) -> None:
+    made = prepared("x", "--api={listener}/v1")
+    assert made.launch.argv[1] == f"--api={made.places['upstream']}/v1"
+    assert "upstream" not in prepared("x").places
 
 
 def test_a_relative_program_is_meant_from_where_the_user_stands(

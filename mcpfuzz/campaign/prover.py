@@ -125,7 +125,7 @@ class Prover:
                 return None, "a benign call shows the same"
             if trace.ending.kind != "alive":
                 await self.supply.fresh("the control ended it")
-        trace = await self._say(conversation, self.timeout, case.row, LINGER_S if case.claims else 0.0)
+        trace = await self._say(conversation, self.timeout, case.row, _linger(case, suspicion))
         seen = observe(suspicion.proof, trace, self.bench)
         if trace.ending.kind != "alive" or suspicion.rule in LETHAL:
             await self.supply.drop()
@@ -185,7 +185,7 @@ class Prover:
                 return best, True
 
     async def _still(self, suspicion: Suspicion, candidate: Conversation, case: Case) -> bool:
-        trace = await self._say(candidate, self.patience(), case.row, LINGER_S / 10 if case.claims else 0.0)
+        trace = await self._say(candidate, self.patience(), case.row, _linger(case, suspicion) / 10)
         shown = observe(suspicion.proof, trace, self.bench) is not None
         if trace.ending.kind != "alive" or (shown and suspicion.rule in LETHAL):
             await self.supply.drop()
@@ -226,6 +226,11 @@ class Prover:
             stderr=trace.stderr[-4000:] if trace is not None else "",
             note=note,
         )
+
+
+def _linger(case: Case, suspicion: Suspicion) -> float:
+    """Seconds to wait for an effect: only where an effect is what is claimed."""
+    return LINGER_S if any(claim.proof == suspicion.proof for claim in case.claims) else 0.0
 
 
 def _keeps(case: Case, candidate: Conversation) -> bool:

@@ -4,19 +4,22 @@ before anything attacks: the user's examples first, then the schema's own hints,
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mcpfuzz.campaign.harvest import Harvest, hints
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
 from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
-from mcpfuzz.slots import Filler
+from mcpfuzz.slots import Filler, quote
 from mcpfuzz.strategies.arguments import valid
 from mcpfuzz.strategies.choices import RandomChoices
+from mcpfuzz.strategies.points import Point, points, put
 from mcpfuzz.surface import bind
 from mcpfuzz.wire import encode
 
@@ -25,6 +28,10 @@ __all__ = ["Reach", "Tally"]
 TRIES = 12
 """Calls per operation that may be spent on finding a good one."""
 _PLACE = re.compile(r"path|dir(?:ectory)?\b|folder|file|repo|root|workspace|cwd", re.IGNORECASE)
+SECOND_TRIES = 24
+"""Calls per operation that may be spent on what other operations and refusals taught."""
+MAX_FILES = 3
+"""Files of the workspace that are tried as values."""
 KEEP = 3
 """Good calls kept per operation."""
 
@@ -48,6 +55,10 @@ class Reach:
 
     def __init__(self) -> None:
         self.tallies: dict[tuple[str, str], Tally] = {}
+        self._good: dict[tuple[str, str], tuple[Mapping[str, Json], ...]] = {}
+        self._refused: dict[tuple[str, str], list[Json]] = {}
+        self._asked: set[tuple[tuple[str, str], bool]] = set()
+        self._harvest: Harvest | None = None
 
     def tally(self, kind: str, name: str) -> Tally:
         return self.tallies.setdefault((kind, name), Tally())
@@ -90,7 +101,7 @@ class Reach:
         timeout: float,
         until: float,
     ) -> Surface:
-        """The surface with its good calls.
+        """The surface with its good calls. Called again after it raised, it goes on behind what was last called.
 
         Args:
             until: `time.monotonic()` after which no more is tried.
@@ -98,35 +109,61 @@ class Reach:
         Raises:
             Gone: the server ended; the last call is its likely cause, which the campaign will find again.
         """
-        good: dict[tuple[str, str], tuple[Mapping[str, Json], ...]] = {}
         filler = Filler(places)
-        for operation in surface.operations:
-            if operation.skipped is not None or time.monotonic() > until:
-                continue
-            found: list[Mapping[str, Json]] = []
-            for candidate in self._candidates(operation, examples, seed, workspace="workspace" in places):
+        if self._harvest is None:
+            self._harvest = Harvest(places.get("workspace"))
+        files = sample_files(places.get("workspace"))
+        ready = [operation for operation in surface.operations if operation.skipped is None]
+        for again in (False, True):
+            for operation in ready:
                 if time.monotonic() > until:
                     break
-                answered, took = await self._try(client, operation, candidate, filler, timeout)
-                tally = self.tally(*operation.key)
-                tally.slowest_s = max(tally.slowest_s, took)
-                tally.fastest_s = min(tally.fastest_s, took)
-                if answered is None:
-                    tally.reason = f"a call was not answered within {timeout:g} s"
-                    break
-                self.count(operation.kind, operation.name, answered)
-                if good_answer(answered):
-                    if candidate not in found:
-                        found.append(candidate)
-                    if len(found) >= (1 if took > 0.3 else KEEP):
-                        break
+                if (operation.key, again) in self._asked or (again and operation.key in self._good):
+                    continue
+                self._asked.add((operation.key, again))
+                if again:  # with what was learned from all others
+                    tries = list(_taught(operation, self._harvest, self._refused.get(operation.key, [])))
+                    await self._learn_one(client, operation, tries[:SECOND_TRIES], filler, timeout, until)
                 else:
-                    tally.reason = (
-                        f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
-                    )
-            if found:
-                good[operation.key] = tuple(found)
-        return replace(surface, good=good)
+                    tries = self._candidates(operation, examples, seed, files)
+                    await self._learn_one(client, operation, tries, filler, timeout, until)
+        return replace(surface, good=dict(self._good))
+
+    async def _learn_one(
+        self,
+        client: Client,
+        operation: Operation,
+        candidates: list[Mapping[str, Json]],
+        filler: Filler,
+        timeout: float,
+        until: float,
+    ) -> None:
+        """Try candidates until a few are known to be good."""
+        assert self._harvest is not None
+        found: list[Mapping[str, Json]] = []
+        for candidate in candidates:
+            if time.monotonic() > until:
+                return
+            answered, took = await self._try(client, operation, candidate, filler, timeout)
+            tally = self.tally(*operation.key)
+            tally.slowest_s = max(tally.slowest_s, took)
+            tally.fastest_s = min(tally.fastest_s, took)
+            if answered is None:
+                tally.reason = f"a call was not answered within {timeout:g} s"
+                return
+            self.count(operation.kind, operation.name, answered)
+            if good_answer(answered):
+                self._harvest.take(operation.name, answered)
+                if candidate not in found:
+                    found.append(candidate)
+                    self._good[operation.key] = tuple(found)
+                if len(found) >= (1 if took > 0.3 else KEEP):
+                    return
+            else:
+                self._refused.setdefault(operation.key, []).append(answered)
+                tally.reason = (
+                    f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
+                )
 
     async def _try(
         self, client: Client, operation: Operation, candidate: Mapping[str, Json], filler: Filler, timeout: float
@@ -142,7 +179,7 @@ class Reach:
         return (frame.value if frame is not None else None), volley.took.get(key, timeout)
 
     def _candidates(
-        self, operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int, *, workspace: bool
+        self, operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int, files: tuple[str, ...]
     ) -> list[Mapping[str, Json]]:
         """Calls to try, most likely first."""
         made: list[Mapping[str, Json]] = []
@@ -160,23 +197,85 @@ class Reach:
                 drawn = valid(RandomChoices(seed, "learn", operation.kind, operation.name, index), plan)
                 if not isinstance(drawn, dict):
                     continue
-                placed = _placed(drawn, operation) if workspace else drawn
-                made += [item for item in ((placed, drawn) if index < 4 else (drawn,)) if item not in made]
+                if index == 0:
+                    made += [item for item in _placed(drawn, operation, files) if item not in made]
+                made += [drawn] if drawn not in made else []
         except CannotGenerate as error:
             self.tally(*operation.key).reason = f"cannot generate arguments: {error}"
             if not made:
                 made.append({})
-        return made[: TRIES + 4]
+        return made[: TRIES + 8]
 
 
-def _placed(arguments: Mapping[str, Json], operation: Operation) -> Mapping[str, Json]:
-    """Arguments whose names or descriptions speak of a place, pointed at the workspace."""
+def _placed(
+    arguments: Mapping[str, Json], operation: Operation, files: tuple[str, ...]
+) -> Iterator[Mapping[str, Json]]:
+    """Arguments whose names or descriptions speak of a place or an address, pointed at the workspace, at files in
+    it, and at our own listener."""
     properties = operation.schema.get("properties")
     declared = properties if isinstance(properties, dict) else {}
-    return {
-        name: "{workspace}" if isinstance(value, str) and _speaks_of_place(name, declared.get(name)) else value
-        for name, value in arguments.items()
+    for value in files:
+        yield {
+            name: value if isinstance(item, str) and _speaks_of_place(name, declared.get(name)) else item
+            for name, item in arguments.items()
+        }
+    addressed = {
+        name: "{listener}/page" if _speaks_of_address(name, declared.get(name)) else item
+        for name, item in arguments.items()
     }
+    if addressed != arguments:
+        yield addressed
+
+
+def sample_files(workspace: str | None) -> tuple[str, ...]:
+    """Values that a path may have: the workspace, a few files in it (whole path and relative), and a new one."""
+    if workspace is None:
+        return ()
+    found: list[str] = []
+    for folder, folders, names in os.walk(workspace):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))[:20]
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if (
+                len(found) < MAX_FILES
+                and not name.startswith(".")
+                and os.path.isfile(path)
+                and not os.path.islink(path)
+            ):
+                found.append(quote(os.path.relpath(path, workspace)))
+    return ("{workspace}", *("{workspace}/" + name for name in found), *found, "{workspace}/new.txt", ".")
+
+
+def _taught(operation: Operation, harvest: Harvest, refusals: list[Json]) -> Iterator[Mapping[str, Json]]:
+    """Arguments made of values that other operations gave and that refusals named, one place at a time."""
+    try:
+        base = valid(RandomChoices(0, "taught", operation.kind, operation.name), plan_of(operation))
+    except CannotGenerate:
+        base = {}
+    start = base if isinstance(base, dict) else {}
+    places = [place for place in points(operation.schema, start) if "enum" not in place.schema]
+    told = list(dict.fromkeys(word for refusal in refusals[-3:] for word in hints(refusal)))[:6]
+    columns = [(place, [*harvest.values(_name(place)), *told]) for place in places]
+    best = dict(start)
+    for place, values in columns:
+        if values:
+            best = put(best, place, values[0])
+    if best != start:
+        yield best
+    for place, values in columns:
+        for value in values:
+            yield put(best, place, value)
+
+
+def _name(place: Point) -> str:
+    return next((part for part in reversed(place.path) if isinstance(part, str)), "")
+
+
+def _speaks_of_address(name: str, schema: Json) -> bool:
+    said = (
+        f"{name} {schema.get('description') or ''} {schema.get('format') or ''}" if isinstance(schema, dict) else name
+    )
+    return re.search(r"\bur[il]\b|_url|endpoint|web ?page|https?:", said, re.IGNORECASE) is not None
 
 
 def _speaks_of_place(name: str, schema: Json) -> bool:

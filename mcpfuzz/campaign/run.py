@@ -150,22 +150,22 @@ async def _play(
 
 
 async def _learn(prepared: Prepared, settings: Settings, state: _State, surface: Surface, began: float) -> Surface:
-    """Good calls; a server that dies meanwhile is started again and goes on with what was learned."""
+    """Good calls; a server that dies meanwhile is started again and goes on behind the call that ended it."""
     assert state.supply is not None
-    client = await state.supply.client()
-    try:
-        return await state.reach.learn(
-            client,
-            surface,
-            prepared.examples,
-            seed=settings.seed,
-            places=prepared.places,
-            timeout=min(settings.timeout, settings.max_time / 6),
-            until=began + settings.max_time * LEARN_SHARE,
-        )
-    except TargetError:
-        await state.supply.fresh("it ended when an operation was first called")
-        return replace(surface, good={})
+    while True:
+        client = await state.supply.client()
+        try:
+            return await state.reach.learn(
+                client,
+                surface,
+                prepared.examples,
+                seed=settings.seed,
+                places=prepared.places,
+                timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
+                until=began + settings.max_time * LEARN_SHARE,
+            )
+        except TargetError:
+            await state.supply.fresh("it ended when an operation was first called")
 
 
 def counts(finding: Finding, settings: Settings) -> bool:

@@ -168,19 +168,22 @@ class CampaignSession:
         if self._learned:
             return
         settings = self._settings
-        client = await self._supply.client()
-        try:
-            self.surface = await self._reach.learn(
-                client,
-                self.surface,
-                self._prepared.examples,
-                seed=settings.seed,
-                places=self._prepared.places,
-                timeout=min(settings.timeout, settings.max_time / 6),
-                until=time.monotonic() + settings.max_time * LEARN_SHARE,
-            )
-        except TargetError:
-            await self._supply.fresh("it ended when an operation was first called")
+        until = time.monotonic() + settings.max_time * LEARN_SHARE
+        while True:
+            client = await self._supply.client()
+            try:
+                self.surface = await self._reach.learn(
+                    client,
+                    self.surface,
+                    self._prepared.examples,
+                    seed=settings.seed,
+                    places=self._prepared.places,
+                    timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
+                    until=until,
+                )
+                break
+            except TargetError:
+                await self._supply.fresh("it ended when an operation was first called")
         self._learned = True
 
 

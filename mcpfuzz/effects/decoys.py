@@ -84,7 +84,7 @@ class Decoys:
 
     def owns(self, path: Path) -> bool:
         """Whether a file was laid out by us."""
-        return path in self._state or path in self._named or any(part == ".git" for part in path.parts)
+        return path in self._state or path in self._named or path.is_relative_to(self.around / "other")
 
     # ---- one decoy each
 

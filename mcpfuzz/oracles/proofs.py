@@ -38,7 +38,8 @@ CAP = "MAX_FRAME_BYTES"
 """In an ending's detail: we stopped reading, the server did not fail."""
 GROWTH_PER_CALL = 12 << 10
 """Bytes a call may leave behind; allocators round, caches warm up, so two windows must both show more."""
-GROWTH_TOTAL = 3 << 20
+GROWTH_TOTAL = 24 << 20
+"""More than a garbage collector lets lie between two of its rounds."""
 HUGE = 10**400
 """Stands in for an integer of more digits than the reader converts."""
 CLOSED = ("additionalProperties", "unevaluatedProperties")
@@ -116,6 +117,9 @@ def _memory_growth(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str
     total = sum(size for size, _ in grown)
     if total < GROWTH_TOTAL or any(size < GROWTH_PER_CALL * times for size, times in grown):
         return None
+    rates = [size / times for size, times in grown]
+    if rates[-1] < rates[0] / 2:
+        return None  # it settles
     calls = sum(times for _, times in grown)
     return f"{total >> 20} MiB more after {calls} calls, {total // calls >> 10} KiB each"
 
