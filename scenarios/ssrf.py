@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcpfuzz.model import Case, Claim, Operation, Proof, Surface
 from mcpfuzz.scenarios.attacks import aimed, read
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.strategies.addresses import addresses
+from mcpfuzz.strategies.addresses import TLS, addresses
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.payload import Payload
 
@@ -16,10 +16,9 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 
 def _claims(payload: Payload) -> tuple[Claim, ...]:
-    return (
-        Claim(payload.rule, Proof(kind="listener-hit", expected="loopback is not asked", params={"canary": "1"})),
-        read(payload.rule),
-    )
+    params = {} if payload.rule == TLS else {"canary": "1"}
+    hit = Proof(kind="listener-hit", expected="loopback is not asked", params=params)
+    return (Claim("ssrf", hit), read("ssrf"))
 
 
 SCENARIO = Scenario(

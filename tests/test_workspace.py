@@ -437,7 +437,16 @@ def test_the_tree_is_private_and_ignored_by_git_and_goes_away(tmp_path: Path) ->
         assert not tree.fallback
         assert stat.S_IMODE(state.stat().st_mode) == 0o700
         assert (state / ".gitignore").read_text(encoding="utf-8").endswith("\n*\n")
-        assert {path.name for path in tree.root.iterdir()} == {".git", ".lock", "ws", "scratch", "home", "tmp", "watch", "stubs"}
+        assert {path.name for path in tree.root.iterdir()} == {
+            ".git",
+            ".lock",
+            "ws",
+            "scratch",
+            "home",
+            "tmp",
+            "watch",
+            "stubs",
+        }
         assert {path.parent for path in (tree.ws, tree.scratch, tree.home, tree.tmp)} == {tree.root}
         assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in tree.root.iterdir() if path.is_dir())
     assert [path.name for path in state.iterdir()] == [".gitignore"]

@@ -288,7 +288,7 @@ class Engine:
             self._sown.update((canary, (case, unit)) for canary, case in seen.sown.items())
         doubted: dict[int, tuple[Case, Unit]] = {}
         for effect in seen.late:
-            if effect.kind == "harm":
+            if effect.kind == "harm" or effect.data[:1] == ("TLS",):
                 doubted.update((id(case), (case, unit)) for case in seen.sown.values())
             for canary, (case, other) in self._sown.items():
                 if effect.tells(canary):

@@ -62,7 +62,7 @@ class Harvest:
         for value in _LINE.findall(text)[:MAX_VALUES]:
             self._note("", value, operation)
 
-    def _walk(self, value: Json, operation: str) -> None:  
+    def _walk(self, value: Json, operation: str) -> None:
         todo: list[tuple[str, Json]] = [("", value)]
         for _ in range(MAX_WALK):
             if not todo:

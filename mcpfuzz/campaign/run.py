@@ -215,7 +215,18 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
 def _worth_telling(findings: list[Finding]) -> list[Finding]:
     """All that is proved, and suspects of rules that nothing proved: the rest is its echo."""
     proved = {finding.rule for finding in findings if finding.confidence == "proved"}
+    open_places = {
+        finding.place for finding in findings
+        if finding.rule == "path-traversal" and finding.confidence == "proved" and _anywhere(finding)
+    }  # fmt: skip
+    findings = [item for item in findings if item.rule != "symlink-escape" or item.place not in open_places]
     return [finding for finding in findings if finding.confidence == "proved" or finding.rule not in proved]
+
+
+def _anywhere(finding: Finding) -> bool:
+    """Whether a traversal leads anywhere, links or not; a folder of a name that begins alike is another mistake."""
+    said = repr(finding.conversation)
+    return "{outside}" in said or ".." in said
 
 
 def _rank(finding: Finding) -> tuple[bool, int, str, str]:

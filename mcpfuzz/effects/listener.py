@@ -10,6 +10,7 @@ Runs on threads, since a server may hold a connection open for as long as it lik
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import threading
 from collections.abc import Callable
@@ -136,6 +137,14 @@ class _Handler(BaseHTTPRequestHandler):
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
+
+    def handle_one_request(self) -> None:
+        """A TLS handshake is a visit too, though nothing of it can be read."""
+        if isinstance(self.rfile, io.BufferedReader) and self.rfile.peek(1)[:1] == b"\x16":
+            self.hit("TLS", "", (), b"")
+            self.close_connection = True
+            return
+        super().handle_one_request()
 
     def _answer(self) -> None:
         size = self.headers.get("content-length", "0")
