@@ -1,14 +1,14 @@
 """Whose fault it is. One tree, one root; the door (cli, plugin) turns a leaf into one line and an exit code.
 
-    McpfuzzError
-    ├── UsageError          the user's: a wrong option, file or command line            exit 2
-    ├── TargetError         the target's: it could not be tested                        exit 3
-    │   ├── LaunchError     the command does not start, or ends before it answers
-    │   ├── HandshakeError  it answers, but not as an MCP server does
-    │   ├── Gone            it ended, or closed the connection
-    │   ├── Late            a deadline passed (total, never reset by bytes)
-    │   └── TooMuch         it sent more than a named cap allows
-    └── Fault               ours: a promise of mcpfuzz itself was broken                exit 4
+McpfuzzError
+├── UsageError          the user's: a wrong option, file or command line            exit 2
+├── TargetError         the target's: it could not be tested                        exit 3
+│   ├── LaunchError     the command does not start, or ends before it answers
+│   ├── HandshakeError  it answers, but not as an MCP server does
+│   ├── Gone            it ended, or closed the connection
+│   ├── Late            a deadline passed (total, never reset by bytes)
+│   └── TooMuch         it sent more than a named cap allows
+└── Fault               ours: a promise of mcpfuzz itself was broken                exit 4
 """
 
 from __future__ import annotations
@@ -57,11 +57,13 @@ class Gone(TargetError):
 
     Attributes:
         returncode: the process's exit code, negative for a signal; None when only the channel closed.
+        code: WebSocket close code, where there is one.
     """
 
-    def __init__(self, message: str, *, returncode: int | None = None) -> None:
+    def __init__(self, message: str, *, returncode: int | None = None, code: int | None = None) -> None:
         super().__init__(message)
         self.returncode = returncode
+        self.code = code
 
 
 class Late(TargetError):

@@ -286,7 +286,7 @@ def test_a_message_too_deep_for_python_is_written_all_the_same() -> None:
 
 
 def test_what_is_written_without_recursion_is_what_json_writes() -> None:
-    value: Any = {"a": [], "b": {}, "c\"": [1, (2.5, None)], "d": {"e": True, "f": "\u00e9\n"}, "g": 2**70}
+    value: Any = {"a": [], "b": {}, 'c"': [1, (2.5, None)], "d": {"e": True, "f": "\u00e9\n"}, "g": 2**70}
     inner = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
     for _ in range(3_000):
         value = {"x": [value]}
