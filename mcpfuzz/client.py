@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import trio
 
@@ -19,9 +18,11 @@ from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TargetError,
 from mcpfuzz.model import Frame, Json
 from mcpfuzz.revisions import Revision
 from mcpfuzz.session import Handshake, Session, unagreed
+from mcpfuzz.transports.channel import Channel, Key, Reply, Sent
+from mcpfuzz.transports.dial import Way, open_channel, words_of
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import GRACE_S, Process
-from mcpfuzz.transports.stdio import StdioChannel, ending_words
+from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import decode, encode, id_key, is_answer, is_request
 
 __all__ = ["Client", "Sent", "Volley"]
@@ -39,18 +40,6 @@ MAX_STRAYS = 10_000
 MAX_REPLIES = 200
 """Server requests that one volley answers: the client must not become the server's amplifier."""
 
-Key = tuple[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One thing to send, framed, and the ids whose answers are due for it."""
-
-    data: bytes
-    due: tuple[Key, ...] = ()
-    hoped: tuple[Key, ...] = ()
-    """Ids that it carries, too, but whose answers nobody owes: they may come late, or never."""
-
 
 @dataclass(slots=True)
 class Volley:
@@ -66,6 +55,8 @@ class Volley:
     """Patience ended before all due answers came."""
     gone: Gone | None = None
     too_much: TooMuch | None = None
+    replies: Sequence[Reply] = ()
+    """One per thing that was sent, where the transport has replies (HTTP)."""
 
     @property
     def whole(self) -> bool:
@@ -82,12 +73,13 @@ class Client:
     """
 
     def __init__(
-        self, channel: StdioChannel, session: Session, process: Process, greeting: tuple[Frame, ...] = ()
+        self, channel: Channel, session: Session, process: Process | None, greeting: tuple[Frame, ...] = ()
     ) -> None:
         self._channel = channel
         self.greeting = greeting
         self.session = session
         self.process = process
+        self._owns = channel.transport == "stdio"
         self.sent = 0
         self._strays: Counter[Key] = Counter()
         self.largest = 0
@@ -95,45 +87,83 @@ class Client:
     @classmethod
     async def connect(
         cls,
-        launch: Launch,
+        way: Way,
         nursery: trio.Nursery,
         *,
         wanted: Revision | None = None,
         start_timeout: float = 30.0,
         handshake: bool = True,
+        process: Process | None = None,
     ) -> Client:
-        """Start a stdio server and come to terms with it.
+        """Start a stdio server, or connect to one that listens, and come to terms with it.
 
         Args:
             nursery: where the process's watchers live.
             wanted: insist on this revision; None negotiates.
             start_timeout: seconds from start to the agreed session, in total.
             handshake: False leaves the first word to whoever uses the connection.
+            process: the one that listens, where mcpfuzz started it; it outlives the client.
 
         Raises:
-            LaunchError: it does not start, or ended before its first answer.
+            LaunchError: it does not start, or ended before its first answer; nobody listens.
             HandshakeError: it answers, but not as an MCP server does.
             Late: it never answered.
         """
-        process = Process.start(launch, nursery)
-        channel = StdioChannel(process)
+        deadline = time.monotonic() + start_timeout
+        channel, process = await open_channel(way, nursery, deadline, process)
         heard: list[Frame] = []
         if not handshake:
             return cls(channel, unagreed(wanted), process)
         try:
-            session = await _shake_hands(channel, process, launch, wanted, time.monotonic() + start_timeout, heard)
+            session = await _shake_hands(channel, process, way, wanted, deadline, heard)
         except BaseException:
-            await process.stop()
+            await channel.aclose()
+            if process is not None and isinstance(way, Launch):
+                await process.stop()
             raise
         return cls(channel, session, process, tuple(heard))
 
     @property
     def alive(self) -> bool:
-        return self.process.poll() is None
+        return self._channel.alive and (self.process is None or self.process.poll() is None)
+
+    @property
+    def transport(self) -> str:
+        """stdio, http, sse or ws."""
+        return self._channel.transport
+
+    @property
+    def acknowledges(self) -> bool:
+        """Every message is answered in an exchange of its own: no barrier is needed to end the wait for it."""
+        return self._channel.acknowledges
 
     async def close(self, grace: float = GRACE_S) -> None:
-        """End the server. Bounded; safe to call twice."""
-        await self.process.stop(grace)
+        """Close the connection; over stdio that ends the server. Bounded; safe to call twice."""
+        await self._channel.aclose()
+        if self.process is not None and self._owns:
+            await self.process.stop(grace)
+
+    # ---- the process behind it; all of it does nothing where there is none of ours
+
+    def forget_stderr(self) -> None:
+        """Begin a new record of what it writes to stderr."""
+        if self.process is not None:
+            self.process.forget_stderr()
+
+    def stderr(self) -> str:
+        """The last of what it wrote to stderr."""
+        return self.process.stderr() if self.process is not None else ""
+
+    async def settle(self) -> None:
+        """Give a dying process's last words and exit code a moment to arrive."""
+        if self.process is not None:
+            await self.process.settle()
+
+    def resident(self) -> int:
+        """Resident bytes of the whole tree; 0 where it is not ours."""
+        return self.process.resident() if self.process is not None else 0
+
+    # ---- talking
 
     def request(self, method: str, params: Json = None) -> tuple[Key, Sent]:
         """A well-formed request, framed, under a new id."""
@@ -173,20 +203,21 @@ class Client:
         self._last = time.monotonic()
         due = {key for thing in things for key in thing.due}
         try:
-            data = b"".join([thing.data for thing in things])
-            await self._channel.send(data, self._last + patience + len(data) / SLOWEST_READER)
+            size = sum([len(thing.data) for thing in things])
+            result.replies = await self._channel.send(things, self._last + patience + size / SLOWEST_READER)
             self.sent += len(things)
             self._last = time.monotonic()
             deadline = self._last + patience
-            replies: list[bytes] = []
-            while due:
+            replies = 0
+            while self._unfinished(due, things, result.replies):
                 for raw in await self._channel.receive(deadline):
                     frame = decode(raw)
                     if self._sort(frame, due, result):
                         deadline = time.monotonic() + patience
-                    elif is_request(frame.value) and len(replies) < MAX_REPLIES:
-                        replies.append(encode(Session.reply(frame.value)) + b"\n")
-                        await self._channel.send(replies[-1], deadline)
+                    elif is_request(frame.value) and replies < MAX_REPLIES:
+                        replies += 1
+                        await self._channel.send((Sent(encode(Session.reply(frame.value)) + b"\n"),), deadline)
+            result.late = bool(due)
         except Gone as gone:
             result.gone = gone
         except Late:
@@ -203,6 +234,18 @@ class Client:
         if len(self._strays) > MAX_STRAYS:
             self._strays.clear()
         return result
+
+    def _unfinished(self, due: set[Key], things: Sequence[Sent], replies: Sequence[Reply]) -> bool:
+        """Whether anything can still come that is worth the wait."""
+        if not replies:
+            return bool(due)
+        for thing, reply in zip(things, replies, strict=True):
+            if not reply.done and (not thing.due or not due.isdisjoint(thing.due)):
+                return True
+        if self._channel.acknowledges:
+            return False
+        refused = {key for thing, reply in zip(things, replies, strict=True) if reply.refused for key in thing.due}
+        return bool(due - refused)
 
     def _sort(self, frame: Frame, due: set[Key], result: Volley) -> bool:
         """File a frame; True where it is an answer that was due."""
@@ -251,9 +294,9 @@ class Client:
 
 
 async def _shake_hands(
-    channel: StdioChannel,
-    process: Process,
-    launch: Launch,
+    channel: Channel,
+    process: Process | None,
+    way: Way,
     wanted: Revision | None,
     deadline: float,
     heard: list[Frame],
@@ -262,23 +305,25 @@ async def _shake_hands(
     try:
         await _negotiate(channel, handshake, deadline, heard)
     except Gone as gone:
-        raise _stillborn(launch, process, gone, heard) from None
+        raise _stillborn(way, process, gone, heard) from None
     except Late:
-        raise Late(_silence(launch, process, heard)) from None
+        raise Late(_silence(way, process, heard)) from None
     except TooMuch as error:
-        raise HandshakeError(f"{launch.argv[0]!r} is not usable: {error}") from None
+        raise HandshakeError(f"{words_of(way)} is not usable: {error}") from None
     if handshake.session is None:
-        raise HandshakeError(f"{launch.argv[0]!r} does not agree on an MCP revision: {handshake.failure}")
+        raise HandshakeError(f"{words_of(way)} does not agree on an MCP revision: {handshake.failure}")
     return handshake.session
 
 
-async def _negotiate(channel: StdioChannel, handshake: Handshake, deadline: float, heard: list[Frame]) -> None:
+async def _negotiate(channel: Channel, handshake: Handshake, deadline: float, heard: list[Frame]) -> None:
     """Drive the handshake until it has come to an end."""
     out = handshake.start()
     probe_until = min(deadline, time.monotonic() + PROBE_PATIENCE_S)
     while True:
+        if handshake.session is not None:
+            channel.agreed(handshake.session.revision)
         for data in out:
-            await channel.send(data + b"\n", deadline)
+            await channel.send((Sent(data + b"\n"),), deadline)
         if handshake.session is not None or handshake.failure is not None:
             return
         try:
@@ -300,23 +345,25 @@ def _meant(value: Json, due: set[Key]) -> Key | None:
     return next((key for key in due if str(key[1]) == str(value) or (type(value) is float and key[1] == value)), None)
 
 
-def _stillborn(launch: Launch, process: Process, gone: Gone, heard: list[Frame]) -> TargetError:
+def _stillborn(way: Way, process: Process | None, gone: Gone, heard: list[Frame]) -> TargetError:
     code = gone.returncode
     how = f"ended with {ending_words(code)}" if code is not None else "closed its output"
-    said = _last_line(process.stderr()) or _last_line(_noise(heard))
+    said = _last_line(process.stderr() if process is not None else "") or _last_line(_noise(heard))
     return LaunchError(
-        f"{launch.argv[0]!r} {how} before it answered initialize"
+        f"{words_of(way)} {how} before it answered initialize"
         + (f"; its last words: {said}" if said else "")
-        + "; run the command by hand to see why"
+        + ("; run the command by hand to see why" if process is not None else "")
     )
 
 
-def _silence(launch: Launch, process: Process, heard: list[Frame]) -> str:
-    said = _last_line(_noise(heard)) or _last_line(process.stderr())
+def _silence(way: Way, process: Process | None, heard: list[Frame]) -> str:
+    said = _last_line(_noise(heard)) or _last_line(process.stderr() if process is not None else "")
+    there = "started but never answered" if isinstance(way, Launch) else "accepts connections but never answered"
+    kind = "an MCP server on stdio" if isinstance(way, Launch) else "an MCP endpoint"
     return (
-        f"{launch.argv[0]!r} started but never answered initialize"
+        f"{words_of(way)} {there} initialize"
         + (f"; it wrote: {said}" if said else "")
-        + "; is it an MCP server on stdio? (--start-timeout gives it longer)"
+        + f"; is it {kind}? (--start-timeout gives it longer)"
     )
 
 

@@ -57,11 +57,13 @@ class Gone(TargetError):
 
     Attributes:
         returncode: the process's exit code, negative for a signal; None when only the channel closed.
+        code: WebSocket close code, where there is one.
     """
 
-    def __init__(self, message: str, *, returncode: int | None = None) -> None:
+    def __init__(self, message: str, *, returncode: int | None = None, code: int | None = None) -> None:
         super().__init__(message)
         self.returncode = returncode
+        self.code = code
 
 
 class Late(TargetError):

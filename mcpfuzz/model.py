@@ -192,6 +192,8 @@ class Exchange:
     """From the last byte sent to the answer; 0 without one."""
     status: int | None = None
     """HTTP status, where there is one."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Of the HTTP response, names in lower case, in order of arrival."""
     due: bool = True
     """Whether an answer was owed and waited for."""
     rss: int = 0
@@ -210,6 +212,10 @@ class Ending:
     """Index of the last step that was sent before it happened."""
     returncode: int | None = None
     detail: str = ""
+    code: int | None = None
+    """WebSocket close code of a `closed`."""
+    serves: bool = False
+    """Only this connection ended: a fresh client was served afterwards."""
 
 
 EffectKind = Literal["file", "harm", "hit", "upstream", "argv"]

@@ -138,7 +138,7 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
     clients = {"c1": talk.main}
     ending = Ending()
     for client in clients.values():
-        client.process.forget_stderr()
+        client.forget_stderr()
     try:
         for indices in _groups(conversation):
             steps = [conversation.steps[index] for index in indices]
@@ -152,13 +152,13 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
             if late and exchanges:
                 exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *late))
         if ending.kind != "alive":
-            await talk.main.process.settle()
+            await talk.main.settle()
         effects = await _effects(talk)
         return Trace(
             conversation=conversation,
             exchanges=tuple(exchanges),
             ending=ending,
-            stderr=talk.main.process.stderr(),
+            stderr=talk.main.stderr(),
             canaries=dict(talk.filler.canaries),
             effects=effects,
         )
@@ -221,7 +221,10 @@ async def _connection(
 
 
 async def _hang_up(client: Client, index: int) -> Ending:
-    """Close the server's stdin and see whether it leaves; the connection is of no more use then."""
+    """Close the connection. Over stdio its end is the server's: see whether it leaves."""
+    if client.process is None or client.transport != "stdio":
+        await client.close()
+        return Ending(kind="closed", at_step=index, detail="closed by us", serves=True)
     if await client.process.leaves(LEAVE_S):
         return Ending(kind="closed", at_step=index, detail="stdin closed, it left")
     return Ending(kind="closed", at_step=index, detail=f"still running {LEAVE_S:g} s after stdin was closed")
@@ -299,7 +302,7 @@ async def _repeat(talk: Talk, client: Client, step: Step, index: int, exchanges:
             return (await _ending(talk, client, index))[0]
         last, size = volley.answers[made[-1][0].due[0]], len(made[-1][0].data)
         carried = made[-1][1]
-    exchanges.append(Exchange(step=index, sent=b" " * size, id=carried, answer=last, rss=client.process.resident()))
+    exchanges.append(Exchange(step=index, sent=b" " * size, id=carried, answer=last, rss=client.resident()))
     return Ending()
 
 

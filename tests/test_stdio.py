@@ -19,6 +19,7 @@ import trio
 from mcpfuzz import host
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TargetError, TooMuch
+from mcpfuzz.transports.channel import Sent
 from mcpfuzz.transports.launch import Launch, clean_environment
 from mcpfuzz.transports.process import STDERR_TAIL_BYTES, Process
 from mcpfuzz.transports.stdio import StdioChannel, ending_words
@@ -199,7 +200,7 @@ def test_a_big_write_to_a_server_that_never_reads_is_late_within_its_deadline(tm
         async with started(hostile(tmp_path, "never_reads_stdin"), nursery) as channel:
             began = time.monotonic()
             with pytest.raises(Late, match="does not read"):
-                await channel.send(b"x" * (8 << 20), began + 1)
+                await channel.send((Sent(b"x" * (8 << 20)),), began + 1)
             assert 0.9 < time.monotonic() - began < 3
 
     bounded(15, body)

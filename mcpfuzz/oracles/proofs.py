@@ -79,6 +79,8 @@ def observe(proof: Proof, trace: Trace, bench: Bench) -> str | None:
 def _process_exit(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     if trace.ending.kind == "exited":
         return f"the process ended: {trace.ending.detail}"
+    if trace.ending.serves:
+        return None
     if trace.ending.kind == "closed" and "stdin" not in trace.ending.detail and CAP not in trace.ending.detail:
         return "the server closed its output and answers no more"
     return None

@@ -136,7 +136,7 @@ class _Core:
 
     async def stderr(self) -> str:
         client = self._supply.current
-        return client.process.stderr() if client is not None else ""
+        return client.stderr() if client is not None else ""
 
     async def _whole(self, client: Client, volley: Volley, what: str) -> None:
         """Raises what went wrong, with the server's last words; an unfit server is not used again."""
@@ -147,8 +147,8 @@ class _Core:
         )
         if volley.late and (await client.barrier(min(2.0, self._limits.timeout))).whole:
             raise problem  # only this request is lost
-        await client.process.settle()
-        words = client.process.stderr().splitlines()[-STDERR_LINES:]
+        await client.settle()
+        words = client.stderr().splitlines()[-STDERR_LINES:]
         await self._supply.drop()
         if words:
             problem.add_note(

@@ -11,11 +11,13 @@ import os
 import select
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
 from mcpfuzz.errors import Gone, Late
+from mcpfuzz.revisions import Revision
+from mcpfuzz.transports.channel import Reply, Sent
 from mcpfuzz.transports.process import Process
 from mcpfuzz.wire import LineFramer
 
@@ -33,6 +35,9 @@ MAX_QUEUED = 100_000
 class StdioChannel:
     """The channel over one process's pipes."""
 
+    transport = "stdio"
+    acknowledges = False
+
     def __init__(self, process: Process) -> None:
         self.process = process
         self._framer = LineFramer()
@@ -42,8 +47,18 @@ class StdioChannel:
         self._poller.register(process.stdout, select.POLLIN)
         self._breath = time.monotonic()
 
-    async def send(self, data: bytes, deadline: float) -> None:
-        """Write all of `data`.
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def agreed(self, revision: Revision) -> None:
+        """Nothing of a pipe depends on it."""
+
+    async def aclose(self) -> None:
+        """The pipes close with the process."""
+
+    async def send(self, messages: Sequence[Sent], deadline: float) -> Sequence[Reply]:
+        """Write all of them, in one piece.
 
         Args:
             deadline: `time.monotonic()` by which it must be written, in total.
@@ -52,7 +67,7 @@ class StdioChannel:
             Gone: the server ended or closed its stdin.
             Late: it does not read.
         """
-        view = memoryview(data)
+        view = memoryview(b"".join([message.data for message in messages]))
         while view:
             try:
                 view = view[os.write(self.process.stdin, view[:CHUNK]) :]
@@ -66,6 +81,7 @@ class StdioChannel:
             except OSError:
                 await self.process.settle()
                 raise self._gone("and closed its stdin") from None
+        return ()
 
     async def receive(self, deadline: float) -> list[bytes]:
         """The next lines, at least one.
