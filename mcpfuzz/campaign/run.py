@@ -61,7 +61,7 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
             profile=settings.profile,
             max_time=settings.max_time,
             launch=prepared.target.record,
-            sandbox="off: not built yet",
+            sandbox=prepared.sandbox.status,
             writable=prepared.writable,
         )
     )
