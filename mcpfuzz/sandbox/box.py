@@ -55,7 +55,7 @@ class Boxed:
         """Its exit code, negative for a signal; None while it runs."""
         if self._code is None:
             try:
-                told = self._status.recv(keeper.STATUS.size, socket.MSG_DONTWAIT)
+                told = self._status.recv(keeper.STATUS.size)
             except BlockingIOError:
                 return None
             except OSError:
@@ -281,6 +281,7 @@ def _sender(channel: Socket) -> int:
     """The pid of who sent the message that waits, as we see it."""
     channel.settimeout(PATIENCE_S)
     _, control, _, _ = channel.recvmsg(1, socket.CMSG_SPACE(_CREDENTIALS.size))
+    channel.setblocking(False)
     for level, kind, data in control:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
             return int(_CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0])
