@@ -149,6 +149,12 @@ class Prepared:
                 )
         if target.stubs:
             env["PATH"] = f"{tree.stubs}:{env.get('PATH') or os.environ.get('PATH', os.defpath)}"
+        reached = sandbox.let_through((*target.command, *map(expand_variables, target.env.values())))
+        if reached:
+            notes.append(
+                f"the server reaches what listens on this machine's port {', '.join(map(str, reached))}: "
+                "its command or environment names it"
+            )
         home, temporary = str(tree.home), str(tree.tmp)
         launch = Launch(
             argv=(_program(target.command[0]), *argv[1:]),

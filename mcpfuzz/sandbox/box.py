@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket as Socket  # Sandbox.socket would hide the module in its own body
@@ -19,6 +19,7 @@ from typing import Literal
 
 from mcpfuzz.errors import LaunchError, TargetError
 from mcpfuzz.sandbox import keeper, wire
+from mcpfuzz.sandbox.relay import Relay, named_ports
 from mcpfuzz.sandbox.view import REBIND_HOST
 
 __all__ = ["REBIND_HOST", "Boxed", "Mode", "Sandbox", "open_sandbox"]
@@ -99,6 +100,7 @@ class Sandbox:
         self._popen = popen
         self._channel = channel
         self._rebinds = rebinds
+        self._relays: list[Relay] = []
         self._lock = threading.Lock()  # the listener may live on a thread of its own
 
     @property
@@ -141,6 +143,21 @@ class Sandbox:
         with self.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             return int(probe.getsockname()[1])
+
+    def let_through(self, texts: Iterable[str]) -> tuple[int, ...]:
+        """Loopback ports that these texts name (`localhost:5432`) and that are served outside are served inside, too.
+
+        Returns: the ports.
+        """
+        ports = named_ports(texts) if self.on else ()
+        inside: dict[int, Socket] = {}
+        for port in ports:
+            with contextlib.suppress(OSError):
+                inside[port] = self.listen(port)
+        made = tuple(inside)
+        if inside:
+            self._relays.append(Relay(inside))
+        return made
 
     def start(self, argv: tuple[str, ...], env: Mapping[str, str], cwd: str, fds: tuple[int, int, int]) -> Boxed:
         """Start a program inside; `fds` become its stdin, stdout and stderr (ours stay open).
@@ -190,6 +207,8 @@ class Sandbox:
 
     def close(self) -> None:
         """End the keeper and all servers inside; safe to call twice."""
+        while self._relays:
+            self._relays.pop().close()
         popen, channel, self._popen, self._channel = self._popen, self._channel, None, None
         if channel is not None:
             channel.close()
@@ -243,9 +262,9 @@ def _opened(base: Path, real: Path) -> Sandbox:
             start_new_session=True,
             env={},
         )  # a server can read what its init was started with
-    except OSError:
+    except OSError as error:
         ours.close()
-        raise
+        raise OSError(f"{sys.executable}: {error.strerror}") from None
     finally:
         theirs.close()
     try:
