@@ -88,7 +88,13 @@ class Prepared:
         tree = ScratchTree(Path(target.state))
         sandbox: Sandbox | None = None
         try:
-            sandbox = open_sandbox(target.sandbox, tree.tmp, tree.root, trusted=target.trusted_lab)
+            sandbox = open_sandbox(
+                target.sandbox,
+                tree.tmp,
+                tree.root,
+                places=(os.getcwd(), os.path.abspath(target.cwd or ".")),
+                trusted=target.trusted_lab,
+            )
             return cls._made(target, tree, sandbox)
         except BaseException:
             if sandbox is not None:

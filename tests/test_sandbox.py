@@ -507,7 +507,7 @@ def nobody(request: pytest.FixtureRequest) -> Iterator[Callable[[str], dict[str,
     """Runs a script as an ordinary user, with an own folder in argv[2]."""
     if not host.LINUX or os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("needs root and setpriv to become an ordinary user")
-    words = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    words = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"]
     if subprocess.run(
         [*words, "unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True
     ).returncode:
@@ -515,7 +515,7 @@ def nobody(request: pytest.FixtureRequest) -> Iterator[Callable[[str], dict[str,
     folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
     (folder / "tree").mkdir()
     for path in (folder, folder / "tree"):
-        os.chown(path, 65534, 65534)
+        os.chown(path, 54321, 54321)
     usable = (
         f"import subprocess, sys; sys.path.insert(0, {str(ROOT)!r}); assert sys.version_info >= (3, 11)\n"
         "import mcpfuzz.errors; subprocess.run([sys.executable, '-c', ''], check=True)"
@@ -549,7 +549,7 @@ def test_an_ordinary_user_gets_it_too(nobody: Callable[[str], dict[str, object]]
     assert told["status"] == "on"
     assert told["codes"] == [0, 0, -signal.SIGSEGV]
     lines = str(told["out"]).splitlines()
-    assert lines[0] == "65534"
+    assert lines[0] == "54321"
     assert "no" in lines
     assert "mine" in lines
     assert lines[-1].startswith("127.0.0.1")

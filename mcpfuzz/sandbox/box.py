@@ -29,9 +29,9 @@ PATIENCE_S = 10.0
 """For one answer of the keeper, which takes milliseconds: past it the machine is in trouble."""
 _CREDENTIALS = struct.Struct("iii")
 _PROGRAM = """import sys
-sys.path.insert(0, sys.argv[4])
+sys.path.insert(0, sys.argv[1])
 from mcpfuzz.sandbox import keeper
-keeper.main(int(sys.argv[1]), *sys.argv[2:4])
+keeper.main(int(sys.argv[2]), *sys.argv[3:])
 """
 
 
@@ -216,13 +216,14 @@ class Sandbox:
             _end(popen)
 
 
-def open_sandbox(mode: Mode, base: Path, real: Path, *, trusted: bool = False) -> Sandbox:
+def open_sandbox(mode: Mode, base: Path, real: Path, *, places: Iterable[str] = (), trusted: bool = False) -> Sandbox:
     """Namespaces for one run.
 
     Args:
         mode: of `--sandbox`.
         base: an empty folder inside `real` to mount things on; nothing of it is seen outside.
         real: the scratch tree: the only folder that stays itself inside.
+        places: folders that a server should be able to write to (for nothing) if it could outside.
         trusted: the server is known to do no harm; `auto` saves the start then.
 
     Raises:
@@ -233,7 +234,7 @@ def open_sandbox(mode: Mode, base: Path, real: Path, *, trusted: bool = False) -
     if mode == "auto" and trusted:
         return Sandbox("off: the bundled lab needs none")
     try:
-        return _opened(base, real)
+        return _opened(base, real, places)
     except OSError as error:
         why = " ".join(str(error.strerror or error).split())
     if mode == "require":
@@ -241,7 +242,7 @@ def open_sandbox(mode: Mode, base: Path, real: Path, *, trusted: bool = False) -
     return Sandbox(f"off: {why}")
 
 
-def _opened(base: Path, real: Path) -> Sandbox:
+def _opened(base: Path, real: Path, places: Iterable[str]) -> Sandbox:
     if not sys.platform.startswith("linux"):
         raise OSError("it needs Linux namespaces")
     if os.environ.get(REFUSE):
@@ -250,7 +251,7 @@ def _opened(base: Path, real: Path) -> Sandbox:
     ours.settimeout(PATIENCE_S)
     package = str(Path(__file__).resolve().parents[2])
     fd = theirs.fileno()
-    words = [sys.executable, "-I", "-S", "-B", "-c", _PROGRAM, str(fd), str(base), str(real), package]
+    words = [sys.executable, "-I", "-S", "-B", "-c", _PROGRAM, package, str(fd), str(base), str(real), *places]
     try:
         popen = subprocess.Popen(
             words,

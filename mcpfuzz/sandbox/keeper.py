@@ -18,7 +18,6 @@ import os
 import signal
 import socket
 import struct
-import sys
 from typing import Any, NoReturn
 
 from mcpfuzz.sandbox import calls, view, wire
@@ -30,12 +29,12 @@ STATUS = struct.Struct("i")
 NAMESPACES = calls.NEWNS | calls.NEWNET | calls.NEWIPC
 
 
-def main(channel_fd: int, base: str, real: str) -> None:
+def main(channel_fd: int, base: str, real: str, *places: str) -> None:
     """Make the namespaces, say whether it worked, then serve until the channel closes."""
     channel = socket.socket(fileno=channel_fd)
     channel.set_inheritable(False)
     try:
-        rebinds = _enter(base, real)
+        rebinds = _enter(base, real, places)
     except OSError as error:
         text = error.strerror if error.errno is not None else str(error)
         wire.send(channel, {"error": text or str(error)})
@@ -47,7 +46,7 @@ def main(channel_fd: int, base: str, real: str) -> None:
             _serve(channel)
 
 
-def _enter(base: str, real: str) -> bool:
+def _enter(base: str, real: str, places: tuple[str, ...]) -> bool:
     user = False
     try:
         calls.unshare(NAMESPACES)
@@ -60,7 +59,7 @@ def _enter(base: str, real: str) -> bool:
             with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
                 file.write(text)
     calls.raise_loopback()
-    rebinds = view.build(base, real, user)
+    rebinds = view.build(base, real, user, places)
     _rehearse()
     return rebinds
 
@@ -154,7 +153,3 @@ def _fail(failure: int, error: BaseException) -> NoReturn:
             failure, json.dumps(error.strerror or str(error) if isinstance(error, OSError) else repr(error)).encode()
         )
     os._exit(127)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterable
 
 from mcpfuzz.sandbox import calls
 
@@ -20,6 +21,7 @@ REBIND_HOST = "rebind.mcpfuzz.test"
 """Resolves to 127.0.0.1 inside (RFC 6761: .test is nobody's)."""
 _MEMORY = "size=25%,mode=755"
 """Of the machine's memory, at most, for what a server writes outside the scratch tree."""
+_TEMPORARY = ("/var/tmp",)
 _OWN = ("/proc", "/sys", "/dev")
 """Made anew, not overlaid."""
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -63,6 +65,12 @@ class _View:
             else:
                 self._bind(path, there)
         return None
+
+    def deepen(self, path: str) -> None:
+        """An overlay of its own for a folder within another: an overlay made by an ordinary user cannot take up the
+        folders of others, and so nothing below them."""
+        if path not in self.mounts and path != "/" and os.path.dirname(path) != "/":
+            self._overlay(path, self.root + path)
 
     def _overlay(self, path: str, there: str) -> None:
         self._count += 1
@@ -109,13 +117,14 @@ class _View:
         calls.mount("", there, "", calls.BIND | calls.REMOUNT | calls.RDONLY | _flags(path))
 
 
-def build(base: str, real: str, user: bool) -> bool:
+def build(base: str, real: str, user: bool, places: Iterable[str] = ()) -> bool:
     """Make the view and enter it, in a mount namespace of our own.
 
     Args:
         base: an empty folder of ours to mount things on; inside `real`.
         real: the folder that stays itself.
         user: whether this is done as an ordinary user.
+        places: folders that should be writable if they are outside.
 
     Returns:
         Whether REBIND_HOST resolves.
@@ -133,6 +142,11 @@ def build(base: str, real: str, user: bool) -> bool:
         if path != "/":
             with contextlib.suppress(OSError):  # what cannot be shown is not there
                 view.show(path)
+    if user:
+        mine = {_writable(place) for place in (*places, *_TEMPORARY)} - {None}
+        for path in sorted(str(found) for found in mine):
+            with contextlib.suppress(OSError):
+                view.deepen(path)
     root = view.root
     os.makedirs(root + real, mode=0o700, exist_ok=True)
     calls.mount(real, root + real, "", calls.BIND)
@@ -147,6 +161,20 @@ def build(base: str, real: str, user: bool) -> bool:
     named = _hosts(root, base)
     calls.pivot(root)
     return named
+
+
+def _writable(place: str) -> str | None:
+    """The outermost folder on the way to a place that we may write to; None where there is none."""
+    path = ""
+    for part in os.path.realpath(place).split("/")[1:]:
+        path += "/" + part
+        try:
+            status = os.stat(path)
+        except OSError:
+            return None
+        if status.st_uid == os.geteuid() or status.st_mode & stat.S_IWOTH:
+            return path
+    return None
 
 
 def own_proc() -> None:
