@@ -267,10 +267,10 @@ import os, time
 if os.fork() == 0:
     os.setsid()
     if os.fork() == 0:
-        os.write(1, b"daemon\\n")
         time.sleep(600)
     os._exit(0)
 os.wait()
+os.write(1, b"daemon\\n")  # it is there, and nobody stands between
 os.read(0, 1)
 """
 
@@ -319,9 +319,9 @@ def test_nothing_lives_on_where_mcpfuzz_is_killed_outright(tree: Path) -> None:
     assert holder.stdout is not None
     pids = json.loads(holder.stdout.readline())
     pidfds = [os.pidfd_open(pid) for pid in pids]
-    assert len(pidfds) == 4  # keeper, init, server, daemon
     holder.kill()
     holder.communicate()
+    assert len(pidfds) == 4  # keeper, init, server, daemon
     assert gone(pidfds)
     for pidfd in pidfds:
         os.close(pidfd)
