@@ -82,6 +82,14 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return apply
 
 
+_sandbox_option = click.option(
+    "--sandbox",
+    type=click.Choice(["auto", "off", "require"]),
+    default="auto",
+    show_default=True,
+    help="Linux namespaces around the server: where they can be had, never, or exit 3 without.",
+)
+
 _target_options = _options(
     click.option(
         "--config", type=str, metavar="FILE", help="A mcpServers file (.mcp.json, VS Code's servers ...); read only."
@@ -103,6 +111,7 @@ _target_options = _options(
     ),
     click.option("--allow-destructive", is_flag=True, help="Call tools that may destroy or send something, too."),
     click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder."),
+    _sandbox_option,
 )
 
 _run_options = _options(
@@ -230,6 +239,7 @@ def _shard_of(text: str | None) -> tuple[int, int]:
 @click.option("--env", "env", multiple=True, metavar="KEY=VALUE", help="Secrets that the report does not hold.")
 @click.option("--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Per request, total.")
 @click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder.")
+@_sandbox_option
 def replay(report: str, command: tuple[str, ...], finding: str | None, **options: Any) -> int:
     """Send a report's reproducers again and say which still show: 1 where one does, 0 where none, 3 where untried."""
     from mcpfuzz.replay import replay_report

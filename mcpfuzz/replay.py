@@ -73,7 +73,9 @@ def _read(path: str) -> dict[str, Any]:
 def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
     launch = report["target"]["launch"]
     env = {name: value for name, value in (launch.get("env") or {}).items() if value != REDACTED}
-    given = target_of(command or tuple(launch["command"]), {"env": options.get("env", ())})
+    given = target_of(
+        command or tuple(launch["command"]), {"env": options.get("env", ()), "sandbox": options.get("sandbox")}
+    )
     missing = [name for name, value in (launch.get("env") or {}).items() if value == REDACTED and name not in given.env]
     if missing and not command:
         raise UsageError(f"the report holds no value of {', '.join(missing)}: give it with --env NAME=VALUE")
@@ -84,6 +86,7 @@ def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mappin
         workspaces=tuple(launch.get("workspace") or ()),
         allow_destructive=True,
         state=options.get("state") or ".mcpfuzz",
+        sandbox=given.sandbox,
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,7 @@ from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewr
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import LaunchRecord
 from mcpfuzz.model import Json
+from mcpfuzz.sandbox.box import Mode, Sandbox, open_sandbox
 from mcpfuzz.transports.launch import Launch, clean_environment
 
 __all__ = ["Prepared", "Target", "expand_variables", "read_examples"]
@@ -44,6 +44,7 @@ class Target:
     trusted_lab: bool = False
     """The bundled lab is behind it: nothing it does can hurt."""
     state: str = ".mcpfuzz"
+    sandbox: Mode = "auto"
 
     @property
     def record(self) -> LaunchRecord:
@@ -55,13 +56,15 @@ class Target:
 
 @dataclass(slots=True)
 class Prepared:
-    """A target made ready for one run. A context manager: leaving it removes the scratch tree.
+    """A target made ready for one run. A context manager: leaving it ends the sandbox and removes the
+    scratch tree.
 
     Attributes:
         places: values of the slots, as far as this target has them.
         scene: what stands around the server.
         examples: the user's, re-pointed at the copy.
         notes: what the user should know (links cut, a folder that occurs nowhere).
+        sandbox: where its servers run; may be off.
     """
 
     target: Target
@@ -72,6 +75,7 @@ class Prepared:
     examples: tuple[Mapping[str, Json], ...]
     notes: list[str]
     secrets: tuple[str, ...]
+    sandbox: Sandbox
 
     @classmethod
     def of(cls, target: Target) -> Prepared:
@@ -79,16 +83,27 @@ class Prepared:
 
         Raises:
             UsageError: a workspace cannot be copied, a variable or placeholder has no value.
+            TargetError: `--sandbox require`, and the system allows none.
         """
         tree = ScratchTree(Path(target.state))
+        sandbox: Sandbox | None = None
         try:
-            return cls._made(target, tree)
+            sandbox = open_sandbox(
+                target.sandbox,
+                tree.tmp,
+                tree.root,
+                places=(os.getcwd(), os.path.abspath(target.cwd or ".")),
+                trusted=target.trusted_lab,
+            )
+            return cls._made(target, tree, sandbox)
         except BaseException:
+            if sandbox is not None:
+                sandbox.close()
             tree.remove()
             raise
 
     @classmethod
-    def _made(cls, target: Target, tree: ScratchTree) -> Prepared:
+    def _made(cls, target: Target, tree: ScratchTree, sandbox: Sandbox) -> Prepared:
         notes: list[str] = []
         mapping: dict[str, str] = {}
         for index, folder in enumerate(target.workspaces):
@@ -101,7 +116,7 @@ class Prepared:
             mapping[folder] = str(copy)
         around = tree.ws / "0"
         around.mkdir(exist_ok=True)
-        listener = Listener()
+        listener = Listener(sandbox.listen)
         places = {
             "scratch": str(tree.scratch),
             "outside": str(around),
@@ -126,7 +141,7 @@ class Prepared:
         if any("{listener}" in text for text in texts):
             places["upstream"] = listener.url  # the server was told of it: it plays its upstream
         if any("{port}" in text for text in texts):
-            places["port"] = str(_free_port())
+            places["port"] = str(sandbox.free_port())
         env = {name: _fill(expand_variables(value), places, mapping) for name, value in target.env.items()}
         argv = (target.command[0], *(_fill(word, places, mapping) for word in target.command[1:]))
         cwd = _fill(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
@@ -140,18 +155,25 @@ class Prepared:
                 )
         if target.stubs:
             env["PATH"] = f"{tree.stubs}:{env.get('PATH') or os.environ.get('PATH', os.defpath)}"
+        reached = sandbox.let_through((*target.command, *map(expand_variables, target.env.values())))
+        if reached:
+            notes.append(
+                f"the server reaches what listens on this machine's port {', '.join(map(str, reached))}: "
+                "its command or environment names it"
+            )
         home, temporary = str(tree.home), str(tree.tmp)
         launch = Launch(
             argv=(_program(target.command[0]), *argv[1:]),
             env={**clean_environment(home, temporary, tree.environment), **env},
             cwd=cwd,
             token=secrets.token_hex(8),
+            sandbox=sandbox,
         )
         secret = tuple(value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= 6)
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
         slotted = {folder: "{workspace}" if Path(copy) == workspace else copy for folder, copy in mapping.items()}
         examples = tuple(rewrite_json(example, slotted) for example in target.examples)
-        return cls(target, tree, launch, places, scene, examples, notes, secret)
+        return cls(target, tree, launch, places, scene, examples, notes, secret, sandbox)
 
     @property
     def writable(self) -> str:
@@ -169,6 +191,7 @@ class Prepared:
 
     def __exit__(self, *_: object) -> None:
         self.scene.close()
+        self.sandbox.close()
         self.tree.remove()
 
 
@@ -198,13 +221,6 @@ def _fill(text: str, places: Mapping[str, str], mapping: Mapping[str, str]) -> s
         raise UsageError(f"{text!r} holds {{workspace}}, but no --workspace was given")
     filled = _placed(text, places)
     return rewrite(filled, mapping)
-
-
-def _free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def expand_variables(text: str, environ: Mapping[str, str] = os.environ) -> str:

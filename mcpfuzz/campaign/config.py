@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from mcpfuzz.effects.stubs import read_stubs
 from mcpfuzz.errors import UsageError
+from mcpfuzz.sandbox.box import Mode
 from mcpfuzz.target import Target, expand_variables, read_examples
 
 __all__ = ["read_server", "target_of"]
@@ -40,6 +41,9 @@ def target_of(command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
         if not found or not name:
             raise UsageError(f"--env {pair}: must be KEY=VALUE")
         env[name] = value
+    sandbox: Any = options.get("sandbox") or "auto"
+    if sandbox not in get_args(Mode):
+        raise UsageError(f"--sandbox {sandbox}: must be {', '.join(get_args(Mode)[:-1])} or {get_args(Mode)[-1]}")
     return Target(
         command=command,
         env=env,
@@ -49,6 +53,7 @@ def target_of(command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
         stubs=read_stubs(tuple(options.get("stub", ()))),
         allow_destructive=bool(options.get("allow_destructive")),
         state=options.get("state") or ".mcpfuzz",
+        sandbox=sandbox,
     )
 
 

@@ -20,7 +20,7 @@ from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.revisions import Revision, revision
-from mcpfuzz.surface import Leave, discover
+from mcpfuzz.surface import Leave, discover, file_writers
 from mcpfuzz.target import Prepared
 
 __all__ = ["counts", "run"]
@@ -61,7 +61,7 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
             profile=settings.profile,
             max_time=settings.max_time,
             launch=prepared.target.record,
-            sandbox="off: not built yet",
+            sandbox=prepared.sandbox.status,
             writable=prepared.writable,
         )
     )
@@ -119,6 +119,8 @@ async def _play(
                     raise TargetError(
                         "nothing to test: it offers no tool, resource, prompt or completion that can be read"
                     )
+                for note in _warnings(prepared, surface):
+                    emit(Noted(text=note))
                 surface = await _learn(prepared, settings, state, surface, began)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)
@@ -147,6 +149,20 @@ async def _play(
             nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure
+
+
+def _warnings(prepared: Prepared, surface: Surface) -> tuple[str, ...]:
+    """What to know before the first call: without sandbox and workspace, what is written is written for good."""
+    if prepared.sandbox.on or prepared.target.workspaces or prepared.target.trusted_lab:
+        return ()
+    writers = file_writers(surface.operations)
+    if not writers:
+        return ()
+    more = f" and {len(writers) - 3} more" if len(writers) > 3 else ""
+    return (
+        f"no sandbox ({prepared.sandbox.status}) and no --workspace: {', '.join(writers[:3])}{more} may write to "
+        "real files of this machine",
+    )
 
 
 async def _learn(prepared: Prepared, settings: Settings, state: _State, surface: Surface, began: float) -> Surface:

@@ -34,6 +34,7 @@ OPTIONS = _named(
     workspace=Option("list", "DIR", "the folder it is meant to stay inside; it gets a copy; repeatable", ()),
     example=Option("list", "FILE", "known-good calls, JSON Lines; repeatable", ()),
     allow_destructive=Option("flag", None, "call tools that may destroy or send something, too", False),
+    sandbox=Option("text", "MODE", "auto (default), off or require: Linux namespaces around the server", "auto"),
     state=Option("text", "DIR", "scratch folder (default: .mcpfuzz beside the ini-file)"),
     scenario=Option("list", "GLOB", "only these scenarios; repeatable", ()),
     exclude=Option("list", "GLOB", "not these scenarios; repeatable", ()),

@@ -1,27 +1,25 @@
 """How a server is started: the one value that says so, and the one place where a process begins, so that
-a sandbox can be put around it (`wrap`). It knows nothing of MCP.
+a sandbox can be put around it (`start`). It knows nothing of MCP.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mcpfuzz.errors import LaunchError
 from mcpfuzz.host import MARK
+from mcpfuzz.sandbox.box import Sandbox
+from mcpfuzz.transports.child import Child, Plain
 
 __all__ = ["KEPT_VARIABLES", "Launch", "clean_environment"]
 
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "SHELL", "USER", "LOGNAME", "SYSTEMROOT")
 """All that a server inherits of our environment: no CI token, no proxy, no credential (promise 30)."""
-
-
-def unwrapped(argv: tuple[str, ...]) -> tuple[str, ...]:
-    """No sandbox."""
-    return argv
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +31,8 @@ class Launch:
     cwd: str
     token: str
     """The run's mark in the environment of every process (`host.MARK`)."""
-    wrap: Callable[[tuple[str, ...]], tuple[str, ...]] = field(default=unwrapped)
-    """Puts a sandbox around the command."""
+    sandbox: Sandbox | None = None
+    """Where the command is started; None, or one that is off: beside us."""
 
     def check(self) -> None:
         """Raises LaunchError where the command or the folder cannot be there."""
@@ -49,6 +47,22 @@ class Launch:
                 raise LaunchError(f"cannot start {program!r}: not an executable file; check the command after --")
         elif shutil.which(program, path=self.env.get("PATH")) is None:
             raise LaunchError(f"cannot start {program!r}: not found on PATH; check the command after --")
+
+    def start(self, mark: str, stdin: int, stdout: int, stderr: int) -> Child:
+        """Start it, leader of a session and a process group of its own; the descriptors stay open here.
+
+        Raises:
+            LaunchError: it cannot be started.
+        """
+        self.check()
+        environment = self.environment(mark)
+        if self.sandbox is not None and self.sandbox.on:
+            return self.sandbox.start(self.argv, environment, self.cwd, (stdin, stdout, stderr))
+        try:
+            return Plain.start(self.argv, environment, self.cwd, (stdin, stdout, stderr), mark)
+        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise LaunchError(f"cannot start {self.argv[0]!r}: {why}; check the command after --") from None
 
     def environment(self, mark: str) -> dict[str, str]:
         """The child's whole environment; `mark` begins with the run's token and names one process."""

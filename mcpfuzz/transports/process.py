@@ -11,7 +11,6 @@ import contextlib
 import os
 import secrets
 import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from collections.abc import Iterator
 import trio
 
 from mcpfuzz import host
-from mcpfuzz.errors import LaunchError
+from mcpfuzz.transports.child import Child
 from mcpfuzz.transports.launch import Launch
 
 __all__ = ["GRACE_S", "Process"]
@@ -33,16 +32,15 @@ class Process:
     """A running server. Make it with `Process.start`; `await stop()` is safe to call twice.
 
     Attributes:
-        pid: of the process that was started (a sandbox's outer process, where there is one).
+        pid: the server's, as we see it, inside a sandbox or not.
         returncode: None while it runs; negative for a signal.
         stdin, stdout: our ends of its pipes, non-blocking.
         started_at: `time.monotonic()`.
     """
 
-    def __init__(self, popen: subprocess.Popen[bytes], mark: str, stdin: int, stdout: int, stderr: int) -> None:
-        self._popen = popen
-        self._mark = mark
-        self.pid = popen.pid
+    def __init__(self, child: Child, stdin: int, stdout: int, stderr: int) -> None:
+        self._child = child
+        self.pid = child.pid
         self.stdin, self.stdout, self._stderr = stdin, stdout, stderr
         self.returncode: int | None = None
         self.started_at = time.monotonic()
@@ -60,53 +58,41 @@ class Process:
         Raises:
             LaunchError: the command cannot be started.
         """
-        launch.check()
         mark = f"{launch.token}.{secrets.token_hex(4)}"  # one connection's end must not touch another's family
         child_in, stdin = os.pipe()
         stdout, child_out = os.pipe()
         stderr, child_err = os.pipe()
         try:
-            popen = subprocess.Popen(
-                launch.wrap(launch.argv),
-                stdin=child_in,
-                stdout=child_out,
-                stderr=child_err,
-                cwd=launch.cwd,
-                env=launch.environment(mark),
-                start_new_session=True,
-                preexec_fn=host.die_with_parent if host.LINUX else None,
-            )
-        except (OSError, subprocess.SubprocessError, ValueError) as error:
+            child = launch.start(mark, child_in, child_out, child_err)
+        except BaseException:
             for end in (stdin, stdout, stderr):
                 os.close(end)
-            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise LaunchError(f"cannot start {launch.argv[0]!r}: {why}; check the command after --") from None
+            raise
         finally:
             for end in (child_in, child_out, child_err):
                 os.close(end)
         for end in (stdin, stdout, stderr):
             os.set_blocking(end, False)
-        process = cls(popen, mark, stdin, stdout, stderr)
+        process = cls(child, stdin, stdout, stderr)
         nursery.start_soon(process._watch)
         nursery.start_soon(process._drain)
         return process
 
     async def _watch(self) -> None:
         """Notice the end of the process itself, not of its pipes."""
-        if host.LINUX:
-            pidfd = os.pidfd_open(self.pid)
+        if self._child.fileno() >= 0:
+            ended = os.dup(self._child.fileno())  # ours, whatever the child does with its own
             try:
-                await trio.lowlevel.wait_readable(pidfd)
+                await trio.lowlevel.wait_readable(ended)
             finally:
-                os.close(pidfd)
-        else:
-            await trio.to_thread.run_sync(self._popen.wait, abandon_on_cancel=True)
-        self.poll()
+                os.close(ended)
+        while self.poll() is None:
+            await trio.sleep(0.005)
 
     def poll(self) -> int | None:
         """The exit code, should it have ended by now."""
-        if self.returncode is None and self._popen.poll() is not None:
-            self.returncode = self._popen.returncode
+        if self.returncode is None and (code := self._child.poll()) is not None:
+            self.returncode = code
             self.dead.set()
             for scope in self._waiters:
                 scope.cancel()
@@ -176,7 +162,7 @@ class Process:
         if self._stopped:
             return
         with trio.CancelScope(shield=True):
-            family = host.children_of(self.pid)
+            self._child.about_to_end()
             if self.stdin >= 0:
                 with contextlib.suppress(OSError):
                     os.close(self.stdin)
@@ -189,12 +175,7 @@ class Process:
                 if self.poll() is not None:
                     break
             self._stopped = True
-            host.kill_group(self.pid, signal.SIGKILL)  # what outlived its leader
-            for pid in family:
-                if host.carries(pid, self._mark):
-                    with contextlib.suppress(ProcessLookupError, PermissionError):
-                        os.kill(pid, signal.SIGKILL)
-            host.sweep(self._mark)
+            self._child.finish()
             self._close()
 
     async def leaves(self, seconds: float) -> bool:
