@@ -95,6 +95,17 @@ _target_options = _options(
         "--config", type=str, metavar="FILE", help="A mcpServers file (.mcp.json, VS Code's servers ...); read only."
     ),
     click.option("--server", type=str, metavar="NAME", help="Which server of --config."),
+    click.option("--url", type=str, metavar="URL", help="A networked server: http(s):// or ws(s)://; loopback only."),
+    click.option("--transport", type=str, metavar="NAME", help="http, sse or ws, where the URL does not say enough."),
+    click.option(
+        "--header", multiple=True, metavar='"NAME: VALUE"', help="On every request; ${NAME} of our environment."
+    ),
+    click.option(
+        "--identity", multiple=True, metavar="NAME=SPEC", help="A caller: header:, query:, env:, subprotocol: ..."
+    ),
+    click.option("--cacert", type=str, metavar="FILE", help="Authorities (PEM) that are trusted besides the system's."),
+    click.option("--insecure", is_flag=True, help="Do not verify certificates."),
+    click.option("--allow-remote", is_flag=True, help="Attack what is not on this machine, too."),
     click.option(
         "--env", "env", multiple=True, metavar="KEY=VALUE", help="For the server; ${NAME} is read from our environment."
     ),
@@ -152,7 +163,7 @@ _run_options = _options(
 @_run_options
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(command: tuple[str, ...], **options: Any) -> int:
-    """Test a server: mcpfuzz run [OPTIONS] -- COMMAND [ARG...]"""
+    """Test a server: mcpfuzz run [OPTIONS] -- COMMAND [ARG...], or --url URL, or both"""
     from mcpfuzz.campaign.config import target_of
 
     return _campaign(target_of(command, options), options)
@@ -237,6 +248,12 @@ def _shard_of(text: str | None) -> tuple[int, int]:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--finding", metavar="FINGERPRINT", help="Only this one.")
 @click.option("--env", "env", multiple=True, metavar="KEY=VALUE", help="Secrets that the report does not hold.")
+@click.option("--header", multiple=True, metavar='"NAME: VALUE"', help="Secrets that the report does not hold.")
+@click.option("--identity", multiple=True, metavar="NAME=SPEC", help="Callers whose secrets the report does not hold.")
+@click.option("--url", metavar="URL", help="Where the server listens now.")
+@click.option("--cacert", metavar="FILE", help="Authorities (PEM) that are trusted besides the system's.")
+@click.option("--insecure", is_flag=True, help="Do not verify certificates.")
+@click.option("--allow-remote", is_flag=True, help="Also what is not on this machine.")
 @click.option("--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Per request, total.")
 @click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder.")
 @_sandbox_option

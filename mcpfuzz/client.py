@@ -203,7 +203,7 @@ class Client:
         self._last = time.monotonic()
         due = {key for thing in things for key in thing.due}
         try:
-            size = sum([len(thing.data) for thing in things])
+            size = sum(len(thing.data) for thing in things)
             result.replies = await self._channel.send(things, self._last + patience + size / SLOWEST_READER)
             self.sent += len(things)
             self._last = time.monotonic()

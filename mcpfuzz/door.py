@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable
 
 import trio
 
-from mcpfuzz import host
 from mcpfuzz.campaign.merging import merged
 from mcpfuzz.campaign.run import run
 from mcpfuzz.campaign.settings import Settings
+from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Client
 from mcpfuzz.events import Discovered, Event, Finished, Found, Outcome, Started
 from mcpfuzz.model import replace
@@ -104,16 +104,15 @@ async def connect(target: Target, *, revision_date: str = "auto", start_timeout:
     failure: BaseException | None = None  # raised outside the nursery, which would wrap it in a group
     with Prepared.of(target) as prepared:
         async with trio.open_nursery() as nursery:
-            client: Client | None = None
+            supply = Supply(prepared, nursery, wanted=wanted, start_timeout=start_timeout, starts=1)
             try:
-                client = await Client.connect(prepared.launch, nursery, wanted=wanted, start_timeout=start_timeout)
-                yield client
+                yield await supply.first()
             except Exception as error:  # noqa: BLE001 - handed on as it is, only ungrouped
                 failure = error
             finally:
-                if client is not None:
-                    await client.close()
-                host.sweep(prepared.launch.token)
+                with trio.CancelScope(shield=True):
+                    await supply.drop()
+                prepared.sweep()
                 nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure

@@ -16,6 +16,7 @@ from mcpfuzz import host
 from mcpfuzz.campaign.config import target_of
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError, UsageError
+from mcpfuzz.model import replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.reports import REDACTED, conversation_of, proof_of, visible
@@ -42,7 +43,7 @@ def replay_report(
             raise UsageError(f"{path} holds no findings: there is nothing to replay")
         raise UsageError(f"{path} holds no finding {only!r}; it has: {known or 'none'}")
     target = _target(report, command, options)
-    say(f"starting: {shlex.join(target.command)}")
+    say(f"starting: {shlex.join(target.command)}" if target.command else f"asking: {target.url}")
     shown = untried = 0
     with Prepared.of(target) as prepared:
         for finding in findings:
@@ -73,20 +74,30 @@ def _read(path: str) -> dict[str, Any]:
 def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
     launch = report["target"]["launch"]
     env = {name: value for name, value in (launch.get("env") or {}).items() if value != REDACTED}
-    given = target_of(
-        command or tuple(launch["command"]), {"env": options.get("env", ()), "sandbox": options.get("sandbox")}
-    )
+    headers = [f"{name}: {value}" for name, value in (launch.get("headers") or {}).items() if value != REDACTED]
+    known = {name: specs for name, specs in (launch.get("identities") or {}).items() if REDACTED not in str(specs)}
+    told = {
+        **{name: options.get(name) for name in ("env", "sandbox", "allow_remote", "cacert", "insecure")},
+        "env": options.get("env", ()),
+        "url": options.get("url") or launch.get("url"),
+        "transport": launch.get("transport"),
+        "header": (*headers, *options.get("header", ())),
+        "identity": options.get("identity") or [f"{name}={spec}" for name, specs in known.items() for spec in specs],
+    }
+    given = target_of(command or tuple(launch.get("command") or ()), told)
+    lost = [name for name in launch.get("identities") or {} if name not in given.identities]
+    if lost:
+        raise UsageError(f"the report holds no secret of {', '.join(lost)}: give it with --identity NAME=SPEC")
     missing = [name for name, value in (launch.get("env") or {}).items() if value == REDACTED and name not in given.env]
     if missing and not command:
         raise UsageError(f"the report holds no value of {', '.join(missing)}: give it with --env NAME=VALUE")
-    return Target(
-        command=given.command,
+    return replace(
+        given,
         env={**env, **given.env},
         cwd=None if launch.get("cwd") in (None, ".") else launch["cwd"],
         workspaces=tuple(launch.get("workspace") or ()),
         allow_destructive=True,
         state=options.get("state") or ".mcpfuzz",
-        sandbox=given.sandbox,
     )
 
 
@@ -118,7 +129,7 @@ async def _one(prepared: Prepared, report: Mapping[str, Any], finding: Mapping[s
         finally:
             with trio.CancelScope(shield=True):
                 await supply.drop()
-            host.sweep(prepared.launch.token)
+            prepared.sweep()
             nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure

@@ -7,19 +7,23 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
 
+from mcpfuzz import host
 from mcpfuzz.effects.listener import Listener
 from mcpfuzz.effects.scene import Scene
 from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
-from mcpfuzz.errors import UsageError
+from mcpfuzz.errors import Fault, UsageError
 from mcpfuzz.events import LaunchRecord
+from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
 from mcpfuzz.model import Json
 from mcpfuzz.sandbox.box import Mode, Sandbox, open_sandbox
+from mcpfuzz.transports.dial import Way
+from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.launch import Launch, clean_environment
 
 __all__ = ["Prepared", "Target", "expand_variables", "read_examples"]
@@ -31,7 +35,19 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 class Target:
     """Who is tested and what it is told, as written by the user."""
 
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
+    """Empty: the server runs already, at `url`."""
+    url: str | None = None
+    """Of a networked server; with a command, where the command's server will listen."""
+    transport: str | None = None
+    """http, sse or ws, where the user insists on one."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """On every request, as written."""
+    identities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name -> specs; the campaign runs as the first."""
+    cacert: str | None = None
+    insecure: bool = False
+    allow_remote: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     """May hold `${NAME}` of our own environment and placeholders."""
     cwd: str | None = None
@@ -50,7 +66,14 @@ class Target:
     def record(self) -> LaunchRecord:
         """How to start it again, for the report."""
         return LaunchRecord(
-            command=self.command, cwd=self.cwd or ".", workspace=self.workspaces, env=dict(self.env), transport="stdio"
+            command=self.command,
+            url=self.url,
+            transport=self.transport or ("stdio" if self.url is None else "ws" if self.url[:2] == "ws" else "http"),
+            cwd=self.cwd or ".",
+            workspace=self.workspaces,
+            env=dict(self.env),
+            headers=dict(self.headers),
+            identities=dict(self.identities),
         )
 
 
@@ -60,6 +83,9 @@ class Prepared:
     scratch tree.
 
     Attributes:
+        launch: how a process of it is started; None where it runs already.
+        endpoint: where it listens, without any identity; None over stdio.
+        identities: who may speak; the first is whom the campaign runs as.
         places: values of the slots, as far as this target has them.
         scene: what stands around the server.
         examples: the user's, re-pointed at the copy.
@@ -69,7 +95,9 @@ class Prepared:
 
     target: Target
     tree: ScratchTree
-    launch: Launch
+    launch: Launch | None
+    endpoint: Endpoint | None
+    identities: dict[str, Identity]
     places: dict[str, str]
     scene: Scene
     examples: tuple[Mapping[str, Json], ...]
@@ -103,7 +131,9 @@ class Prepared:
             raise
 
     @classmethod
-    def _made(cls, target: Target, tree: ScratchTree, sandbox: Sandbox) -> Prepared:
+    def _made(  # noqa: C901 - one step after the other, each of them short
+        cls, target: Target, tree: ScratchTree, sandbox: Sandbox
+    ) -> Prepared:
         notes: list[str] = []
         mapping: dict[str, str] = {}
         for index, folder in enumerate(target.workspaces):
@@ -136,6 +166,9 @@ class Prepared:
             *target.command[1:],
             *target.env.values(),
             target.cwd or "",
+            target.url or "",
+            *(value for _, value in target.headers),
+            *(spec for specs in target.identities.values() for spec in specs),
             orjson.dumps(list(target.examples)).decode(),
         )
         if any("{listener}" in text for text in texts):
@@ -143,7 +176,7 @@ class Prepared:
         if any("{port}" in text for text in texts):
             places["port"] = str(sandbox.free_port())
         env = {name: _fill(expand_variables(value), places, mapping) for name, value in target.env.items()}
-        argv = (target.command[0], *(_fill(word, places, mapping) for word in target.command[1:]))
+        argv = (*target.command[:1], *(_fill(word, places, mapping) for word in target.command[1:]))
         cwd = _fill(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
         for folder, copied in mapping.items():
             if not any(rewrite(text, {folder: copied}) != text for text in texts) and "{workspace}" not in "".join(
@@ -162,18 +195,73 @@ class Prepared:
                 "its command or environment names it"
             )
         home, temporary = str(tree.home), str(tree.tmp)
-        launch = Launch(
-            argv=(_program(target.command[0]), *argv[1:]),
-            env={**clean_environment(home, temporary, tree.environment), **env},
-            cwd=cwd,
-            token=secrets.token_hex(8),
-            sandbox=sandbox,
-        )
+        fill = lambda text: _fill(expand_variables(text), places, mapping)  # noqa: E731
+        identities = {name: Identity.of(name, specs, fill) for name, specs in target.identities.items()}
+        launch = endpoint = None
+        if target.command:
+            launch = Launch(
+                argv=(_program(target.command[0]), *argv[1:]),
+                env={**clean_environment(home, temporary, tree.environment), **env},
+                cwd=cwd,
+                token=secrets.token_hex(8),
+                sandbox=sandbox,
+            )
+        if target.url is not None:
+            endpoint = _endpoint(target, fill)
+            if target.command:
+                endpoint = replace(endpoint, dial=sandbox.socket)
         secret = tuple(value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= 6)
+        secret += tuple(_credentials(identities.values()))
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
         slotted = {folder: "{workspace}" if Path(copy) == workspace else copy for folder, copy in mapping.items()}
         examples = tuple(rewrite_json(example, slotted) for example in target.examples)
-        return cls(target, tree, launch, places, scene, examples, notes, secret, sandbox)
+        return cls(target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox)
+
+    def way(self, identity: str | None = None) -> Way:
+        """How a server is reached as somebody: a process to start, or an address to connect to.
+
+        Args:
+            identity: a name; None: whom the campaign runs as.
+
+        Raises:
+            Fault: there is nobody of that name.
+        """
+        who = self.identity(identity)
+        if self.endpoint is None:
+            assert self.launch is not None
+            return replace(self.launch, env={**self.launch.env, **dict(who.env)}) if who.env else self.launch
+        there = self.endpoint
+        if who.name in (ANONYMOUS, GARBAGE):
+            there = replace(there, headers=tuple(pair for pair in there.headers if not _SECRET_NAME.search(pair[0])))
+        there = there.with_headers(who.headers).with_query(who.query)
+        return replace(there, subprotocols=who.subprotocols, first_message=who.first_message)
+
+    def identity(self, name: str | None) -> Identity:
+        """A caller by name; `anonymous` and `garbage` are made of the first.
+
+        Raises:
+            Fault: there is nobody of that name.
+        """
+        first = next(iter(self.identities.values()), Identity(name=ANONYMOUS))
+        if name is None:
+            return first if self.identities else Identity(name="")
+        if name in (ANONYMOUS, GARBAGE):
+            return first.anonymous() if name == ANONYMOUS else first.garbage()
+        if name not in self.identities:
+            raise Fault(f"nobody is called {name!r}; there are {', '.join(self.identities) or 'no identities'}")
+        return self.identities[name]
+
+    @property
+    def served(self) -> Launch | None:
+        """The process of a networked server, as whom the campaign runs; None where none is started by us."""
+        if self.launch is None:
+            return None
+        return replace(self.launch, env={**self.launch.env, **dict(self.identity(None).env)})
+
+    def sweep(self) -> None:
+        """End whatever processes of the run are left."""
+        if self.launch is not None:
+            host.sweep(self.launch.token)
 
     @property
     def writable(self) -> str:
@@ -183,6 +271,8 @@ class Prepared:
     @property
     def known_folders(self) -> tuple[str, ...]:
         """Folders whose paths are no leak: those that the server was told of."""
+        if self.launch is None:
+            return (str(self.tree.ws),)
         given = [word for word in (*self.launch.argv, *self.target.env.values()) if word.startswith("/")]
         return (str(self.tree.ws), self.launch.cwd, os.path.realpath(self.launch.cwd), *given)
 
@@ -196,6 +286,28 @@ class Prepared:
 
 
 _SECRET_NAME = re.compile(r"token|secret|passw|api_?key|credential|cookie|auth|dsn|private", re.IGNORECASE)
+
+
+def _credentials(identities: Iterable[Identity]) -> Iterator[str]:
+    """What nobody should ever see in an answer: the callers' secrets."""
+    for who in identities:
+        for name, value in (*who.headers, *who.query, *who.env):
+            secret = value.split(" ", 1)[-1] if name.lower() == "authorization" else value
+            if len(secret) >= 6:
+                yield secret
+
+
+def _endpoint(target: Target, fill: Callable[[str], str]) -> Endpoint:
+    """Where the target listens.
+
+    Raises:
+        UsageError: the URL is none, or leads away from this machine without leave.
+    """
+    made = Endpoint.of(fill(target.url or ""), target.transport)
+    if not made.loopback and not target.allow_remote:
+        raise UsageError(f"--url {made.origin}: not on this machine; --allow-remote attacks it all the same")
+    headers = tuple((name, fill(value)) for name, value in target.headers)
+    return replace(made.with_headers(headers), cacert=target.cacert, insecure=target.insecure)
 
 
 def _program(name: str) -> str:

@@ -19,7 +19,6 @@ import trio
 from mcpfuzz import host
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TargetError, TooMuch
-from mcpfuzz.transports.channel import Sent
 from mcpfuzz.transports.launch import Launch, clean_environment
 from mcpfuzz.transports.process import STDERR_TAIL_BYTES, Process
 from mcpfuzz.transports.stdio import StdioChannel, ending_words

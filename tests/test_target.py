@@ -246,9 +246,8 @@ def config(tmp_path: Path) -> Callable[[Any], str]:
         ({"mcpServers": {"a": {"command": "x"}, "b": {"command": "x"}}}, None, "'a', 'b'"),
         ({"mcpServers": {"a": {"command": "x"}}}, "typo", "'a'"),
         ({"mcpServers": {"a": 7}}, "a", "'a'"),
-        ({"mcpServers": {"a": {}}}, "a", "no command"),
-        ({"mcpServers": {"a": {"url": "http://x"}}}, "a", "no command"),
-        ({"mcpServers": {"a": {"command": 7}}}, "a", "no command"),
+        ({"mcpServers": {"a": {}}}, "a", "neither a command nor a url"),
+        ({"mcpServers": {"a": {"command": 7}}}, "a", "neither a command nor a url"),
         ({"mcpServers": {"a": {"command": "x", "args": "y"}}}, "a", "args"),
         ({"mcpServers": {"a": {"command": "x", "args": [7]}}}, "a", "args"),
         ({"mcpServers": {"a": {"command": "x", "env": ["A=1"]}}}, "a", "env"),
@@ -268,11 +267,19 @@ def test_a_mistake_in_a_config_file_is_one_line_that_names_file_and_way_out(
 @pytest.mark.parametrize("key", ["mcpServers", "servers"])
 def test_a_server_of_a_config_file_is_read(config: Callable[[Any], str], key: str) -> None:
     path = config({key: {"a": {"command": "x", "args": ["-y"], "env": {"A": "1"}, "cwd": "/w"}, "b": {"command": "z"}}})
-    assert read_server(path, "a") == (("x", "-y"), {"A": "1"}, "/w")
+    found = read_server(path, "a")
+    assert (found.command, found.env, found.cwd) == (("x", "-y"), {"A": "1"}, "/w")
+
+
+def test_a_server_that_listens_is_read_with_its_headers(config: Callable[[Any], str]) -> None:
+    entry = {"type": "sse", "url": "http://127.0.0.1:1/sse", "headers": {"X-Key": "${env:KEY}"}}
+    found = read_server(config({"mcpServers": {"a": entry}}), None)
+    assert (found.command, found.url, found.transport) == ((), "http://127.0.0.1:1/sse", "sse")
+    assert found.headers == {"X-Key": "${KEY}"}
 
 
 def test_the_only_server_needs_no_name(config: Callable[[Any], str]) -> None:
-    assert read_server(config({"mcpServers": {"a": {"command": "x"}}}), None)[0] == ("x",)
+    assert read_server(config({"mcpServers": {"a": {"command": "x"}}}), None).command == ("x",)
 
 
 def test_comments_trailing_commas_and_a_byte_order_mark_are_read(config: Callable[[Any], str]) -> None:
@@ -280,7 +287,7 @@ def test_comments_trailing_commas_and_a_byte_order_mark_are_read(config: Callabl
         b'\xef\xbb\xbf{ // VS Code\n "servers": { /* one */ "a": {"command": "x",'
         b' "args": ["http://h//p", "a,]", "/*"],}, },}'
     )
-    assert read_server(config(text), "a")[0] == ("x", "http://h//p", "a,]", "/*")
+    assert read_server(config(text), "a").command == ("x", "http://h//p", "a,]", "/*")
 
 
 def test_the_config_file_is_never_written(config: Callable[[Any], str]) -> None:
@@ -291,7 +298,9 @@ def test_the_config_file_is_never_written(config: Callable[[Any], str]) -> None:
 
 
 def test_the_workspace_folder_of_vs_code_is_the_files_folder(config: Callable[[Any], str], tmp_path: Path) -> None:
-    assert read_server(config({"servers": {"a": {"command": "${workspaceFolder}/s"}}}), None)[0] == (f"{tmp_path}/s",)
+    assert read_server(config({"servers": {"a": {"command": "${workspaceFolder}/s"}}}), None).command == (
+        f"{tmp_path}/s",
+    )
 
 
 def test_env_on_the_command_line_wins_over_the_files(config: Callable[[Any], str]) -> None:
@@ -314,7 +323,7 @@ def test_variables_in_args_of_a_config_file_are_expanded(
 @pytest.mark.parametrize("value", [None, True, {"a": 1}])
 def test_an_env_value_that_is_no_text_is_not_written_as_python(config: Callable[[Any], str], value: Any) -> None:
     try:
-        _, env, _ = read_server(config({"mcpServers": {"a": {"command": "x", "env": {"A": value}}}}), None)
+        env = read_server(config({"mcpServers": {"a": {"command": "x", "env": {"A": value}}}}), None).env
     except UsageError:
         return
     assert env.get("A") != str(value)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from mcpfuzz.effects.stubs import read_stubs
 from mcpfuzz.errors import UsageError
+from mcpfuzz.identities import read_identities
 from mcpfuzz.sandbox.box import Mode
 from mcpfuzz.target import Target, expand_variables, read_examples
+from mcpfuzz.transports.endpoint import TRANSPORTS
 
 __all__ = ["read_server", "target_of"]
 
@@ -26,16 +29,29 @@ def target_of(command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
         UsageError: there is none, or its description is wrong.
     """
     env: dict[str, str] = {}
-    cwd = options.get("cwd")
+    cwd, url, transport = options.get("cwd"), options.get("url"), options.get("transport")
+    headers: dict[str, str] = {}
     if options.get("config"):
-        if command:
-            raise UsageError("give either --config FILE --server NAME or a COMMAND after --, not both")
-        command, env, found_cwd = read_server(options["config"], options.get("server"))
-        cwd = cwd or found_cwd
+        if command or url:
+            raise UsageError("give either --config FILE --server NAME, or --url or a COMMAND after --, not both")
+        found = read_server(options["config"], options.get("server"))
+        command, env, url, headers = found.command, found.env, found.url, found.headers
+        cwd, transport = cwd or found.cwd, transport or found.transport
     elif options.get("server"):
         raise UsageError("--server NAME needs --config FILE")
-    if not command:
-        raise UsageError("no server to test: give its command after --, as in `mcpfuzz run -- python server.py`")
+    if not command and not url:
+        raise UsageError(
+            "no server to test: give its command after --, as in `mcpfuzz run -- python server.py`, or --url URL"
+        )
+    if not url and (transport not in (None, "stdio") or options.get("header") or options.get("cacert")):
+        raise UsageError("--transport, --header and --cacert go with --url URL")
+    if transport not in (None, "stdio", *TRANSPORTS):
+        raise UsageError(f"--transport {transport}: must be {', '.join(TRANSPORTS)}")
+    for line in options.get("header", ()):
+        name, colon, value = line.partition(":")
+        if not colon or not name.strip():
+            raise UsageError(f'--header {name}: must be "Name: value"')
+        headers[name.strip()] = value.strip()
     for pair in options.get("env", ()):
         name, found, value = pair.partition("=")
         if not found or not name:
@@ -46,6 +62,13 @@ def target_of(command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
         raise UsageError(f"--sandbox {sandbox}: must be {', '.join(get_args(Mode)[:-1])} or {get_args(Mode)[-1]}")
     return Target(
         command=command,
+        url=url,
+        transport=transport if url else None,
+        headers=tuple(headers.items()),
+        identities=read_identities(options.get("identity", ())),
+        cacert=options.get("cacert"),
+        insecure=bool(options.get("insecure")),
+        allow_remote=bool(options.get("allow_remote")),
         env=env,
         cwd=cwd,
         workspaces=tuple(options.get("workspace", ())),
@@ -57,8 +80,30 @@ def target_of(command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
     )
 
 
-def read_server(path: str, name: str | None) -> tuple[tuple[str, ...], dict[str, str], str | None]:
-    """Command, environment and folder of one server of a `mcpServers` (or VS Code `servers`) file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configured:
+    """One server of a configuration file."""
+
+    command: tuple[str, ...] = ()
+    env: dict[str, str]
+    cwd: str | None
+    url: str | None = None
+    headers: dict[str, str]
+    transport: str | None = None
+
+
+_TYPES = {
+    "http": "http",
+    "streamable-http": "http",
+    "streamableHttp": "http",
+    "sse": "sse",
+    "ws": "ws",
+    "websocket": "ws",
+}
+
+
+def read_server(path: str, name: str | None) -> Configured:
+    """One server of a `mcpServers` (or VS Code `servers`) file.
 
     Raises:
         UsageError: the file is missing or no JSON, or lacks the server; the ones it has are told.
@@ -90,8 +135,9 @@ def read_server(path: str, name: str | None) -> tuple[tuple[str, ...], dict[str,
         raise UsageError(
             f"--config {path}: no server {name!r}; it has {', '.join(map(repr, servers))}; choose with --server"
         )
-    if not isinstance(entry.get("command"), str):
-        raise UsageError(f"--config {path}: server {name!r} has no command")
+    url = entry.get("url") or entry.get("serverUrl")
+    if not isinstance(entry.get("command"), str) and not isinstance(url, str):
+        raise UsageError(f"--config {path}: server {name!r} has neither a command nor a url")
     expand = _expander(path)
     arguments = entry.get("args") or []
     if not isinstance(arguments, list) or not all(isinstance(item, str) for item in arguments):
@@ -99,11 +145,19 @@ def read_server(path: str, name: str | None) -> tuple[tuple[str, ...], dict[str,
     given = entry.get("env") or {}
     if not isinstance(given, dict):
         raise UsageError(f"--config {path}: env of server {name!r} must be an object")
-    cwd = entry.get("cwd")
-    return (
-        (expand_variables(expand(entry["command"])), *(expand_variables(expand(item)) for item in arguments)),
-        {key: expand(_word(value)) for key, value in given.items() if value is not None},
-        expand(cwd) if isinstance(cwd, str) else None,
+    cwd, headers = entry.get("cwd"), entry.get("headers") or {}
+    if not isinstance(headers, dict):
+        raise UsageError(f"--config {path}: headers of server {name!r} must be an object")
+    command = entry.get("command")
+    words = (command, *arguments) if isinstance(command, str) else ()
+    kind = entry.get("type") or entry.get("transport")
+    return Configured(
+        command=tuple(expand_variables(expand(word)) for word in words),
+        env={key: expand(_word(value)) for key, value in given.items() if value is not None},
+        cwd=expand(cwd) if isinstance(cwd, str) else None,
+        url=expand(url) if isinstance(url, str) else None,
+        headers={str(key): expand(_word(value)) for key, value in headers.items()},
+        transport=_TYPES.get(kind) if isinstance(kind, str) and isinstance(url, str) else None,
     )
 
 

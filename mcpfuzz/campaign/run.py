@@ -75,7 +75,7 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
     except TargetError as error:
         failure, interrupted = str(error).replace("\n", " "), False
     finally:
-        host.sweep(prepared.launch.token)
+        prepared.sweep()
         finished = _finished(settings, state, began, failure, interrupted)
         emit(finished)
     return finished

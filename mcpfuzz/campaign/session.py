@@ -86,7 +86,7 @@ class CampaignSession:
             finally:
                 with trio.CancelScope(shield=True):
                     await supply.drop()
-                host.sweep(prepared.launch.token)
+                prepared.sweep()
                 nursery.cancel_scope.cancel()
         if failure is not None:
             raise failure

@@ -9,18 +9,24 @@ import time
 import trio
 
 from mcpfuzz.client import Client
-from mcpfuzz.errors import TargetError
+from mcpfuzz.errors import LaunchError, TargetError
 from mcpfuzz.events import Restarted
 from mcpfuzz.model import Effect, Step
 from mcpfuzz.revisions import Revision
 from mcpfuzz.runner import Opener
 from mcpfuzz.slots import Filler
 from mcpfuzz.target import Prepared
+from mcpfuzz.transports.dial import Way
+from mcpfuzz.transports.launch import Launch
+from mcpfuzz.transports.process import Process
+from mcpfuzz.transports.stdio import ending_words
 
 __all__ = ["OutOfStarts", "Supply"]
 
 DROP_GRACE_S = 0.1
 """For a server that is replaced: it is damaged, or its state is not wanted any more."""
+CONNECT_AGAIN_S = 0.05
+"""Between two tries to connect to a server that is just starting."""
 STILLBORN_LIMIT = 3
 """Starts in a row that may fail before the target is given up."""
 
@@ -56,6 +62,8 @@ class Supply:
         self._tell = tell
         self.starts = 0
         self.current: Client | None = None
+        self._process: Process | None = None
+        """Of a networked server that we start; over stdio it belongs to the client."""
         self.quiet = False
         """Whether the current server has heard nothing but the proofs of harmless findings since its start:
         then it is fresh enough to confirm another on."""
@@ -119,18 +127,48 @@ class Supply:
         raise OutOfStarts(f"the server does not come up again: {why}")
 
     async def _start(self) -> Client:
-        if self.starts_left <= 0:
-            raise OutOfStarts(f"the server was started {self.starts} times; the profile allows no more")
-        self.starts_left -= 1
+        if self._prepared.launch is not None:
+            if self.starts_left <= 0:
+                raise OutOfStarts(f"the server was started {self.starts} times; the profile allows no more")
+            self.starts_left -= 1
         self.starts += 1
         self.renew()
         began = time.monotonic()
-        self.current = await Client.connect(
-            self._prepared.launch, self._nursery, wanted=self._wanted, start_timeout=self._start_timeout
-        )
+        self.current = await self._connected(began + self._start_timeout)
         self.start_s = time.monotonic() - began
         self.quiet = True
         return self.current
+
+    async def _connected(self, deadline: float) -> Client:
+        """A client of a new server; of the one that runs already where we start none.
+
+        Raises:
+            TargetError: it does not come up, or nobody serves there.
+        """
+        prepared = self._prepared
+        way = prepared.way()
+        if isinstance(way, Launch) or prepared.served is None:
+            return await self._client_of(way, deadline)
+        self._process = Process.start(prepared.served, self._nursery, talks=False)
+        while True:
+            try:
+                return await self._client_of(way, deadline)
+            except LaunchError as error:  # nobody listens yet
+                if self._process.poll() is not None:
+                    raise _stillborn(self._process, prepared.served) from None
+                if time.monotonic() > deadline - CONNECT_AGAIN_S:
+                    raise LaunchError(f"{error}; the command was started {self._start_timeout:g} s ago") from None
+                await trio.sleep(CONNECT_AGAIN_S)
+
+    async def _client_of(self, way: Way, deadline: float, *, handshake: bool = True) -> Client:
+        return await Client.connect(
+            way,
+            self._nursery,
+            wanted=self._wanted,
+            start_timeout=max(0.1, deadline - time.monotonic()),
+            handshake=handshake,
+            process=self._process,
+        )
 
     async def drop(self) -> None:
         """End the current server."""
@@ -138,21 +176,31 @@ class Supply:
         if client is not None:
             self._closed_requests += client.sent
             await client.close(DROP_GRACE_S)
+        process, self._process = self._process, None
+        if process is not None:
+            await process.stop(DROP_GRACE_S)
 
     def opener(self) -> Opener:
-        """Opens further connections of a conversation: over stdio each is a process of its own."""
+        """Opens further connections of a conversation: over stdio each is a process of its own, over a network
+        another client of the same."""
 
         async def open_one(step: Step, handshake: bool) -> Client:
-            if self.starts_left <= 0:
-                raise OutOfStarts("no starts left for a second connection")
-            self.starts_left -= 1
-            self.starts += 1
-            return await Client.connect(
-                self._prepared.launch,
-                self._nursery,
-                wanted=self._wanted,
-                start_timeout=self._start_timeout,
-                handshake=handshake,
-            )
+            way = self._prepared.way(step.as_)
+            if isinstance(way, Launch):
+                if self.starts_left <= 0:
+                    raise OutOfStarts("no starts left for a second connection")
+                self.starts_left -= 1
+                self.starts += 1
+            return await self._client_of(way, time.monotonic() + self._start_timeout, handshake=handshake)
 
         return open_one
+
+
+def _stillborn(process: Process, launch: Launch) -> LaunchError:
+    """It ended before it listened."""
+    lines = [line.strip() for line in process.stderr().splitlines() if line.strip()]
+    return LaunchError(
+        f"{launch.argv[0]!r} ended with {ending_words(process.returncode or 0)} before it listened"
+        + (f"; its last words: {lines[-1][:200]}" if lines else "")
+        + "; run the command by hand to see why"
+    )

@@ -13,7 +13,6 @@ from typing import Any
 
 import trio
 
-from mcpfuzz import host
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Client, Sent, Volley
 from mcpfuzz.errors import Late, TargetError
@@ -173,7 +172,7 @@ async def _core(target: Target, limits: Limits) -> AsyncIterator[_Core]:
             finally:
                 with trio.CancelScope(shield=True):
                     await supply.drop()
-                host.sweep(prepared.launch.token)
+                prepared.sweep()
                 nursery.cancel_scope.cancel()
     if failure is not None:
         raise failure

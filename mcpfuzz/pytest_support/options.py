@@ -20,10 +20,13 @@ from mcpfuzz.target import Target
 
 __all__ = ["Options", "read"]
 
-_SERVER_KEYS = ("name", "command", "config", "env", "cwd", "workspace", "example", "allow_destructive")
+_SERVER_KEYS = (
+    *("name", "command", "config", "env", "cwd", "workspace", "example", "allow_destructive", "stub", "sandbox"),
+    *("url", "transport", "header", "identity", "cacert", "insecure", "allow_remote"),
+)
 """Keys of one `[[tool.mcpfuzz.server]]`; what it lacks is taken from `[tool.mcpfuzz]`."""
-_WHERE = ("server", "config", "name")
-_PATHS = ("config", "cwd", "workspace", "example")
+_WHERE = ("server", "config", "name", "url")
+_PATHS = ("config", "cwd", "workspace", "example", "cacert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def read(config: pytest.Config) -> Options:
     given = {name: getattr(config.option, option.dest) for name, option in OPTIONS.items()}
     given = {name: value for name, value in given.items() if value is not None}
     servers = table.pop("server", None)
-    if any(name in given for name in ("server", "config")):
+    if any(name in given for name in ("server", "config", "url")):
         servers = None
         table = {name: value for name, value in table.items() if name not in _WHERE}
     checked = {name: _checked(name, value) for name, value in table.items() if name != "fuzz"}
@@ -155,9 +158,10 @@ def _targets(config: pytest.Config, values: Mapping[str, Any]) -> dict[str, Targ
         return {"": target_of((), {**values, "server": values.get("name")})}
     if values.get("name"):
         raise UsageError("--mcp-name NAME needs --mcp-config FILE")
-    if server is None:
+    if server is None and not values.get("url"):
         return {}
-    return {"": target_of(_words(server, "--mcp-server"), {**values, "server": None, "cwd": _cwd(config, values)})}
+    words = _words(server, "--mcp-server") if server is not None else ()
+    return {"": target_of(words, {**values, "server": None, "cwd": _cwd(config, values)})}
 
 
 def _cwd(config: pytest.Config, values: Mapping[str, Any]) -> Any:
@@ -177,13 +181,13 @@ def _several(config: pytest.Config, servers: list[Any], values: Mapping[str, Any
         if not name or name in made:
             raise UsageError(f"{where}: needs a name of its own")
         merged = {**values, **own}
-        if command is not None:
+        if command is not None or own.get("url"):
             merged = {**merged, "config": None, "server": None, "cwd": _cwd(config, merged)}
-            made[name] = target_of(_words(command, where), merged)
+            made[name] = target_of(_words(command, where) if command is not None else (), merged)
         elif merged.get("config"):
             made[name] = target_of((), {**merged, "server": name})
         else:
-            raise UsageError(f"{where}: needs a command, or a config that has {name!r}")
+            raise UsageError(f"{where}: needs a command, a url, or a config that has {name!r}")
     return made
 
 

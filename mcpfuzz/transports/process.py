@@ -52,8 +52,11 @@ class Process:
         self._stopped = False
 
     @classmethod
-    def start(cls, launch: Launch, nursery: trio.Nursery) -> Process:
+    def start(cls, launch: Launch, nursery: trio.Nursery, *, talks: bool = True) -> Process:
         """Start the command; its watchers live in `nursery`.
+
+        Args:
+            talks: it is spoken to over its pipes; False keeps its stdout flowing like its stderr.
 
         Raises:
             LaunchError: the command cannot be started.
@@ -75,7 +78,9 @@ class Process:
             os.set_blocking(end, False)
         process = cls(child, stdin, stdout, stderr)
         nursery.start_soon(process._watch)
-        nursery.start_soon(process._drain)
+        nursery.start_soon(process._drain, stderr)
+        if not talks:
+            nursery.start_soon(process._drain, stdout)
         return process
 
     async def _watch(self) -> None:
@@ -110,14 +115,14 @@ class Process:
             finally:
                 self._waiters.discard(scope)
 
-    async def _drain(self) -> None:
-        """Keep the server's stderr flowing; keep the tail of it."""
+    async def _drain(self, pipe: int) -> None:
+        """Keep what the server writes flowing; keep the tail of it."""
         while not self._stopped:
             try:
-                chunk = os.read(self._stderr, 1 << 16)
+                chunk = os.read(pipe, 1 << 16)
             except BlockingIOError:
                 try:
-                    await trio.lowlevel.wait_readable(self._stderr)
+                    await trio.lowlevel.wait_readable(pipe)
                 except trio.ClosedResourceError:
                     return
                 continue

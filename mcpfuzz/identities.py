@@ -1,0 +1,128 @@
+"""Callers: who a connection claims to be, and by which means. Read from `--identity NAME=SPEC`.
+
+    header:Name: value      on every request of the connection      query:key=value   in the URL
+    env:KEY=VALUE           of a stdio server's process             subprotocol:value WebSocket only
+    first-message:JSON      WebSocket only, before anything else
+
+`anonymous` (no credential at all) and `garbage` (a credential of the same shape that is nobody's) always exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from mcpfuzz.errors import UsageError
+
+__all__ = ["ANONYMOUS", "GARBAGE", "Identity", "read_identities"]
+
+ANONYMOUS, GARBAGE = "anonymous", "garbage"
+_SPECS = "header:Name: value, query:key=value, env:KEY=VALUE, subprotocol:value or first-message:JSON"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """One caller."""
+
+    name: str
+    headers: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    subprotocols: tuple[str, ...] = ()
+    first_message: str | None = None
+
+    @classmethod
+    def of(cls, name: str, specs: Iterable[str], expand: Callable[[str], str] = str) -> Identity:
+        """Read the specs of one name.
+
+        Args:
+            expand: fills `${NAME}`.
+
+        Raises:
+            UsageError: a spec is none.
+        """
+        found: dict[str, list[tuple[str, str]]] = {"header": [], "query": [], "env": []}
+        subprotocols: list[str] = []
+        first: str | None = None
+        for spec in specs:
+            kind, colon, rest = spec.partition(":")
+            rest = expand(rest)
+            key, mark, value = rest.partition(":" if kind == "header" else "=")
+            if colon and kind in found and mark and key.strip():
+                found[kind].append((key.strip(), value.strip() if kind == "header" else value))
+            elif colon and kind == "subprotocol" and rest:
+                subprotocols.append(rest)
+            elif colon and kind == "first-message" and _is_json(rest):
+                first = rest
+            else:
+                raise UsageError(f"--identity {name}={kind}:...: must be NAME=SPEC, SPEC one of {_SPECS}")
+        return cls(
+            name=name, headers=tuple(found["header"]), query=tuple(found["query"]), env=tuple(found["env"]),
+            subprotocols=tuple(subprotocols), first_message=first,
+        )  # fmt: skip
+
+    def anonymous(self) -> Identity:
+        """Nobody."""
+        return Identity(name=ANONYMOUS)
+
+    def garbage(self) -> Identity:
+        """The same shape with values that are nobody's: the last characters of each are others."""
+        return Identity(
+            name=GARBAGE, headers=_spoilt_all(self.headers), query=_spoilt_all(self.query), env=_spoilt_all(self.env),
+            subprotocols=tuple(map(_spoilt, self.subprotocols)),
+            first_message=_spoilt_json(self.first_message) if self.first_message is not None else None,
+        )  # fmt: skip
+
+
+def read_identities(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """`NAME=SPEC` words -> name -> its specs, in order.
+
+    Raises:
+        UsageError: a word is no NAME=SPEC, or names one of those that always exist.
+    """
+    found: dict[str, list[str]] = {}
+    for word in words:
+        name, mark, spec = word.partition("=")
+        if not mark or not name or ":" in name:
+            raise UsageError(f"--identity {name or word}: must be NAME=SPEC, SPEC one of {_SPECS}")
+        if name in (ANONYMOUS, GARBAGE):
+            raise UsageError(f"--identity {name}=...: {name!r} always exists and has no credential of its own")
+        Identity.of(name, (spec,))
+        found.setdefault(name, []).append(spec)
+    return {name: tuple(specs) for name, specs in found.items()}
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _spoilt_all(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((key, _spoilt(value)) for key, value in pairs)
+
+
+def _spoilt(value: str) -> str:
+    """Other letters and digits at the end, the shape kept."""
+    turned = []
+    left = 6
+    for char in reversed(value):
+        if left and char.isascii() and char.isalnum():
+            left -= 1
+            char = "x" if char.isalpha() and char not in "xX" else "q" if char.isalpha() else str((int(char) + 5) % 10)
+        turned.append(char)
+    return "".join(reversed(turned))
+
+
+def _spoilt_json(text: str) -> str:
+    def walk(value: object, name: str) -> object:
+        if isinstance(value, Mapping):
+            return {key: walk(item, str(key)) for key, item in value.items()}
+        if isinstance(value, str) and name not in ("jsonrpc", "method", "type", "id"):
+            return _spoilt(value)
+        return value
+
+    return json.dumps(walk(json.loads(text), ""))
