@@ -141,6 +141,10 @@ _run_options = _options(
     click.option(
         "--report", multiple=True, metavar="FORMAT=PATH", help="json, jsonl, sarif, junit, html, markdown; repeatable."
     ),
+    click.option(
+        "--baseline", type=str, metavar="FILE", help="Known findings, with reason and expiry (TOML, or .json)."
+    ),
+    click.option("--update-baseline", is_flag=True, help="Add what is new to --baseline, take out what is gone."),
     click.option("--quiet", is_flag=True, help="Findings and verdict only."),
     click.option("--verbose", is_flag=True, help="All there is to say."),
     click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR is obeyed too."),
@@ -207,6 +211,8 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
             )
         },
     )
+    settings, baseline = _judged(settings, options)
+    listening = baseline.listen if baseline else lambda emit: emit
     look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
     host.become_subreaper()
     with Prepared.of(target) as prepared:
@@ -215,12 +221,28 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
             options["report"], gate, version=__version__, setting=Setting(rules=RULES, look=look)
         ) as reports:
             if options["jobs"] > 1:
-                finished = run_shards(target, settings, options["jobs"], reports.on)
+                finished = run_shards(target, settings, options["jobs"], listening(reports.on))
             elif settings.revision == "all":
-                finished = run_revisions(prepared, settings, reports.on)
+                finished = run_revisions(prepared, settings, listening(reports.on))
             else:
-                finished = run_campaign(prepared, settings, reports.on)
+                finished = run_campaign(prepared, settings, listening(reports.on))
+        if baseline:
+            baseline.save()
     return EXIT_CODES[finished.outcome]
+
+
+def _judged(settings: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The settings with what --baseline says, and the baseline, or None."""
+    from mcpfuzz.baseline import Baseline
+    from mcpfuzz.model import replace
+
+    if options["update_baseline"] and not options["baseline"]:
+        raise UsageError("--update-baseline needs --baseline FILE")
+    if not options["baseline"]:
+        return settings, None
+    whole = settings.shard == (1, 1)
+    baseline = Baseline.load(options["baseline"], update=options["update_baseline"], whole=whole)
+    return replace(settings, known=baseline.known, accept=baseline.update), baseline
 
 
 def _shard_of(text: str | None) -> tuple[int, int]:

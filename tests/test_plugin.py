@@ -458,3 +458,49 @@ def test_the_clock_gives_each_item_its_part_and_the_last_no_more_than_is_left() 
     assert 9.9 < clock.share() <= 10
     assert clock.share() > 10.9
     assert Clock(0.0).share() <= 0
+
+
+# ---- known findings, shards, the twins ------------------------------------------------------------
+
+
+def test_a_known_finding_does_not_fail_its_item_and_an_update_keeps_what_was_not_played(run: Runner) -> None:
+    chosen = (
+        "--mcp-server",
+        CRASH,
+        "--mcp-fuzz",
+        *QUICK,
+        "--mcp-baseline",
+        "known.toml",
+        "-k",
+        "order_article and boundary",
+    )
+    path = run.pytester.path / "known.toml"
+    path.write_text('[[known]]\nfingerprint = "a"\nscenario = "greeting"\nreason = "b"\n', encoding="utf-8")
+    assert run(*chosen).parseoutcomes()["failed"] == 1
+    assert run(*chosen, "--mcp-update-baseline").parseoutcomes()["passed"] == 1
+    text = path.read_text(encoding="utf-8")
+    assert 'rule = "crash"' in text and 'fingerprint = "a"' in text
+    assert run(*chosen).parseoutcomes()["passed"] == 1
+    result = run("--mcp-update-baseline")
+    result.stderr.fnmatch_lines(["*--mcp-update-baseline needs --mcp-baseline FILE*"])
+
+
+def test_shards_share_out_the_items(run: Runner) -> None:
+    def names(*more: str) -> list[str]:
+        result = run("--mcp-server", LAB, "--mcp-fuzz", *QUICK, "--collect-only", "-q", *more)
+        return [line for line in result.outlines if line.startswith("mcpfuzz::")]
+
+    one, two = names("--mcp-shard", "1/2"), names("--mcp-shard", "2/2")
+    assert sorted(one + two) == sorted(names()) and abs(len(one) - len(two)) <= 1
+
+
+TWINS_OF_PYTEST = {"jobs": "-n", "quiet": "-q", "verbose": "-v", "no_color": "--color", "command": "--mcp-server"}
+"""Options of `run` whose twin is pytest's own, or has another name."""
+
+
+def test_every_option_of_run_has_its_twin() -> None:
+    from mcpfuzz.cli import cli
+    from mcpfuzz.pytest_support.table import OPTIONS
+
+    missing = {parameter.name for parameter in cli.commands["run"].params} - set(OPTIONS) - set(TWINS_OF_PYTEST)
+    assert missing == set()

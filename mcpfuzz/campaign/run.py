@@ -186,6 +186,8 @@ async def _learn(prepared: Prepared, settings: Settings, state: _State, surface:
 
 def counts(finding: Finding, settings: Settings) -> bool:
     """Whether a finding counts for the exit code."""
+    if settings.accept or finding.fingerprint in settings.known:
+        return False
     if finding.confidence != "proved" and not settings.strict:
         return False
     return SEVERITIES.index(finding.severity) >= SEVERITIES.index(settings.fail_on)

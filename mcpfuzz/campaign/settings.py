@@ -44,3 +44,7 @@ class Settings:
     """(K, N): the K-th of N shards, counted from 1."""
     only: tuple[tuple[str, str], ...] = field(default=())
     """Operations (kind, name) to test; empty: all."""
+    known: frozenset[str] = frozenset()
+    """Fingerprints that do not count (the baseline's)."""
+    accept: bool = False
+    """Nothing counts: what is found goes into the baseline."""

@@ -7,17 +7,18 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mcpfuzz import __version__
+from mcpfuzz.baseline import Baseline, Entry
 from mcpfuzz.campaign.run import counts
 from mcpfuzz.campaign.session import CampaignSession, Played
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.errors import McpfuzzError
-from mcpfuzz.events import Discovered, Finished, Found, Outcome, Started
+from mcpfuzz.events import Discovered, Event, Finished, Found, Outcome, Started
 from mcpfuzz.model import SEVERITIES, Finding, Operation, OperationStats, ScenarioResult, Surface
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.pytest_support.thread import Held, TrioThread
@@ -198,8 +199,10 @@ class Campaign:
 # ---- reports --------------------------------------------------------------------------------------
 
 
-def write_reports(record: Record, settings: Settings, specs: Sequence[str], report: str) -> None:
-    """Write what one target's items came to, in each format asked for.
+def write_reports(
+    record: Record, settings: Settings, specs: Sequence[str], report: str, baseline: Baseline | None = None
+) -> None:
+    """Write what one target's items came to, in each format asked for; then the baseline, should it be updated.
 
     Raises:
         UsageError: a report cannot be written.
@@ -210,7 +213,10 @@ def write_reports(record: Record, settings: Settings, specs: Sequence[str], repo
     with open_sinks(
         specs, Gate(record.secrets), version=__version__, setting=Setting(rules=RULES, report=report, terminal=False)
     ) as sinks:
-        sinks.on(
+        on: Callable[[Event], None] = sinks.on
+        if baseline is not None:
+            on = baseline.listen(on, lambda entry, finished: _tried(entry, record))
+        on(
             Started(
                 seed=record.seed,
                 started=record.started,
@@ -221,11 +227,23 @@ def write_reports(record: Record, settings: Settings, specs: Sequence[str], repo
         )
         if record.surface is not None:
             sendable = sum(operation.skipped is None for operation in record.surface.operations)
-            sinks.on(Discovered(surface=record.surface, sendable=sendable))
+            on(Discovered(surface=record.surface, sendable=sendable))
         finished = _finished(record, settings)
         for finding in finished.findings:
-            sinks.on(Found(finding=finding))
-        sinks.on(finished)
+            on(Found(finding=finding))
+        on(finished)
+    if baseline is not None:
+        baseline.save()
+
+
+def _tried(entry: Entry, record: Record) -> bool:
+    """Whether items tried what an entry is about to the end: with -k not all of a scenario's are played."""
+    mine = [row for row in record.rows if row.scenario == entry.scenario]
+    same = [row for row in mine if (row.kind, row.name) == (entry.kind, entry.name)]
+    whole = len(mine) >= record.planned.get(entry.scenario, 1)
+    return (
+        bool(mine) and all(row.played.status in ("clean", "findings") for row in (same or mine)) and bool(same or whole)
+    )
 
 
 def _finished(record: Record, settings: Settings) -> Finished:

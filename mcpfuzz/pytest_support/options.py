@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mcpfuzz.baseline import Baseline
 from mcpfuzz.campaign.config import target_of
 from mcpfuzz.errors import UsageError
 from mcpfuzz.pytest_support.table import OPTIONS, Option
@@ -23,7 +24,7 @@ __all__ = ["Options", "read"]
 _SERVER_KEYS = ("name", "command", "config", "env", "cwd", "workspace", "example", "allow_destructive")
 """Keys of one `[[tool.mcpfuzz.server]]`; what it lacks is taken from `[tool.mcpfuzz]`."""
 _WHERE = ("server", "config", "name")
-_PATHS = ("config", "cwd", "workspace", "example")
+_PATHS = ("config", "cwd", "workspace", "example", "baseline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,24 @@ class Options:
 
     values: Mapping[str, Any]
     targets: Mapping[str, Target]
+
+    def baseline(self) -> Baseline | None:
+        """The known findings, where a file of them was named.
+
+        Raises:
+            UsageError: it is missing or wrong.
+        """
+        file, update = self.values["baseline"], self.values["update_baseline"]
+        if update and not file:
+            raise UsageError("--mcp-update-baseline needs --mcp-baseline FILE")
+        return Baseline.load(file, update=update) if file else None
+
+    def shard(self) -> tuple[int, int]:
+        """(K, N). Raises UsageError where it is not that."""
+        number, _, total = (self.values["shard"] or "1/1").partition("/")
+        if not (number.isdigit() and total.isdigit() and 1 <= int(number) <= int(total)):
+            raise UsageError(f"--mcp-shard {self.values['shard']}: must be K/N with 1 <= K <= N, as in 3/8")
+        return int(number), int(total)
 
     def settings(self, seed: int) -> Any:
         """`campaign.settings.Settings` of these options.

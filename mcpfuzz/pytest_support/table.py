@@ -47,6 +47,9 @@ OPTIONS = _named(
     revision=Option("text", "DATE", "MCP revision, or auto (default)", "auto"),
     fail_on=Option("text", "SEVERITY", "info, low (default), medium, high or critical", "low"),
     strict=Option("flag", None, "weak verdicts and suspects count", False),
+    baseline=Option("text", "FILE", "known findings, with reason and expiry (TOML, or .json)"),
+    update_baseline=Option("flag", None, "add what is new to --mcp-baseline, take out what is gone", False),
+    shard=Option("text", "K/N", "only the K-th of N shares of the items of --mcp-fuzz"),
     report=Option("list", "FORMAT=PATH", "json, jsonl, sarif, junit, html, markdown; repeatable", ()),
 )
 """Name as in `mcpfuzz run` -> option. `--mcp-name` is `--server` there, `--mcp-server` the COMMAND."""

@@ -42,6 +42,7 @@ padding:.9rem 1rem;margin:.8rem 0}
 .finding.suspect{border-left-style:dashed}
 .badge{display:inline-block;border:1px solid var(--s);color:var(--s);border-radius:4px;padding:0 .45rem;
 margin-right:.5rem;font-size:.74rem;font-weight:700;text-transform:uppercase;letter-spacing:.04em;vertical-align:.1em}
+.badge.plain{border-color:var(--soft);color:var(--soft)}
 .at{color:var(--soft);font-size:.86rem;margin:.15rem 0 .5rem}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}
 .label{color:var(--soft);font-size:.76rem;text-transform:uppercase;letter-spacing:.05em;margin:.6rem 0 .1rem}

@@ -83,7 +83,17 @@ _FINDING = _object(
     reproducer=_object(minimal=_BOOL, steps={**_array(_STEP), "minItems": 1}, command=_TEXT),
     fingerprint=_TEXT,
     references=_TEXTS,
-    optional={"scenario": _TEXT, "stderr": _TEXT, "note": _TEXT},
+    optional={
+        "scenario": _TEXT,
+        "stderr": _TEXT,
+        "note": _TEXT,
+        "baseline": _object(status=_one_of(("new", "known", "expired")), reason=_TEXT_OR_NULL),
+    },
+)
+
+_KNOWN = _object(fingerprint=_TEXT, rule=_TEXT, operation={"type": "object"}, title=_TEXT, reason=_TEXT)
+_BASELINE = _object(
+    file=_TEXT, new=_COUNT, known=_COUNT, expired=_COUNT, gone=_array(_KNOWN), not_seen=_array(_KNOWN), updated=_BOOL
 )
 
 _RUN = _object(
@@ -146,7 +156,7 @@ REPORT_SCHEMA: Mapping[str, Any] = {
             )
         ),
         findings=_array(_FINDING),
-        optional={"load": _LOAD, "notes": _TEXTS},
+        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE},
     ),
 }
 """What every `--report json=PATH` satisfies."""

@@ -85,8 +85,8 @@ class Recorder:
         """The report as far as the run has come, `interrupted` where it is not over; None before Started."""
         if self.started is None:
             return None
-        extra = {"notes": list(self._notes), **self._about.extra}
         finished = self.finished or self._so_far()
+        extra = {"notes": list(self._notes), **self._about.extra, **finished.extra}
         about = self._about
         return build(self.started, self.discovered, finished, version=about.version, extra=extra, report=about.report)
 

@@ -23,6 +23,8 @@ __all__ = [
     "headline",
     "load_rows",
     "settings",
+    "since",
+    "standing",
     "step_words",
     "target_words",
     "unreached",
@@ -147,6 +149,7 @@ def finding_text(finding: Mapping[str, Any], rules: Mapping[str, RuleText]) -> s
         lines.append(f"… and {len(reproducer['steps']) - _MAX_STEPS} more steps")
     lines += [f"stderr: {line}" for line in finding.get("stderr", "").splitlines()[-20:]]
     lines += [f"note: {finding['note']}"] if finding.get("note") else []
+    lines += [f"known:    {finding['baseline']['reason']}"] if standing(finding) == "known" else []
     lines += [f"replay: {reproducer['command']}"]
     mend = rule_text(rules, finding["rule"]).mend
     return "\n".join(visible(line) for line in [*lines, *([f"mend: {mend}"] if mend else [])])
@@ -173,11 +176,49 @@ def settings(document: Document) -> list[str]:
 
 def headline(document: Document) -> str:
     """Findings in numbers: `2 findings (1 critical, 1 low), 1 suspect`."""
-    proved = [one["severity"] for one in document["findings"] if one["confidence"] == "proved"]
-    suspects = len(document["findings"]) - len(proved)
+    open_ = [one for one in document["findings"] if standing(one) != "known"]
+    proved = [one["severity"] for one in open_ if one["confidence"] == "proved"]
+    suspects, known = len(open_) - len(proved), len(document["findings"]) - len(open_)
     levels = [f"{proved.count(level)} {level}" for level in reversed(SEVERITIES) if level in proved]
     said = counted(len(proved), "finding") + (f" ({', '.join(levels)})" if levels else "")
-    return said + (f", {counted(suspects, 'suspect')}" if suspects else "")
+    said += f", {counted(suspects, 'suspect')}" if suspects else ""
+    return said + (f", {known:,} known" if known else "")
+
+
+def standing(finding: Mapping[str, Any]) -> str:
+    """What a baseline says of a finding: `new`, `known`, `expired`; empty where there is none."""
+    told = finding.get("baseline")
+    return str(told["status"]) if isinstance(told, Mapping) else ""
+
+
+def since(document: Document) -> list[tuple[str, str]]:
+    """What changed since the baseline and since earlier runs, as (label, line): findings that are gone or were
+    not seen, operations that were never reached before, or are not any more."""
+    told = document.get("baseline") or {}
+    lines = [
+        (label, f"{one['rule']} in {where(one['operation'])}: {why}{hint if not told.get('updated') else ''}")
+        for name, label, why, hint in _MISSING
+        for one in told.get(name, ())
+    ]
+    if told.get("updated"):
+        added = sum(one["confidence"] == "proved" for one in document["findings"] if standing(one) == "new")
+        entries = "entry" if added == 1 else "entries"
+        lines.append(("baseline", f"{told['file']}: {added} {entries} added, {len(told['gone'])} taken out"))
+    growth = document.get("growth") or {}
+    before = counted(growth.get("runs", 0), "earlier run")
+    for name, label, why in _GROWTH:
+        lines += [(label, f"{one['kind']} {one['name']}: {why} {before}") for one in growth.get(name, ())]
+    return lines
+
+
+_MISSING = (
+    ("gone", "gone", "it does not show any more", "; --update-baseline takes it out"),
+    ("not_seen", "not seen", "its scenario did not run to the end, so nothing is known of it", ""),
+)
+_GROWTH = (
+    ("first_reached", "first reached", "never in"),
+    ("not_reached_now", "not reached now", "it was reached in one of"),
+)
 
 
 def verdict(document: Document) -> str:
