@@ -270,6 +270,28 @@ def replay(report: str, command: tuple[str, ...], finding: str | None, **options
     return replay_report(report, command, finding, options, click.echo)
 
 
+@cli.command()
+@click.argument("report_files", nargs=-1, required=True, metavar="REPORT...", type=str)
+@click.option(
+    "--report", multiple=True, metavar="FORMAT=PATH", help="json, jsonl, sarif, junit, html, markdown; repeatable."
+)
+@click.option("--fail-on", type=click.Choice(["info", "low", "medium", "high", "critical"]), help="Else as the shards.")
+@click.option("--strict", is_flag=True, help="Suspects count.")
+@click.option("--require-complete", is_flag=True, help="Scenarios left partial or not run exit 3.")
+@click.option("--baseline", type=str, metavar="FILE", help="Known findings; here what is gone is known too.")
+@click.option("--update-baseline", is_flag=True, help="Add what is new to --baseline, take out what is gone.")
+@click.option("--quiet", is_flag=True, help="Findings and verdict only.")
+@click.option("--verbose", is_flag=True, help="All there is to say.")
+@click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR is obeyed too.")
+def merge(report_files: tuple[str, ...], **options: Any) -> int:
+    """Tell the JSON reports of shards as one; exits as `run` does."""
+    from mcpfuzz.merge import merge_reports
+    from mcpfuzz.reports import Look
+
+    look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
+    return merge_reports(report_files, options, look)
+
+
 @cli.command(context_settings={**CONTEXT, "ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def lab(words: tuple[str, ...]) -> int:

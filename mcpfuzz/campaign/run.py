@@ -12,6 +12,7 @@ import trio
 
 from mcpfuzz import host
 from mcpfuzz.campaign.engine import TIME_SPENT, Engine
+from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
@@ -25,8 +26,6 @@ from mcpfuzz.target import Prepared
 
 __all__ = ["counts", "run"]
 
-NOT_APPLICABLE = "not applicable"
-"""Begins the reason of a scenario that this server gives nothing to play on: the run is complete without."""
 NEEDED = {
     "workspace": "give the folder it is meant to stay inside with --workspace",
     "upstream": "give the server {listener} as its upstream",
@@ -211,7 +210,7 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
     elif failure is not None or engine is None:
         outcome = "could-not-test"
     elif not reached:
-        outcome, reason = "could-not-test", "no call was accepted: give good ones with --example"
+        outcome, reason = "could-not-test", f"{NOTHING_ACCEPTED}: give good ones with --example"
     elif engine.cut not in (None, TIME_SPENT):
         outcome, reason = "could-not-test", f"it was dead before the end: {engine.cut}"
     elif settings.require_complete and not complete:
