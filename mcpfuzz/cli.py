@@ -212,7 +212,7 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
         },
     )
     settings, baseline = _judged(settings, options)
-    listening = baseline.listen if baseline else lambda emit: emit
+    settings, listening = _remembering(settings, options, target, baseline)
     look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
     host.become_subreaper()
     with Prepared.of(target) as prepared:
@@ -243,6 +243,29 @@ def _judged(settings: Any, options: dict[str, Any]) -> tuple[Any, Any]:
     whole = settings.shard == (1, 1)
     baseline = Baseline.load(options["baseline"], update=options["update_baseline"], whole=whole)
     return replace(settings, known=baseline.known, accept=baseline.update), baseline
+
+
+def _remembering(
+    settings: Any, options: dict[str, Any], target: Any, baseline: Any
+) -> tuple[Any, Callable[[Any], Any]]:
+    """The settings with what earlier runs of the target left, and what compares the run with them."""
+    from mcpfuzz import nights
+    from mcpfuzz.campaign.corpus import folder_of
+    from mcpfuzz.campaign.journal import interrupted_seed
+    from mcpfuzz.model import replace
+
+    folder = folder_of(target.state, target.record)
+    settings = replace(settings, remember="read" if options["seed"] is None else "write")
+    if options["seed"] is None:
+        shard = (1, options["jobs"]) if options["jobs"] > 1 else settings.shard
+        seed = interrupted_seed(folder, replace(settings, shard=shard))
+        if seed is not None:
+            settings = replace(settings, seed=seed, resume=True)
+
+    def listening(emit: Any) -> Any:
+        return nights.listen(folder, baseline.listen(emit) if baseline else emit)
+
+    return settings, listening
 
 
 def _shard_of(text: str | None) -> tuple[int, int]:

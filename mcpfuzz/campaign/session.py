@@ -14,6 +14,7 @@ from typing import Literal, Self
 import trio
 
 from mcpfuzz import host
+from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import RESERVE_S, Engine, ScenarioTally
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.settings import PROFILES, Settings
@@ -63,6 +64,10 @@ class CampaignSession:
         self.surface = surface
         self._reach = Reach()
         self._learned = False
+        self._corpus: Corpus | None = None
+        if settings.remember != "no":
+            folder = folder_of(prepared.target.state, prepared.target.record)
+            self._corpus = Corpus(folder, prepared.places, read=settings.remember == "read")
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -136,6 +141,7 @@ class CampaignSession:
             engine = Engine(
                 settings, self._supply, self.surface, bench, self._reach, emit, self._as_if_since(began, max_time)
             )
+            engine.corpus = self._corpus
             await engine.run()
         if overall.cancelled_caught:
             await self._supply.drop()  # it was cut off in the middle of something
@@ -175,12 +181,14 @@ class CampaignSession:
                 self.surface = await self._reach.learn(
                     client,
                     self.surface,
-                    self._prepared.examples,
+                    (*self._prepared.examples, *(self._corpus.good() if self._corpus else ())),
                     seed=settings.seed,
                     places=self._prepared.places,
                     timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
                     until=until,
                 )
+                if self._corpus is not None:
+                    self._corpus.keep_good(self.surface.good)
                 break
             except TargetError:
                 await self._supply.fresh("it ended when an operation was first called")

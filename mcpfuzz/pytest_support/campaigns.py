@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mcpfuzz import __version__
+from mcpfuzz import __version__, nights
 from mcpfuzz.baseline import Baseline, Entry
+from mcpfuzz.campaign.corpus import folder_of
 from mcpfuzz.campaign.run import counts
 from mcpfuzz.campaign.session import CampaignSession, Played
 from mcpfuzz.campaign.settings import Settings
@@ -214,6 +215,8 @@ def write_reports(
         specs, Gate(record.secrets), version=__version__, setting=Setting(rules=RULES, report=report, terminal=False)
     ) as sinks:
         on: Callable[[Event], None] = sinks.on
+        if settings.remember != "no":
+            on = nights.listen(folder_of(record.target.state, record.target.record), on)
         if baseline is not None:
             on = baseline.listen(on, lambda entry, finished: _tried(entry, record))
         on(

@@ -80,7 +80,10 @@ class Options:
             revision(values["revision"])
         taken = ("max_time", "profile", "timeout", "start_timeout", "revision", "fail_on", "strict", "require_complete")
         return Settings(
-            scenarios=chosen(values["scenario"], values["exclude"]), seed=seed, **{name: values[name] for name in taken}
+            scenarios=chosen(values["scenario"], values["exclude"]),
+            seed=seed,
+            remember="read" if values["seed"] is None else "write",
+            **{name: values[name] for name in taken},
         )
 
 

@@ -92,6 +92,8 @@ _FINDING = _object(
 )
 
 _KNOWN = _object(fingerprint=_TEXT, rule=_TEXT, operation={"type": "object"}, title=_TEXT, reason=_TEXT)
+_REACHED = _array(_object(kind=_TEXT, name=_TEXT))
+_GROWTH = _object(runs=_COUNT, reached=_COUNT, reached_ever=_COUNT, first_reached=_REACHED, not_reached_now=_REACHED)
 _BASELINE = _object(
     file=_TEXT, new=_COUNT, known=_COUNT, expired=_COUNT, gone=_array(_KNOWN), not_seen=_array(_KNOWN), updated=_BOOL
 )
@@ -156,7 +158,7 @@ REPORT_SCHEMA: Mapping[str, Any] = {
             )
         ),
         findings=_array(_FINDING),
-        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE},
+        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE, "growth": _GROWTH},
     ),
 }
 """What every `--report json=PATH` satisfies."""
