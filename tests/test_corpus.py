@@ -62,7 +62,9 @@ def test_a_case_comes_back_as_it_was_with_every_kind_of_step(tmp_path: Path) -> 
 
 
 def test_paths_of_this_run_become_slots_of_the_next(tmp_path: Path) -> None:
-    corpus = Corpus(tmp_path, {"workspace": "/tmp/scratch-1/ws", "port": "8"})
+    corpus = Corpus(
+        tmp_path, {"outside": "/tmp/scratch-1", "workspace": "/tmp/scratch-1/ws", "folder": "ws", "port": "8"}
+    )
     corpus.keep_good({("tool", "read"): ({"path": "/tmp/scratch-1/ws/a.txt", "n": 8, "s": "8"},)})
     assert corpus.good() == ({"tool": "read", "arguments": {"path": "{workspace}/a.txt", "n": 8, "s": "8"}},)
 

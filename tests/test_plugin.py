@@ -504,3 +504,66 @@ def test_every_option_of_run_has_its_twin() -> None:
 
     missing = {parameter.name for parameter in cli.commands["run"].params} - set(OPTIONS) - set(TWINS_OF_PYTEST)
     assert missing == set()
+
+
+# ---- beside other plugins -------------------------------------------------------------------------
+
+
+ASYNC_TEST = """
+    import pytest
+    from hypothesis import HealthCheck, given, settings, strategies as st
+
+    QUICK = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+    {mark}
+    async def test_native(mcp, mcp_connect):
+        assert mcp.ping()
+        async with mcp_connect() as session:
+            assert (await session.call("add", {{"a": 1, "b": 2}})).ok
+
+    {mark}
+    @QUICK
+    @given(a=st.integers(-9, 9))
+    async def test_given(mcp, mcp_connect, a):
+        assert mcp.call("add", {{"a": a, "b": 1}}).ok
+        async with mcp_connect() as session:
+            assert await session.ping()
+"""
+
+
+@pytest.mark.parametrize(
+    ("plugin", "module", "mark", "passed"),
+    [
+        ("pytest_asyncio.plugin", "pytest_asyncio", "@pytest.mark.asyncio", 2),
+        ("pytest_trio.plugin", "pytest_trio", "@pytest.mark.trio", 2),
+        ("anyio.pytest_plugin", "anyio", "@pytest.mark.anyio", 4),  # on asyncio and on trio
+    ],
+)
+def test_fixtures_work_in_async_tests_also_under_given(
+    run: Runner, plugin: str, module: str, mark: str, passed: int
+) -> None:
+    pytest.importorskip(module)
+    run.pytester.makepyfile(ASYNC_TEST.format(mark=mark))
+    # pytest-trio 0.8 and pytest-asyncio warn on their own account
+    result = run("--mcp-server", LAB, "-W", "default", "-p", "_hypothesis_pytestplugin", plugins=(plugin,))
+    result.assert_outcomes(passed=passed)
+
+
+def test_the_first_failing_item_ends_the_run_with_x(run: Runner) -> None:
+    chosen = ("--mcp-server", CRASH, "--mcp-fuzz", *QUICK, "--mcp-max-time", "10", "-k", "order_article", "-x")
+    result = run(*chosen)
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
+
+
+def test_a_server_that_a_test_damaged_is_fresh_for_the_next_one_under_xdist_too(run: Runner) -> None:
+    run.pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("n", range(4))
+        def test_crash(mcp, n):
+            with pytest.raises(Exception, match="struct.error|ended"):
+                mcp.call("order_article", {"sku": "BOW-0043", "quantity": 65536})
+            assert mcp.ping()
+    """)
+    run("--mcp-server", CRASH, "-n", "2", plugins=("xdist.plugin",)).assert_outcomes(passed=4)

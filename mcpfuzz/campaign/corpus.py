@@ -33,13 +33,9 @@ OPERATIONS = ("tool", "resource", "prompt", "completion")
 MOST_CASES = 300
 MOST_GOOD = 2_000
 _KIND = "$"
-_VALUES = {
-    name: getattr(model, name)
-    for name in (
-        "Call", "Send", "Raw", "Http", "Ws", "Open", "Close", "Wait", "Step", "Conversation", "Place", "Proof",
-        "Case", "Suspicion",
-    )
-}  # fmt: skip
+_VALUES: dict[str, Any] = {
+    name: value for name in model.__all__ if dataclasses.is_dataclass(value := getattr(model, name))
+}
 """What an entry may be made of."""
 UNREADABLE = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 """What reading an entry may raise, whatever somebody put there."""
@@ -123,8 +119,9 @@ class Corpus:
     def _folded(self, value: Json) -> Json:
         """Text with this run's paths as slots again; those of the next run differ."""
         if isinstance(value, str):
-            for slot, place in self.places.items():
-                value = value.replace(place, "{" + slot + "}") if slot != "port" else value
+            for slot, place in sorted(self.places.items(), key=lambda item: -len(item[1])):
+                if place.startswith(("/", "http")):  # a port or a folder's bare name may stand for something else
+                    value = value.replace(place, "{" + slot + "}")
             return value
         if isinstance(value, Mapping):
             return {key: self._folded(item) for key, item in value.items()}
