@@ -294,6 +294,26 @@ def replay(report: str, command: tuple[str, ...], finding: str | None, **options
 
 
 @cli.command()
+@click.option("--out", required=True, type=str, metavar="FILE", help="The log, JSON Lines; appended to.")
+@click.option("--test", "test_file", type=str, metavar="FILE", help="Make a pytest file of the log.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def record(out: str, test_file: str | None, command: tuple[str, ...]) -> int:
+    """Stand between a real client and a stdio server: mcpfuzz record --out FILE -- COMMAND [ARG...]
+
+    Give it to the client in place of the server's command. Every byte passes as it is; the log serves
+    `mcpfuzz run --example FILE`. With --test and without COMMAND it makes a test of a log that is there.
+    """
+    from mcpfuzz import record as recording
+
+    if not command and not test_file:
+        raise UsageError("no server to record: give its command after --, as in `mcpfuzz record --out FILE -- COMMAND`")
+    code = recording.record(command, out) if command else 0
+    if test_file:
+        recording.write_test(out, test_file)
+    return code
+
+
+@cli.command()
 @click.argument("report_files", nargs=-1, required=True, metavar="REPORT...", type=str)
 @click.option(
     "--report", multiple=True, metavar="FORMAT=PATH", help="json, jsonl, sarif, junit, html, markdown; repeatable."
