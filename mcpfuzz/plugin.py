@@ -280,6 +280,15 @@ def mcp_fuzz(mcp_target: Target, request: pytest.FixtureRequest) -> Callable[...
     return Asserting(_ready(request), mcp_target)
 
 
+@pytest.fixture(scope="session")
+def mcp_replay(mcp_target: Target, request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`mcp_replay(proof={...}, steps=[...])` fails while a fresh server still shows a finding: what a failing item
+    prints under `test:` is to be pasted into a suite."""
+    from mcpfuzz.pytest_support.replaying import Replaying
+
+    return Replaying(_ready(request), mcp_target)
+
+
 @pytest.fixture
 def mcp_snapshot(mcp: Session, request: pytest.FixtureRequest) -> Snapshot:
     """`mcp_snapshot()` fails where tools, schemas, descriptions, prompts or instructions are not those pinned in

@@ -12,9 +12,11 @@ import os
 import secrets
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -567,3 +569,36 @@ def test_a_server_that_a_test_damaged_is_fresh_for_the_next_one_under_xdist_too(
             assert mcp.ping()
     """)
     run("--mcp-server", CRASH, "-n", "2", plugins=("xdist.plugin",)).assert_outcomes(passed=4)
+
+
+def test_the_test_that_a_failing_item_prints_fails_until_the_bug_is_mended(run: Runner) -> None:
+    chosen = ("--mcp-server", CRASH, "--mcp-fuzz", "--mcp-max-time", "10", *QUICK)
+    result = run(*chosen, "-k", "order_article and boundary")
+    lines = result.outlines
+    start = next(number for number, line in enumerate(lines) if line == "test:")
+    pasted = [line for line in lines[start + 1 :] if line.startswith("    ")]
+    end = next(number for number, line in enumerate(pasted) if line == "        )")
+    run.pytester.makepyfile(test_pasted=textwrap.dedent("\n".join(pasted[: end + 1])))
+    again = run("--mcp-server", CRASH, "test_pasted.py")
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["it still shows", "observed: the process ended: exit code 1"])
+    again.stdout.no_fnmatch_line("*Traceback*")
+    run("--mcp-server", LAB, "test_pasted.py").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "text", ["'''\n\"\"\"\\", "\x1b[31m\u202e\ud800", "::error::x\n##[error]", "{workspace}", "x" * 90]
+)
+def test_whatever_a_finding_holds_the_pasted_test_is_python_that_says_the_same(text: str) -> None:
+    from mcpfuzz.model import Call, Conversation, replace
+    from mcpfuzz.reports import as_test, conversation_of
+    from mcpfuzz.reports.testing import sample_finding
+
+    conversation = Conversation.of(Call("tools/call", {"name": "t", "arguments": {"x": text, "y": [1.5, None, True]}}))
+    source = textwrap.dedent(as_test(replace(sample_finding(), conversation=conversation)).partition("\n")[2])
+    told: list[dict[str, object]] = []
+    scope: dict[str, Any] = {}
+    exec(compile(source, "pasted", "exec"), scope)
+    (test,) = (value for name, value in scope.items() if name.startswith("test_"))
+    test(lambda **given: told.append(given))
+    assert conversation_of(told[0]["steps"]) == conversation  # type: ignore[arg-type]

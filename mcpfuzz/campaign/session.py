@@ -21,9 +21,11 @@ from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Event
-from mcpfuzz.model import Finding, Operation, OperationStats, Surface, replace
+from mcpfuzz.model import Conversation, Finding, Operation, OperationStats, Proof, Surface, replace
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.revisions import revision
+from mcpfuzz.runner import Talk, converse
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.surface import Leave, discover
 from mcpfuzz.target import Prepared
@@ -32,6 +34,8 @@ __all__ = ["CampaignSession", "Played"]
 
 LEARN_SHARE = 0.2
 """Of `Settings.max_time`, at most, for finding good calls (as in `campaign.run`)."""
+LINGER_S = 1.0
+"""For an effect that comes after the last answer of a replay."""
 OVERTIME_S = 5.0
 """How long a play may outlast its time before it is cut off."""
 
@@ -130,17 +134,8 @@ class CampaignSession:
                 await self._learn()
             except TargetError as error:
                 return Played(status="not-run", reason=str(error), lost=self._supply.starts_left > 0)
-            bench = Bench(
-                revision=self.surface.revision,
-                logging="logging" in self.surface.capabilities,
-                strict=settings.strict,
-                secrets=self._prepared.secrets,
-                known=self._prepared.known_folders,
-                roots=host.path_roots(),
-            )
-            engine = Engine(
-                settings, self._supply, self.surface, bench, self._reach, emit, self._as_if_since(began, max_time)
-            )
+            since = self._as_if_since(began, max_time)
+            engine = Engine(settings, self._supply, self.surface, self._bench(), self._reach, emit, since)
             engine.corpus = self._corpus
             await engine.run()
         if overall.cancelled_caught:
@@ -149,6 +144,34 @@ class CampaignSession:
                 return Played(status="not-run", reason="its time was spent on finding good calls")
             engine.cut = "its time was spent"
         return self._played(engine, engine.tallies[scenario.id])
+
+    async def show(self, conversation: Conversation, proof: Proof) -> str | None:
+        """Say a recorded conversation to a fresh server: what is observed of the proof's effect, None for nothing.
+
+        Raises:
+            TargetError: the server does not come up.
+        """
+        timeout = self._settings.timeout
+        client = await self._supply.fresh("to replay")
+        talk = Talk(
+            client, self._supply.filler(), timeout, opener=self._supply.opener(), effects=self._supply.effects,
+            linger=LINGER_S, barrier_patience=min(3.0, timeout),
+        )  # fmt: skip
+        try:
+            return observe(proof, await converse(talk, conversation), self._bench())
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._supply.drop()
+
+    def _bench(self) -> Bench:
+        return Bench(
+            revision=self.surface.revision,
+            logging="logging" in self.surface.capabilities,
+            strict=self._settings.strict,
+            secrets=self._prepared.secrets,
+            known=self._prepared.known_folders,
+            roots=host.path_roots(),
+        )
 
     def _as_if_since(self, began: float, max_time: float) -> float:
         """When the whole run would have begun for the play to end in time: the engine takes its shares (how long a

@@ -20,10 +20,19 @@ from mcpfuzz.campaign.session import CampaignSession, Played
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.errors import McpfuzzError
 from mcpfuzz.events import Discovered, Event, Finished, Found, Outcome, Started
-from mcpfuzz.model import SEVERITIES, Finding, Operation, OperationStats, ScenarioResult, Surface
+from mcpfuzz.model import (
+    SEVERITIES,
+    Conversation,
+    Finding,
+    Operation,
+    OperationStats,
+    Proof,
+    ScenarioResult,
+    Surface,
+)
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.pytest_support.thread import Held, TrioThread
-from mcpfuzz.reports import Gate, Setting, describe, known_secrets, open_sinks
+from mcpfuzz.reports import Gate, Setting, as_test, describe, known_secrets, open_sinks
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.target import Prepared, Target
 
@@ -182,6 +191,13 @@ class Campaign:
         self.record.requests, self.record.restarts = session.requests, session.restarts
         return played
 
+    def show(self, conversation: Conversation, proof: Proof) -> str | None:
+        """What a fresh server shows of the proof's effect; blocking."""
+        session = self.session
+        steps = len(conversation) + sum(step.times for step in conversation.steps)
+        bound = 2 * self.settings.start_timeout + (steps + 2) * self.settings.timeout + 30
+        return self._thread.call(lambda: session.show(conversation, proof), seconds=bound)
+
     def counting(self, played: Played) -> list[Finding]:
         """The findings that make an item fail."""
         return [finding for finding in played.findings if counts(finding, self.settings)]
@@ -189,7 +205,8 @@ class Campaign:
     def told(self, finding: Finding) -> str:
         """A finding for people: redacted, made visible."""
         self._gate = self._gate or Gate(self.record.secrets)
-        return describe(self._gate.pass_(Found(finding=finding)).finding, RULES, report=self._report)
+        shown = self._gate.pass_(Found(finding=finding)).finding
+        return "\n".join(filter(None, (describe(shown, RULES, report=self._report), as_test(shown))))
 
     def close(self) -> None:
         held, self._held = self._held, None

@@ -6,6 +6,7 @@ Content-Security-Policy that there is nothing to load, run or submit.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from mcpfuzz.reports.words import (
     LOAD_HEAD,
     by_reason,
     load_rows,
+    pasted,
     settings,
     since,
     standing,
@@ -124,6 +126,7 @@ def _finding(finding: Mapping[str, Any], number: int, rules: Mapping[str, RuleTe
         _stderr(finding.get("stderr") or ""),
         _label("see it again"),
         _pre(finding["reproducer"]["command"]),
+        _test(finding),
         join([_label("mend"), tag("p", rule.mend, class_="mend")]) if rule.mend else None,
         _references(finding, rule),
         id=f"finding-{number}",
@@ -189,6 +192,13 @@ def _stderr(stderr: str) -> Markup | None:
     if not stderr:
         return None
     return tag("details", tag("summary", "The end of the server's stderr"), _pre(stderr))
+
+
+def _test(finding: Mapping[str, Any]) -> Markup | None:
+    text_ = pasted(finding).partition("\n")[2]
+    if not text_:
+        return None
+    return tag("details", tag("summary", "As a test to paste"), _pre(textwrap.dedent(text_)))
 
 
 def _references(finding: Mapping[str, Any], rule: RuleText) -> Markup | None:

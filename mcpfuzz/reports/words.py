@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
+import pprint
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +24,7 @@ __all__ = [
     "finding_text",
     "headline",
     "load_rows",
+    "pasted",
     "settings",
     "since",
     "standing",
@@ -39,6 +42,7 @@ _VERDICTS = {
 }
 
 _MAX_STEPS = 50
+_MAX_PASTED = 6_000
 _SPACE = "io.modelcontextprotocol/"
 _ENVELOPE = ("protocolVersion", "clientCapabilities", "clientInfo")
 
@@ -153,6 +157,30 @@ def finding_text(finding: Mapping[str, Any], rules: Mapping[str, RuleText]) -> s
     lines += [f"replay: {reproducer['command']}"]
     mend = rule_text(rules, finding["rule"]).mend
     return "\n".join(visible(line) for line in [*lines, *([f"mend: {mend}"] if mend else [])])
+
+
+def pasted(finding: Mapping[str, Any]) -> str:
+    """The finding as a test of the suite, to be pasted: it fails while the effect shows. Empty where nobody would
+    paste it for its length, where it holds what the report had to cut, or where it is not proved."""
+    steps = [{name: step[name] for name in step if _told(name, step[name])} for step in finding["reproducer"]["steps"]]
+    kept = ("kind", "expected", "params", "params_json")
+    proof = {name: finding["proof"][name] for name in kept if name in finding["proof"]}
+    call = [f"proof={_literal(proof, 6)}", f"steps={_literal(steps, 6)}"]
+    name = re.sub(r"\W+", "_", f"{finding['rule']}_{finding['fingerprint']}", flags=re.ASCII)
+    lines = [f"def test_{name}(mcp_replay):", "    mcp_replay(", *(f"        {part}," for part in call), "    )"]
+    text = "\n".join(["test:", *(f"    {line}" for part in lines for line in part.split("\n"))])
+    whole = finding["confidence"] == "proved" and not any(step.get("cut") for step in steps)
+    return visible(text, lines=True) if whole and len(text) <= _MAX_PASTED else ""
+
+
+def _told(name: str, value: Json) -> bool:
+    """Whether a step's member says anything: not what came back, and no default."""
+    return name != "receive" and value is not None and (name, value) != ("on", "c1")
+
+
+def _literal(value: Json, indent: int) -> str:
+    shown = pprint.pformat(value, width=100, sort_dicts=False, compact=True)
+    return shown.replace("\n", "\n" + " " * (8 + indent))
 
 
 # ---- the run --------------------------------------------------------------------------------------
