@@ -64,7 +64,7 @@ def test_a_report_read_back_is_the_run_it_tells(tmp_path: Path) -> None:
         found = surface_of(document)
         assert found is not None
         again = json.loads(written("json", [started_of(document), found, finished_of(document)], tmp_path))
-        assert {**again, "notes": document["notes"]} == document
+        assert {**again, "notes": document["notes"], "timeline": document["timeline"]} == document
 
 
 def test_counts_are_summed_and_a_proved_finding_beats_a_suspect(merge: Merge, tmp_path: Path) -> None:

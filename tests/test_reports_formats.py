@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from mcpfuzz.events import Event, Finished, Found
+from mcpfuzz.events import Event, Finished, Found, Progress
 from mcpfuzz.model import replace
 from mcpfuzz.reports import Gate, describe
 from mcpfuzz.reports.markdown import append_step_summary
@@ -179,3 +179,23 @@ def test_annotations_appear_on_github_only(on: str, tmp_path: Path) -> None:
         for event in sample_run():
             reports.on(event)
     assert ("::error file=" in out.getvalue()) is bool(on)
+
+
+def test_the_page_draws_the_run_over_its_time(tmp_path: Path) -> None:
+    started, *rest = sample_run()
+    steps = [
+        Progress(phase="attacking", elapsed_s=t, requests=100 * t, cases=t, restarts=int(t > 2), findings=int(t > 1))
+        for t in range(1, 5)
+    ]
+    page = written("html", [started, *steps, *rest], tmp_path)
+    assert (page.count('class="found"'), page.count('class="start"')) == (1, 1)
+    assert 'class="said"' not in written("html", [started, *steps[:1], rest[-1]], tmp_path)
+
+
+def test_the_timeline_of_a_long_run_stays_small_and_covers_all_of_it(tmp_path: Path) -> None:
+    started, *_, finished = sample_run()
+    steps = [
+        Progress(phase="attacking", elapsed_s=t, requests=t, cases=t, restarts=0, findings=0) for t in range(10_000)
+    ]
+    points = json.loads(written("json", [started, *steps, finished], tmp_path))["timeline"]
+    assert len(points) <= 240 and points[0]["elapsed_s"] == 0 and points[-1]["elapsed_s"] > 9_900

@@ -15,6 +15,7 @@ from mcpfuzz.reports.document import Document
 from mcpfuzz.reports.html_map import coverage_map
 from mcpfuzz.reports.html_style import STYLE
 from mcpfuzz.reports.html_tags import Child, Markup, coloured_json, join, page, tag, text
+from mcpfuzz.reports.html_time import timeline
 from mcpfuzz.reports.texts import RuleText, clip, counted, rule_text, visible, where
 from mcpfuzz.reports.words import (
     LOAD_HEAD,
@@ -57,6 +58,7 @@ def render(document: Document, rules: Mapping[str, RuleText]) -> str:
             *(_finding(finding, number, rules) for number, finding in enumerate(findings, start=1)),
             _load(document),
             coverage_map(document),
+            timeline(document),
             _left_out(document["scenarios"]),
             _since(document),
             _operations(document["operations"]),

@@ -92,6 +92,7 @@ _FINDING = _object(
 )
 
 _KNOWN = _object(fingerprint=_TEXT, rule=_TEXT, operation={"type": "object"}, title=_TEXT, reason=_TEXT)
+_TIMELINE = _array(_object(elapsed_s=_SECONDS, requests=_COUNT, restarts=_COUNT, findings=_COUNT))
 _REACHED = _array(_object(kind=_TEXT, name=_TEXT))
 _GROWTH = _object(runs=_COUNT, reached=_COUNT, reached_ever=_COUNT, first_reached=_REACHED, not_reached_now=_REACHED)
 _BASELINE = _object(
@@ -158,7 +159,7 @@ REPORT_SCHEMA: Mapping[str, Any] = {
             )
         ),
         findings=_array(_FINDING),
-        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE, "growth": _GROWTH},
+        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE, "growth": _GROWTH, "timeline": _TIMELINE},
     ),
 }
 """What every `--report json=PATH` satisfies."""
