@@ -12,7 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from mcpfuzz.campaign.merging import merged
+from mcpfuzz.campaign.merging import distinct, merged
 from mcpfuzz.cli import main
 from mcpfuzz.events import Finished
 from mcpfuzz.model import OperationStats, ScenarioResult, replace
@@ -78,6 +78,11 @@ def test_counts_are_summed_and_a_proved_finding_beats_a_suspect(merge: Merge, tm
     assert document["findings"][0]["reproducer"]["command"].startswith("mcpfuzz replay all.json ")
     assert document["run"]["requests"] == 2 * part_["run"]["requests"]
     assert [one["calls"] for one in document["operations"]] == [2 * one["calls"] for one in part_["operations"]]
+
+
+def test_of_two_that_are_proved_the_minimal_one_is_told() -> None:
+    long, short = (replace(sample_finding(), minimal=minimal) for minimal in (False, True))
+    assert distinct([long, short]) == distinct([short, long]) == (short,)
 
 
 def test_every_format_comes_out(merge: Merge, tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from mcpfuzz.events import Finished, Outcome
 from mcpfuzz.model import SEVERITIES, Finding, OperationStats, ScenarioResult
 
-__all__ = ["merged"]
+__all__ = ["distinct", "merged"]
 
 Status = Literal["clean", "findings", "partial", "not-run"]
 _OUTCOMES: tuple[Outcome, ...] = ("fault", "interrupted", "findings", "clean", "could-not-test")
@@ -62,13 +62,23 @@ def _reached_nothing(part: Finished) -> bool:
     return part.outcome == "could-not-test" and (part.reason or "").startswith(NOTHING_ACCEPTED)
 
 
-def _findings(parts: Sequence[Finished]) -> tuple[Finding, ...]:
+def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding of each cause: proved rather than suspect, minimal rather than not, the one of fewer steps."""
     kept: dict[str, Finding] = {}
-    for finding in (finding for part in parts for finding in part.findings):
+    for finding in findings:
         known = kept.get(finding.fingerprint)
-        if known is None or (known.confidence != "proved" and finding.confidence == "proved"):
+        if known is None or _worth(finding) > _worth(known):
             kept[finding.fingerprint] = finding
-    worst_first = sorted(kept.values(), key=lambda item: (-SEVERITIES.index(item.severity), item.rule, item.place.name))
+    return tuple(kept.values())
+
+
+def _worth(finding: Finding) -> tuple[bool, bool, int]:
+    return (finding.confidence == "proved", finding.minimal, -len(finding.conversation))
+
+
+def _findings(parts: Sequence[Finished]) -> tuple[Finding, ...]:
+    kept = distinct(finding for part in parts for finding in part.findings)
+    worst_first = sorted(kept, key=lambda item: (-SEVERITIES.index(item.severity), item.rule, item.place.name))
     return tuple(sorted(worst_first, key=lambda item: item.confidence != "proved"))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from mcpfuzz import __version__, nights
 from mcpfuzz.baseline import Baseline, Entry
 from mcpfuzz.campaign.corpus import folder_of
+from mcpfuzz.campaign.merging import distinct
 from mcpfuzz.campaign.run import counts
 from mcpfuzz.campaign.session import CampaignSession, Played
 from mcpfuzz.campaign.settings import Settings
@@ -267,13 +268,7 @@ def _tried(entry: Entry, record: Record) -> bool:
 
 
 def _finished(record: Record, settings: Settings) -> Finished:
-    best: dict[str, Finding] = {}
-    for row in record.rows:
-        for finding in row.played.findings:
-            known = best.get(finding.fingerprint)
-            if known is None or (known.confidence != "proved" and finding.confidence == "proved"):
-                best[finding.fingerprint] = finding
-    findings = sorted(best.values(), key=_rank)
+    findings = sorted(distinct(finding for row in record.rows for finding in row.played.findings), key=_rank)
     scenarios = tuple(_result(name, count, record.rows) for name, count in sorted(record.planned.items()))
     outcome: Outcome = "clean"
     if any(counts(finding, settings) for finding in findings):
