@@ -21,7 +21,7 @@ from mcpfuzz.target import Target
 
 __all__ = ["Options", "read"]
 
-_SERVER_KEYS = ("name", "command", "config", "env", "cwd", "workspace", "example", "allow_destructive")
+_SERVER_KEYS = ("name", "command", "config", "env", "cwd", "workspace", "example", "stub", "allow_destructive")
 """Keys of one `[[tool.mcpfuzz.server]]`; what it lacks is taken from `[tool.mcpfuzz]`."""
 _WHERE = ("server", "config", "name")
 _PATHS = ("config", "cwd", "workspace", "example", "baseline")

@@ -33,6 +33,7 @@ OPTIONS = _named(
     cwd=Option("text", "DIR", "the server's working folder"),
     workspace=Option("list", "DIR", "the folder it is meant to stay inside; it gets a copy; repeatable", ()),
     example=Option("list", "FILE", "known-good calls, JSON Lines; repeatable", ()),
+    stub=Option("list", "NAME[=PROGRAM],...", "stand-ins put before the server's PATH; repeatable", ()),
     allow_destructive=Option("flag", None, "call tools that may destroy or send something, too", False),
     sandbox=Option("text", "MODE", "auto (default), off or require: Linux namespaces around the server", "auto"),
     state=Option("text", "DIR", "scratch folder (default: .mcpfuzz beside the ini-file)"),
