@@ -152,6 +152,10 @@ _run_options = _options(
     click.option(
         "--report", multiple=True, metavar="FORMAT=PATH", help="json, jsonl, sarif, junit, html, markdown; repeatable."
     ),
+    click.option(
+        "--baseline", type=str, metavar="FILE", help="Known findings, with reason and expiry (TOML, or .json)."
+    ),
+    click.option("--update-baseline", is_flag=True, help="Add what is new to --baseline, take out what is gone."),
     click.option("--quiet", is_flag=True, help="Findings and verdict only."),
     click.option("--verbose", is_flag=True, help="All there is to say."),
     click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR is obeyed too."),
@@ -218,6 +222,8 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
             )
         },
     )
+    settings, baseline = _judged(settings, options)
+    settings, listening = _remembering(settings, options, target, baseline)
     look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
     host.become_subreaper()
     with Prepared.of(target) as prepared:
@@ -226,12 +232,51 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
             options["report"], gate, version=__version__, setting=Setting(rules=RULES, look=look)
         ) as reports:
             if options["jobs"] > 1:
-                finished = run_shards(target, settings, options["jobs"], reports.on)
+                finished = run_shards(target, settings, options["jobs"], listening(reports.on))
             elif settings.revision == "all":
-                finished = run_revisions(prepared, settings, reports.on)
+                finished = run_revisions(prepared, settings, listening(reports.on))
             else:
-                finished = run_campaign(prepared, settings, reports.on)
+                finished = run_campaign(prepared, settings, listening(reports.on))
+        if baseline:
+            baseline.save()
     return EXIT_CODES[finished.outcome]
+
+
+def _judged(settings: Any, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The settings with what --baseline says, and the baseline, or None."""
+    from mcpfuzz.baseline import Baseline
+    from mcpfuzz.model import replace
+
+    if options["update_baseline"] and not options["baseline"]:
+        raise UsageError("--update-baseline needs --baseline FILE")
+    if not options["baseline"]:
+        return settings, None
+    whole = settings.shard == (1, 1)
+    baseline = Baseline.load(options["baseline"], update=options["update_baseline"], whole=whole)
+    return replace(settings, known=baseline.known, accept=baseline.update), baseline
+
+
+def _remembering(
+    settings: Any, options: dict[str, Any], target: Any, baseline: Any
+) -> tuple[Any, Callable[[Any], Any]]:
+    """The settings with what earlier runs of the target left, and what compares the run with them."""
+    from mcpfuzz import nights
+    from mcpfuzz.campaign.corpus import folder_of
+    from mcpfuzz.campaign.journal import interrupted_seed
+    from mcpfuzz.model import replace
+
+    folder = folder_of(target.state, target.record)
+    settings = replace(settings, remember="read" if options["seed"] is None else "write")
+    if options["seed"] is None:
+        shard = (1, options["jobs"]) if options["jobs"] > 1 else settings.shard
+        seed = interrupted_seed(folder, replace(settings, shard=shard))
+        if seed is not None:
+            settings = replace(settings, seed=seed, resume=True)
+
+    def listening(emit: Any) -> Any:
+        return nights.listen(folder, baseline.listen(emit) if baseline else emit)
+
+    return settings, listening
 
 
 def _shard_of(text: str | None) -> tuple[int, int]:
@@ -263,6 +308,48 @@ def replay(report: str, command: tuple[str, ...], finding: str | None, **options
 
     host.become_subreaper()
     return replay_report(report, command, finding, options, click.echo)
+
+
+@cli.command()
+@click.option("--out", required=True, type=str, metavar="FILE", help="The log, JSON Lines; appended to.")
+@click.option("--test", "test_file", type=str, metavar="FILE", help="Make a pytest file of the log.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def record(out: str, test_file: str | None, command: tuple[str, ...]) -> int:
+    """Stand between a real client and a stdio server: mcpfuzz record --out FILE -- COMMAND [ARG...]
+
+    Give it to the client in place of the server's command. Every byte passes as it is; the log serves
+    `mcpfuzz run --example FILE`. With --test and without COMMAND it makes a test of a log that is there.
+    """
+    from mcpfuzz import record as recording
+
+    if not command and not test_file:
+        raise UsageError("no server to record: give its command after --, as in `mcpfuzz record --out FILE -- COMMAND`")
+    code = recording.record(command, out) if command else 0
+    if test_file:
+        recording.write_test(out, test_file)
+    return code
+
+
+@cli.command()
+@click.argument("report_files", nargs=-1, required=True, metavar="REPORT...", type=str)
+@click.option(
+    "--report", multiple=True, metavar="FORMAT=PATH", help="json, jsonl, sarif, junit, html, markdown; repeatable."
+)
+@click.option("--fail-on", type=click.Choice(["info", "low", "medium", "high", "critical"]), help="Else as the shards.")
+@click.option("--strict", is_flag=True, help="Suspects count.")
+@click.option("--require-complete", is_flag=True, help="Scenarios left partial or not run exit 3.")
+@click.option("--baseline", type=str, metavar="FILE", help="Known findings; here what is gone is known too.")
+@click.option("--update-baseline", is_flag=True, help="Add what is new to --baseline, take out what is gone.")
+@click.option("--quiet", is_flag=True, help="Findings and verdict only.")
+@click.option("--verbose", is_flag=True, help="All there is to say.")
+@click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR is obeyed too.")
+def merge(report_files: tuple[str, ...], **options: Any) -> int:
+    """Tell the JSON reports of shards as one; exits as `run` does."""
+    from mcpfuzz.merge import merge_reports
+    from mcpfuzz.reports import Look
+
+    look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
+    return merge_reports(report_files, options, look)
 
 
 @cli.command(context_settings={**CONTEXT, "ignore_unknown_options": True})

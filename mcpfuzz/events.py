@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from mcpfuzz.model import Finding, OperationStats, ScenarioResult, Surface
+from mcpfuzz.model import Finding, Json, OperationStats, ScenarioResult, Surface
 
 __all__ = [
     "Discovered",
@@ -112,6 +112,8 @@ class Finished:
     scenarios: tuple[ScenarioResult, ...] = ()
     findings: tuple[Finding, ...] = ()
     """All of them again, in their final order: worst first."""
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    """Further members of the report: `baseline`, `growth`."""
 
 
 Event: TypeAlias = Started | Discovered | Progress | Restarted | Found | Noted | Finished

@@ -397,6 +397,10 @@ class Finding:
     stderr: str = ""
     note: str = ""
     """What a reader must know: "needs 40 steps", "not minimal: time was spent"."""
+    standing: Literal["", "new", "known", "expired"] = ""
+    """With a baseline: what it says of this one."""
+    excuse: str = ""
+    """The baseline's reason."""
 
 
 # ---- what happens meanwhile -----------------------------------------------------------------------

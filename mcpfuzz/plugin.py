@@ -16,6 +16,7 @@ from mcpfuzz.pytest_support.table import OPTIONS
 
 if TYPE_CHECKING:
     from mcpfuzz.pytest_support.facade import AsyncSession, Session
+    from mcpfuzz.pytest_support.snapshots import Snapshot
     from mcpfuzz.pytest_support.support import Support
     from mcpfuzz.target import Target
 
@@ -49,6 +50,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mcpfuzz", "mcpfuzz: fuzzing of MCP servers")
     group.addoption(
         "--mcp-fuzz", action="store_true", default=None, help="add one test per scenario and operation of the server"
+    )
+    group.addoption(
+        "--mcp-snapshot-update", action="store_true", default=False, help="mcp_snapshot pins what the server offers now"
     )
     more: dict[str, dict[str, Any]] = {
         "flag": {"action": "store_true"},
@@ -274,6 +278,27 @@ def mcp_fuzz(mcp_target: Target, request: pytest.FixtureRequest) -> Callable[...
     from mcpfuzz.pytest_support.asserting import Asserting
 
     return Asserting(_ready(request), mcp_target)
+
+
+@pytest.fixture(scope="session")
+def mcp_replay(mcp_target: Target, request: pytest.FixtureRequest) -> Callable[..., None]:
+    """`mcp_replay(proof={...}, steps=[...])` fails while a fresh server still shows a finding: what a failing item
+    prints under `test:` is to be pasted into a suite."""
+    from mcpfuzz.pytest_support.replaying import Replaying
+
+    return Replaying(_ready(request), mcp_target)
+
+
+@pytest.fixture
+def mcp_snapshot(mcp: Session, request: pytest.FixtureRequest) -> Snapshot:
+    """`mcp_snapshot()` fails where tools, schemas, descriptions, prompts or instructions are not those pinned in
+    `mcp_snapshots/` beside the test; `--mcp-snapshot-update` pins what is there now."""
+    from mcpfuzz.pytest_support.snapshots import Snapshot
+
+    update = bool(request.config.getoption("mcp_snapshot_update"))
+    server = request.node.callspec.params.get("mcp_target", "") if hasattr(request.node, "callspec") else ""
+    name = request.path.stem + (f"-{''.join(c if c.isalnum() else '_' for c in str(server))}" if server else "")
+    return Snapshot(mcp, request.path.parent, name, update=update)
 
 
 def _ready(request: pytest.FixtureRequest) -> Support:

@@ -56,7 +56,7 @@ def run_shards(target: Target, settings: Settings, jobs: int, emit: Callable[[Ev
                 worker.kill()
     if not parts:
         raise Fault("every shard ended without a word")
-    finished = merged(parts)
+    finished = merged(parts, shares=True)
     emit(finished)
     return finished
 

@@ -21,6 +21,8 @@ from mcpfuzz.errors import Fault, UsageError
 from mcpfuzz.events import LaunchRecord
 from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
 from mcpfuzz.model import Json
+from mcpfuzz.recordings import examples as recorded
+from mcpfuzz.recordings import is_recording
 from mcpfuzz.sandbox.box import Mode, Sandbox, open_sandbox
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
@@ -352,7 +354,8 @@ def expand_variables(text: str, environ: Mapping[str, str] = os.environ) -> str:
 
 
 def read_examples(path: str) -> tuple[Mapping[str, Json], ...]:
-    """Known-good calls, JSON Lines.
+    """Known-good calls, JSON Lines; or a recording of `mcpfuzz record`, of which the calls that were answered
+    normally are taken.
 
     Raises:
         UsageError: the file is missing, or a line is no such call; the line's number is told.
@@ -370,6 +373,8 @@ def read_examples(path: str) -> tuple[Mapping[str, Json], ...]:
             entry = orjson.loads(line)
         except ValueError as error:
             raise UsageError(f"--example {path}, line {number}: not JSON ({error})") from None
+        if is_recording(entry):
+            return tuple(recorded(lines))
         if not isinstance(entry, dict) or not any(
             isinstance(entry.get(kind), str) for kind in ("tool", "resource", "prompt")
         ):

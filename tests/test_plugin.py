@@ -12,9 +12,11 @@ import os
 import secrets
 import subprocess
 import sys
+import textwrap
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -458,3 +460,145 @@ def test_the_clock_gives_each_item_its_part_and_the_last_no_more_than_is_left() 
     assert 9.9 < clock.share() <= 10
     assert clock.share() > 10.9
     assert Clock(0.0).share() <= 0
+
+
+# ---- known findings, shards, the twins ------------------------------------------------------------
+
+
+def test_a_known_finding_does_not_fail_its_item_and_an_update_keeps_what_was_not_played(run: Runner) -> None:
+    chosen = (
+        "--mcp-server",
+        CRASH,
+        "--mcp-fuzz",
+        *QUICK,
+        "--mcp-baseline",
+        "known.toml",
+        "-k",
+        "order_article and boundary",
+    )
+    path = run.pytester.path / "known.toml"
+    path.write_text('[[known]]\nfingerprint = "a"\nscenario = "greeting"\nreason = "b"\n', encoding="utf-8")
+    assert run(*chosen).parseoutcomes()["failed"] == 1
+    assert run(*chosen, "--mcp-update-baseline").parseoutcomes()["passed"] == 1
+    text = path.read_text(encoding="utf-8")
+    assert 'rule = "crash"' in text and 'fingerprint = "a"' in text
+    assert run(*chosen).parseoutcomes()["passed"] == 1
+    result = run("--mcp-update-baseline")
+    result.stderr.fnmatch_lines(["*--mcp-update-baseline needs --mcp-baseline FILE*"])
+
+
+def test_shards_share_out_the_items(run: Runner) -> None:
+    def names(*more: str) -> list[str]:
+        result = run("--mcp-server", LAB, "--mcp-fuzz", *QUICK, "--collect-only", "-q", *more)
+        return [line for line in result.outlines if line.startswith("mcpfuzz::")]
+
+    one, two = names("--mcp-shard", "1/2"), names("--mcp-shard", "2/2")
+    assert sorted(one + two) == sorted(names()) and abs(len(one) - len(two)) <= 1
+
+
+TWINS_OF_PYTEST = {"jobs": "-n", "quiet": "-q", "verbose": "-v", "no_color": "--color", "command": "--mcp-server"}
+"""Options of `run` whose twin is pytest's own, or has another name."""
+
+
+def test_every_option_of_run_has_its_twin() -> None:
+    from mcpfuzz.cli import cli
+    from mcpfuzz.pytest_support.table import OPTIONS
+
+    missing = {parameter.name for parameter in cli.commands["run"].params} - set(OPTIONS) - set(TWINS_OF_PYTEST)
+    assert missing == set()
+
+
+# ---- beside other plugins -------------------------------------------------------------------------
+
+
+ASYNC_TEST = """
+    import pytest
+    from hypothesis import HealthCheck, given, settings, strategies as st
+
+    QUICK = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+    {mark}
+    async def test_native(mcp, mcp_connect):
+        assert mcp.ping()
+        async with mcp_connect() as session:
+            assert (await session.call("add", {{"a": 1, "b": 2}})).ok
+
+    {mark}
+    @QUICK
+    @given(a=st.integers(-9, 9))
+    async def test_given(mcp, mcp_connect, a):
+        assert mcp.call("add", {{"a": a, "b": 1}}).ok
+        async with mcp_connect() as session:
+            assert await session.ping()
+"""
+
+
+@pytest.mark.parametrize(
+    ("plugin", "module", "mark", "passed"),
+    [
+        ("pytest_asyncio.plugin", "pytest_asyncio", "@pytest.mark.asyncio", 2),
+        ("pytest_trio.plugin", "pytest_trio", "@pytest.mark.trio", 2),
+        ("anyio.pytest_plugin", "anyio", "@pytest.mark.anyio", 4),  # on asyncio and on trio
+    ],
+)
+def test_fixtures_work_in_async_tests_also_under_given(
+    run: Runner, plugin: str, module: str, mark: str, passed: int
+) -> None:
+    pytest.importorskip(module)
+    run.pytester.makepyfile(ASYNC_TEST.format(mark=mark))
+    # pytest-trio 0.8 and pytest-asyncio warn on their own account
+    result = run("--mcp-server", LAB, "-W", "default", "-p", "_hypothesis_pytestplugin", plugins=(plugin,))
+    result.assert_outcomes(passed=passed)
+
+
+def test_the_first_failing_item_ends_the_run_with_x(run: Runner) -> None:
+    chosen = ("--mcp-server", CRASH, "--mcp-fuzz", *QUICK, "--mcp-max-time", "10", "-k", "order_article", "-x")
+    result = run(*chosen)
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
+
+
+def test_a_server_that_a_test_damaged_is_fresh_for_the_next_one_under_xdist_too(run: Runner) -> None:
+    run.pytester.makepyfile("""
+        import pytest
+
+        @pytest.mark.parametrize("n", range(4))
+        def test_crash(mcp, n):
+            with pytest.raises(Exception, match="struct.error|ended"):
+                mcp.call("order_article", {"sku": "BOW-0043", "quantity": 65536})
+            assert mcp.ping()
+    """)
+    run("--mcp-server", CRASH, "-n", "2", plugins=("xdist.plugin",)).assert_outcomes(passed=4)
+
+
+def test_the_test_that_a_failing_item_prints_fails_until_the_bug_is_mended(run: Runner) -> None:
+    chosen = ("--mcp-server", CRASH, "--mcp-fuzz", "--mcp-max-time", "10", *QUICK)
+    result = run(*chosen, "-k", "order_article and boundary")
+    lines = result.outlines
+    start = next(number for number, line in enumerate(lines) if line == "test:")
+    pasted = [line for line in lines[start + 1 :] if line.startswith("    ")]
+    end = next(number for number, line in enumerate(pasted) if line == "        )")
+    run.pytester.makepyfile(test_pasted=textwrap.dedent("\n".join(pasted[: end + 1])))
+    again = run("--mcp-server", CRASH, "test_pasted.py")
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["it still shows", "observed: the process ended: exit code 1"])
+    again.stdout.no_fnmatch_line("*Traceback*")
+    run("--mcp-server", LAB, "test_pasted.py").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    "text", ["'''\n\"\"\"\\", "\x1b[31m\u202e\ud800", "::error::x\n##[error]", "{workspace}", "x" * 90]
+)
+def test_whatever_a_finding_holds_the_pasted_test_is_python_that_says_the_same(text: str) -> None:
+    from mcpfuzz.model import Call, Conversation, replace
+    from mcpfuzz.reports import as_test, conversation_of
+    from mcpfuzz.reports.testing import sample_finding
+
+    conversation = Conversation.of(Call("tools/call", {"name": "t", "arguments": {"x": text, "y": [1.5, None, True]}}))
+    source = textwrap.dedent(as_test(replace(sample_finding(), conversation=conversation)).partition("\n")[2])
+    told: list[dict[str, object]] = []
+    scope: dict[str, Any] = {}
+    exec(compile(source, "pasted", "exec"), scope)
+    (test,) = (value for name, value in scope.items() if name.startswith("test_"))
+    test(lambda **given: told.append(given))
+    assert conversation_of(told[0]["steps"]) == conversation  # type: ignore[arg-type]

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import pytest
 
-from mcpfuzz.events import Event, Finished, Found
+from mcpfuzz.baseline import Baseline, Entry
+from mcpfuzz.events import Event, Finished, Found, Progress
 from mcpfuzz.model import replace
 from mcpfuzz.reports import Gate, describe
 from mcpfuzz.reports.markdown import append_step_summary
@@ -179,3 +182,40 @@ def test_annotations_appear_on_github_only(on: str, tmp_path: Path) -> None:
         for event in sample_run():
             reports.on(event)
     assert ("::error file=" in out.getvalue()) is bool(on)
+
+
+def test_the_page_draws_the_run_over_its_time(tmp_path: Path) -> None:
+    started, *rest = sample_run()
+    steps = [
+        Progress(phase="attacking", elapsed_s=t, requests=100 * t, cases=t, restarts=int(t > 2), findings=int(t > 1))
+        for t in range(1, 5)
+    ]
+    page = written("html", [started, *steps, *rest], tmp_path)
+    assert (page.count('class="found"'), page.count('class="start"')) == (1, 1)
+    assert 'class="said"' not in written("html", [started, *steps[:1], rest[-1]], tmp_path)
+
+
+def test_the_timeline_of_a_long_run_stays_small_and_covers_all_of_it(tmp_path: Path) -> None:
+    started, *_, finished = sample_run()
+    steps = [
+        Progress(phase="attacking", elapsed_s=t, requests=t, cases=t, restarts=0, findings=0) for t in range(10_000)
+    ]
+    points = json.loads(written("json", [started, *steps, finished], tmp_path))["timeline"]
+    assert len(points) <= 240 and points[0]["elapsed_s"] == 0 and points[-1]["elapsed_s"] > 9_900
+
+
+SARIF_SCHEMA = os.environ.get("MCPFUZZ_SARIF_SCHEMA")
+"""Path of OASIS's sarif-schema-2.1.0.json; it is not ours to store here."""
+
+
+@pytest.mark.skipif(not SARIF_SCHEMA, reason="MCPFUZZ_SARIF_SCHEMA names no schema of OASIS")
+@pytest.mark.parametrize("text", [None, *EVIL_TEXTS])
+def test_sarif_obeys_the_schema_of_oasis(tmp_path: Path, text: str | None) -> None:
+    schema = json.loads(Path(SARIF_SCHEMA or "").read_text(encoding="utf-8"))
+    events: list[Event] = []
+    on = Baseline(tmp_path / "b.toml", [Entry(fingerprint="5f1c0a77e2b94d10", reason="[x](y) {0}")]).listen(
+        events.append
+    )
+    for event in sample_run() if text is None else hostile_run(text):
+        on(event)
+    jsonschema.validators.validator_for(schema)(schema).validate(json.loads(written("sarif", events, tmp_path)))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import trio
 
+from mcpfuzz.campaign.corpus import Corpus, may_recall
+from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.plan import Unit, units
 from mcpfuzz.campaign.prover import LETHAL, Prover
 from mcpfuzz.campaign.reach import Reach, good_answer
@@ -22,6 +24,7 @@ from mcpfuzz.events import Event, Found, Progress
 from mcpfuzz.model import Call, Case, Conversation, Finding, Place, Proof, Step, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import POISON, judge_trace
+from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.runner import Talk, converse
@@ -59,6 +62,8 @@ ATTEMPTS = 3
 TIME_SPENT = "its time was spent"
 """The one reason to stop that says nothing about the server."""
 PROGRESS_S = 0.25
+RECALL_SHARE = 0.25
+"""Of the time, at most, for what earlier runs found."""
 
 
 @dataclass(slots=True)
@@ -127,6 +132,8 @@ class Engine:
         self._origin: dict[str, tuple[Case, Suspicion]] = {}
         self.tallies: dict[str, ScenarioTally] = {item.id: ScenarioTally() for item in settings.scenarios}
         self.cut: str | None = None
+        self.corpus: Corpus | None = None
+        self.journal: Journal | None = None
         self._prover = Prover(supply, bench, surface, settings.timeout, self._until, self.patience, self._set_phase)
 
     # ---- the whole
@@ -138,20 +145,65 @@ class Engine:
             self.tallies[unit.scenario.id].planned += 1
         try:
             await self._choose_vitals()
+            await self._recall()
             started = time.monotonic()
             rounds = PROFILES[self._settings.profile].rounds
             chosen = self._settings
-            for unit in units(chosen.scenarios, self._surface, rounds, chosen.only, chosen.shard):
+            done = self._resume()
+            work = units(chosen.scenarios, self._surface, rounds, chosen.only, chosen.shard)
+            for number, unit in enumerate(work, 1):
+                if number <= done:
+                    continue
                 if time.monotonic() > self._until:
                     self.cut = TIME_SPENT
                     break
                 if self._later and time.monotonic() - started > SETTLE_SHARE * (self._until - started):
                     await self._settle()
                 await self._unit(unit)
+                self._note(number)
             await self._settle()
             await self._polish()
         except OutOfStarts as error:
             self.cut = str(error)
+
+    async def _recall(self) -> None:
+        """What showed something in earlier runs, said first: a share of the time, newest first."""
+        remembered = self.corpus.cases() if self.corpus is not None else []
+        until = time.monotonic() + RECALL_SHARE * (self._until - time.monotonic())
+        number, total = self._settings.shard
+        stories = {story.id: story for story in self._settings.scenarios}
+        for case, suspicion in remembered[number - 1 :: total]:
+            if time.monotonic() > until:
+                return
+            if case.scenario not in stories or not may_recall(case, self._surface, self._settings.only):
+                continue
+            operation = self._surface.operation(case.place.kind, case.place.name)
+            unit = Unit(stories[case.scenario], operation, 0, 1, 0)
+            self._enter(unit)
+            self.tallies[case.scenario].cases += 1
+            self._remember(await self._supply.client(), case.conversation.steps)
+            try:
+                trace = await self._say(case.conversation, self.patience(), case.row)
+                seen = observe(suspicion.proof, trace, self._bench)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue  # an entry that somebody changed, or a slot that this run has no value for
+            if seen is not None:
+                await self._suspect(case, replace(suspicion, observed=seen), unit)
+        self._dead_ends.clear()  # what is known to break a pair does not keep it from being tried anew
+
+    def _resume(self) -> int:
+        """Shares that an interrupted run did before."""
+        if self.journal is None:
+            return 0
+        for name, (cases, done) in self.journal.tallies.items():
+            if name in self.tallies:
+                self.tallies[name].cases += cases
+                self.tallies[name].done += done
+        return self.journal.done
+
+    def _note(self, number: int) -> None:
+        if self.journal is not None:
+            self.journal.note(number, {name: (tally.cases, tally.done) for name, tally in self.tallies.items()})
 
     async def _settle(self) -> None:
         """Prove what had to wait, a fair share of the time for each."""
@@ -173,6 +225,7 @@ class Engine:
             better = await self._prover.prove(shorter, suspicion, shrink_s=(self._until - time.monotonic()) * 0.5)
             if better.confidence == "proved":
                 self.findings[position] = better
+                self._keep(case, suspicion, better)
 
     def patience(self) -> float:
         """Seconds one answer may take, learned from this operation's own answers; `--timeout` bounds it."""
@@ -452,7 +505,12 @@ class Engine:
         self._origin[finding.fingerprint] = (case, suspicion)
         if proved:
             self.tallies[unit.scenario.id].findings += 1
+            self._keep(case, suspicion, finding)
         self._emit(Found(finding=finding))
+
+    def _keep(self, case: Case, suspicion: Suspicion, finding: Finding) -> None:
+        if self.corpus is not None:
+            self.corpus.keep(case, suspicion, finding)
 
     # ---- telling
 

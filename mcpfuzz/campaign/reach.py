@@ -14,6 +14,7 @@ from mcpfuzz.campaign.harvest import Harvest, hints
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
+from mcpfuzz.recordings import normal
 from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import Filler, quote
@@ -296,10 +297,7 @@ def _match_template(template: str, uri: str) -> Mapping[str, Json] | None:
 
 def good_answer(value: Json) -> bool:
     """Whether an answer is a normal one."""
-    result = value.get("result") if isinstance(value, dict) and "error" not in value else None
-    return (
-        isinstance(result, dict) and result.get("isError") is not True and result.get("resultType") != "input_required"
-    )
+    return normal(value)
 
 
 def rejection(value: Json) -> str:

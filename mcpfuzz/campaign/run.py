@@ -11,7 +11,10 @@ from datetime import UTC, datetime
 import trio
 
 from mcpfuzz import host
+from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import TIME_SPENT, Engine
+from mcpfuzz.campaign.journal import Journal
+from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
@@ -25,8 +28,6 @@ from mcpfuzz.target import Prepared
 
 __all__ = ["counts", "run"]
 
-NOT_APPLICABLE = "not applicable"
-"""Begins the reason of a scenario that this server gives nothing to play on: the run is complete without."""
 NEEDED = {
     "workspace": "give the folder it is meant to stay inside with --workspace",
     "upstream": "give the server {listener} as its upstream",
@@ -45,6 +46,7 @@ class _State:
         self.engine: Engine | None = None
         self.supply: Supply | None = None
         self.reach = Reach()
+        self.corpus: Corpus | None = None
 
 
 async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], None]) -> Finished:
@@ -54,6 +56,9 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
     """
     began = time.monotonic()
     state = _State()
+    if settings.remember != "no":
+        folder = folder_of(prepared.target.state, prepared.target.record)
+        state.corpus = Corpus(folder, prepared.places, read=settings.remember == "read")
     emit(
         Started(
             seed=settings.seed,
@@ -138,7 +143,16 @@ async def _play(
                     roots=host.path_roots(),
                 )
                 state.engine = Engine(settings, supply, surface, bench, state.reach, emit, began)
+                state.engine.corpus = state.corpus
+                if state.corpus is not None:
+                    state.engine.journal = Journal(state.corpus.folder, settings, surface)
+                    if state.engine.journal.done:
+                        emit(Noted(text=f"goes on after {state.engine.journal.done} shares of an interrupted run"))
                 await state.engine.run()
+                if state.engine.journal is not None:
+                    state.engine.journal.end()
+            if overall.cancelled_caught and state.engine is not None and state.engine.journal is not None:
+                state.engine.journal.end()
             if overall.cancelled_caught and state.engine is not None:
                 state.engine.cut = TIME_SPENT
         except TargetError as error:
@@ -171,21 +185,26 @@ async def _learn(prepared: Prepared, settings: Settings, state: _State, surface:
     while True:
         client = await state.supply.client()
         try:
-            return await state.reach.learn(
+            learned = await state.reach.learn(
                 client,
                 surface,
-                prepared.examples,
+                (*prepared.examples, *(state.corpus.good() if state.corpus else ())),
                 seed=settings.seed,
                 places=prepared.places,
                 timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
                 until=began + settings.max_time * LEARN_SHARE,
             )
+            if state.corpus is not None:
+                state.corpus.keep_good(learned.good)
+            return learned
         except TargetError:
             await state.supply.fresh("it ended when an operation was first called")
 
 
 def counts(finding: Finding, settings: Settings) -> bool:
     """Whether a finding counts for the exit code."""
+    if settings.accept or finding.fingerprint in settings.known:
+        return False
     if finding.confidence != "proved" and not settings.strict:
         return False
     return SEVERITIES.index(finding.severity) >= SEVERITIES.index(settings.fail_on)
@@ -209,7 +228,7 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
     elif failure is not None or engine is None:
         outcome = "could-not-test"
     elif not reached:
-        outcome, reason = "could-not-test", "no call was accepted: give good ones with --example"
+        outcome, reason = "could-not-test", f"{NOTHING_ACCEPTED}: give good ones with --example"
     elif engine.cut not in (None, TIME_SPENT):
         outcome, reason = "could-not-test", f"it was dead before the end: {engine.cut}"
     elif settings.require_complete and not complete:

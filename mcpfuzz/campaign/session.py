@@ -14,15 +14,18 @@ from typing import Literal, Self
 import trio
 
 from mcpfuzz import host
+from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import RESERVE_S, Engine, ScenarioTally
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Event
-from mcpfuzz.model import Finding, Operation, OperationStats, Surface, replace
+from mcpfuzz.model import Conversation, Finding, Operation, OperationStats, Proof, Surface, replace
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.revisions import revision
+from mcpfuzz.runner import Talk, converse
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.surface import Leave, discover
 from mcpfuzz.target import Prepared
@@ -31,6 +34,8 @@ __all__ = ["CampaignSession", "Played"]
 
 LEARN_SHARE = 0.2
 """Of `Settings.max_time`, at most, for finding good calls (as in `campaign.run`)."""
+LINGER_S = 1.0
+"""For an effect that comes after the last answer of a replay."""
 OVERTIME_S = 5.0
 """How long a play may outlast its time before it is cut off."""
 
@@ -63,6 +68,10 @@ class CampaignSession:
         self.surface = surface
         self._reach = Reach()
         self._learned = False
+        self._corpus: Corpus | None = None
+        if settings.remember != "no":
+            folder = folder_of(prepared.target.state, prepared.target.record)
+            self._corpus = Corpus(folder, prepared.places, read=settings.remember == "read")
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -125,17 +134,9 @@ class CampaignSession:
                 await self._learn()
             except TargetError as error:
                 return Played(status="not-run", reason=str(error), lost=self._supply.starts_left > 0)
-            bench = Bench(
-                revision=self.surface.revision,
-                logging="logging" in self.surface.capabilities,
-                strict=settings.strict,
-                secrets=self._prepared.secrets,
-                known=self._prepared.known_folders,
-                roots=host.path_roots(),
-            )
-            engine = Engine(
-                settings, self._supply, self.surface, bench, self._reach, emit, self._as_if_since(began, max_time)
-            )
+            since = self._as_if_since(began, max_time)
+            engine = Engine(settings, self._supply, self.surface, self._bench(), self._reach, emit, since)
+            engine.corpus = self._corpus
             await engine.run()
         if overall.cancelled_caught:
             await self._supply.drop()  # it was cut off in the middle of something
@@ -143,6 +144,34 @@ class CampaignSession:
                 return Played(status="not-run", reason="its time was spent on finding good calls")
             engine.cut = "its time was spent"
         return self._played(engine, engine.tallies[scenario.id])
+
+    async def show(self, conversation: Conversation, proof: Proof) -> str | None:
+        """Say a recorded conversation to a fresh server: what is observed of the proof's effect, None for nothing.
+
+        Raises:
+            TargetError: the server does not come up.
+        """
+        timeout = self._settings.timeout
+        client = await self._supply.fresh("to replay")
+        talk = Talk(
+            client, self._supply.filler(), timeout, opener=self._supply.opener(), effects=self._supply.effects,
+            linger=LINGER_S, barrier_patience=min(3.0, timeout),
+        )  # fmt: skip
+        try:
+            return observe(proof, await converse(talk, conversation), self._bench())
+        finally:
+            with trio.CancelScope(shield=True):
+                await self._supply.drop()
+
+    def _bench(self) -> Bench:
+        return Bench(
+            revision=self.surface.revision,
+            logging="logging" in self.surface.capabilities,
+            strict=self._settings.strict,
+            secrets=self._prepared.secrets,
+            known=self._prepared.known_folders,
+            roots=host.path_roots(),
+        )
 
     def _as_if_since(self, began: float, max_time: float) -> float:
         """When the whole run would have begun for the play to end in time: the engine takes its shares (how long a
@@ -175,12 +204,14 @@ class CampaignSession:
                 self.surface = await self._reach.learn(
                     client,
                     self.surface,
-                    self._prepared.examples,
+                    (*self._prepared.examples, *(self._corpus.good() if self._corpus else ())),
                     seed=settings.seed,
                     places=self._prepared.places,
                     timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
                     until=until,
                 )
+                if self._corpus is not None:
+                    self._corpus.keep_good(self.surface.good)
                 break
             except TargetError:
                 await self._supply.fresh("it ended when an operation was first called")

@@ -44,3 +44,11 @@ class Settings:
     """(K, N): the K-th of N shards, counted from 1."""
     only: tuple[tuple[str, str], ...] = field(default=())
     """Operations (kind, name) to test; empty: all."""
+    remember: Literal["no", "write", "read"] = "no"
+    """Whether the target's corpus under its state folder is written only, or used too."""
+    resume: bool = False
+    """Go on where a run with the same choices and seed was interrupted."""
+    known: frozenset[str] = frozenset()
+    """Fingerprints that do not count (the baseline's)."""
+    accept: bool = False
+    """Nothing counts: what is found goes into the baseline."""

@@ -7,21 +7,33 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mcpfuzz import __version__
+from mcpfuzz import __version__, nights
+from mcpfuzz.baseline import Baseline, Entry
+from mcpfuzz.campaign.corpus import folder_of
+from mcpfuzz.campaign.merging import distinct
 from mcpfuzz.campaign.run import counts
 from mcpfuzz.campaign.session import CampaignSession, Played
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.errors import McpfuzzError
-from mcpfuzz.events import Discovered, Finished, Found, Outcome, Started
-from mcpfuzz.model import SEVERITIES, Finding, Operation, OperationStats, ScenarioResult, Surface
+from mcpfuzz.events import Discovered, Event, Finished, Found, Outcome, Started
+from mcpfuzz.model import (
+    SEVERITIES,
+    Conversation,
+    Finding,
+    Operation,
+    OperationStats,
+    Proof,
+    ScenarioResult,
+    Surface,
+)
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.pytest_support.thread import Held, TrioThread
-from mcpfuzz.reports import Gate, Setting, describe, known_secrets, open_sinks
+from mcpfuzz.reports import Gate, Setting, as_test, describe, known_secrets, open_sinks
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.target import Prepared, Target
 
@@ -180,6 +192,13 @@ class Campaign:
         self.record.requests, self.record.restarts = session.requests, session.restarts
         return played
 
+    def show(self, conversation: Conversation, proof: Proof) -> str | None:
+        """What a fresh server shows of the proof's effect; blocking."""
+        session = self.session
+        steps = len(conversation) + sum(step.times for step in conversation.steps)
+        bound = 2 * self.settings.start_timeout + (steps + 2) * self.settings.timeout + 30
+        return self._thread.call(lambda: session.show(conversation, proof), seconds=bound)
+
     def counting(self, played: Played) -> list[Finding]:
         """The findings that make an item fail."""
         return [finding for finding in played.findings if counts(finding, self.settings)]
@@ -187,7 +206,8 @@ class Campaign:
     def told(self, finding: Finding) -> str:
         """A finding for people: redacted, made visible."""
         self._gate = self._gate or Gate(self.record.secrets)
-        return describe(self._gate.pass_(Found(finding=finding)).finding, RULES, report=self._report)
+        shown = self._gate.pass_(Found(finding=finding)).finding
+        return "\n".join(filter(None, (describe(shown, RULES, report=self._report), as_test(shown))))
 
     def close(self) -> None:
         held, self._held = self._held, None
@@ -198,8 +218,10 @@ class Campaign:
 # ---- reports --------------------------------------------------------------------------------------
 
 
-def write_reports(record: Record, settings: Settings, specs: Sequence[str], report: str) -> None:
-    """Write what one target's items came to, in each format asked for.
+def write_reports(
+    record: Record, settings: Settings, specs: Sequence[str], report: str, baseline: Baseline | None = None
+) -> None:
+    """Write what one target's items came to, in each format asked for; then the baseline, should it be updated.
 
     Raises:
         UsageError: a report cannot be written.
@@ -210,7 +232,12 @@ def write_reports(record: Record, settings: Settings, specs: Sequence[str], repo
     with open_sinks(
         specs, Gate(record.secrets), version=__version__, setting=Setting(rules=RULES, report=report, terminal=False)
     ) as sinks:
-        sinks.on(
+        on: Callable[[Event], None] = sinks.on
+        if settings.remember != "no":
+            on = nights.listen(folder_of(record.target.state, record.target.record), on)
+        if baseline is not None:
+            on = baseline.listen(on, lambda entry, finished: _tried(entry, record))
+        on(
             Started(
                 seed=record.seed,
                 started=record.started,
@@ -221,21 +248,27 @@ def write_reports(record: Record, settings: Settings, specs: Sequence[str], repo
         )
         if record.surface is not None:
             sendable = sum(operation.skipped is None for operation in record.surface.operations)
-            sinks.on(Discovered(surface=record.surface, sendable=sendable))
+            on(Discovered(surface=record.surface, sendable=sendable))
         finished = _finished(record, settings)
         for finding in finished.findings:
-            sinks.on(Found(finding=finding))
-        sinks.on(finished)
+            on(Found(finding=finding))
+        on(finished)
+    if baseline is not None:
+        baseline.save()
+
+
+def _tried(entry: Entry, record: Record) -> bool:
+    """Whether items tried what an entry is about to the end: with -k not all of a scenario's are played."""
+    mine = [row for row in record.rows if row.scenario == entry.scenario]
+    same = [row for row in mine if (row.kind, row.name) == (entry.kind, entry.name)]
+    whole = len(mine) >= record.planned.get(entry.scenario, 1)
+    return (
+        bool(mine) and all(row.played.status in ("clean", "findings") for row in (same or mine)) and bool(same or whole)
+    )
 
 
 def _finished(record: Record, settings: Settings) -> Finished:
-    best: dict[str, Finding] = {}
-    for row in record.rows:
-        for finding in row.played.findings:
-            known = best.get(finding.fingerprint)
-            if known is None or (known.confidence != "proved" and finding.confidence == "proved"):
-                best[finding.fingerprint] = finding
-    findings = sorted(best.values(), key=_rank)
+    findings = sorted(distinct(finding for row in record.rows for finding in row.played.findings), key=_rank)
     scenarios = tuple(_result(name, count, record.rows) for name, count in sorted(record.planned.items()))
     outcome: Outcome = "clean"
     if any(counts(finding, settings) for finding in findings):

@@ -133,6 +133,10 @@ class _Core:
                 self._surface = await discover(client, timeout=self._limits.timeout, leave=Leave(destructive=True))
             return self._surface
 
+    async def instructions(self) -> str:
+        async with self._turn:
+            return (await self._supply.client()).session.instructions
+
     async def stderr(self) -> str:
         client = self._supply.current
         return client.stderr() if client is not None else ""
@@ -220,6 +224,12 @@ class Session:
     def stderr(self) -> str:
         """The end of what the running server wrote to stderr."""
         return self._thread.call(self._core.stderr, seconds=self._bound)
+
+    @property
+    def instructions(self) -> str:
+        """What the server tells the model about itself; empty where it says nothing."""
+        __tracebackhide__ = True
+        return self._thread.call(self._core.instructions, seconds=self._bound)
 
     def call(self, name: str, arguments: Mapping[str, Json] | None = None) -> Answer:
         """Call a tool. A refusal is an answer (`.ok` is false), not an exception."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mcpfuzz.baseline import Baseline
 from mcpfuzz.campaign.config import target_of
 from mcpfuzz.errors import UsageError
 from mcpfuzz.pytest_support.table import OPTIONS, Option
@@ -26,7 +27,7 @@ _SERVER_KEYS = (
 )
 """Keys of one `[[tool.mcpfuzz.server]]`; what it lacks is taken from `[tool.mcpfuzz]`."""
 _WHERE = ("server", "config", "name", "url")
-_PATHS = ("config", "cwd", "workspace", "example", "cacert")
+_PATHS = ("config", "cwd", "workspace", "example", "cacert", "baseline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,24 @@ class Options:
 
     values: Mapping[str, Any]
     targets: Mapping[str, Target]
+
+    def baseline(self) -> Baseline | None:
+        """The known findings, where a file of them was named.
+
+        Raises:
+            UsageError: it is missing or wrong.
+        """
+        file, update = self.values["baseline"], self.values["update_baseline"]
+        if update and not file:
+            raise UsageError("--mcp-update-baseline needs --mcp-baseline FILE")
+        return Baseline.load(file, update=update) if file else None
+
+    def shard(self) -> tuple[int, int]:
+        """(K, N). Raises UsageError where it is not that."""
+        number, _, total = (self.values["shard"] or "1/1").partition("/")
+        if not (number.isdigit() and total.isdigit() and 1 <= int(number) <= int(total)):
+            raise UsageError(f"--mcp-shard {self.values['shard']}: must be K/N with 1 <= K <= N, as in 3/8")
+        return int(number), int(total)
 
     def settings(self, seed: int) -> Any:
         """`campaign.settings.Settings` of these options.
@@ -64,7 +83,10 @@ class Options:
             revision(values["revision"])
         taken = ("max_time", "profile", "timeout", "start_timeout", "revision", "fail_on", "strict", "require_complete")
         return Settings(
-            scenarios=chosen(values["scenario"], values["exclude"]), seed=seed, **{name: values[name] for name in taken}
+            scenarios=chosen(values["scenario"], values["exclude"]),
+            seed=seed,
+            remember="read" if values["seed"] is None else "write",
+            **{name: values[name] for name in taken},
         )
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.errors import McpfuzzError, TargetError, UsageError
+from mcpfuzz.model import replace
 from mcpfuzz.pytest_support.campaigns import Campaign, Clock, Record, plan, write_reports
 from mcpfuzz.pytest_support.facade import Limits
 from mcpfuzz.pytest_support.options import Options, read
@@ -46,6 +47,10 @@ class Support:
         if seed is None:
             seed = self._handed["seed"] if self._handed else secrets.randbelow(1 << 31)
         self.settings: Settings = self.options.settings(seed)
+        self.baseline = self.options.baseline()
+        if self.baseline is not None:
+            self.settings = replace(self.settings, known=self.baseline.known, accept=self.baseline.update)
+        self.shard = self.options.shard()
         self.clock = Clock(self.settings.max_time)
         self.complete: bool = self.settings.require_complete
         self._thread: TrioThread | None = None
@@ -151,7 +156,8 @@ class Support:
             if isinstance(told, str):
                 raise TargetError(told)
             return [(scenario, kind, name) for scenario, kind, name in told]
-        return plan(self.settings.scenarios, self.campaign_of(server).session.surface)
+        number, total = self.shard
+        return plan(self.settings.scenarios, self.campaign_of(server).session.surface)[number - 1 :: total]
 
     def handing(self) -> str:
         """Seed and plans for the workers; the servers that were started to discover are ended."""
@@ -216,7 +222,7 @@ class Support:
                 for kind, _, path in (spec.partition("=") for spec in self.options.values["report"])
             ]
             try:
-                write_reports(record, self.settings, specs, self.report_path(name))
+                write_reports(record, self.settings, specs, self.report_path(name), self.baseline)
             except McpfuzzError as error:
                 problems.append(str(error))
         return problems

@@ -41,6 +41,7 @@ OPTIONS = _named(
     cwd=Option("text", "DIR", "the server's working folder"),
     workspace=Option("list", "DIR", "the folder it is meant to stay inside; it gets a copy; repeatable", ()),
     example=Option("list", "FILE", "known-good calls, JSON Lines; repeatable", ()),
+    stub=Option("list", "NAME[=PROGRAM],...", "stand-ins put before the server's PATH; repeatable", ()),
     allow_destructive=Option("flag", None, "call tools that may destroy or send something, too", False),
     sandbox=Option("text", "MODE", "auto (default), off or require: Linux namespaces around the server", "auto"),
     state=Option("text", "DIR", "scratch folder (default: .mcpfuzz beside the ini-file)"),
@@ -55,6 +56,9 @@ OPTIONS = _named(
     revision=Option("text", "DATE", "MCP revision, or auto (default)", "auto"),
     fail_on=Option("text", "SEVERITY", "info, low (default), medium, high or critical", "low"),
     strict=Option("flag", None, "weak verdicts and suspects count", False),
+    baseline=Option("text", "FILE", "known findings, with reason and expiry (TOML, or .json)"),
+    update_baseline=Option("flag", None, "add what is new to --mcp-baseline, take out what is gone", False),
+    shard=Option("text", "K/N", "only the K-th of N shares of the items of --mcp-fuzz"),
     report=Option("list", "FORMAT=PATH", "json, jsonl, sarif, junit, html, markdown; repeatable", ()),
 )
 """Name as in `mcpfuzz run` -> option. `--mcp-name` is `--server` there, `--mcp-server` the COMMAND."""

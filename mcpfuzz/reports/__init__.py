@@ -12,7 +12,7 @@ from __future__ import annotations
 from mcpfuzz.reports.document import Document, build, conversation_of, proof_of
 from mcpfuzz.reports.gate import Gate
 from mcpfuzz.reports.launch import known_secrets
-from mcpfuzz.reports.opening import FORMATS, Reports, Setting, describe, open_sinks, render, write
+from mcpfuzz.reports.opening import FORMATS, Reports, Setting, as_test, describe, open_sinks, render, write
 from mcpfuzz.reports.redact import REDACTED
 from mcpfuzz.reports.schema import REPORT_SCHEMA
 from mcpfuzz.reports.sinks import About, Recorder, Sink, write_atomically
@@ -41,6 +41,7 @@ __all__ = [
     "write",
     "write_atomically",
     # words
+    "as_test",
     "describe",
     "PlainRule",
     "REDACTED",

@@ -146,6 +146,7 @@ def finding_json(finding: Finding, *, report: str = "report.json") -> dict[str, 
         "scenario": finding.scenario,
         "stderr": finding.stderr,
         "note": finding.note,
+        **({"baseline": {"status": finding.standing, "reason": finding.excuse or None}} if finding.standing else {}),
     }
 
 

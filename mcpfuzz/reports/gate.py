@@ -168,6 +168,7 @@ class Gate:
             receive=self._receive(finding.receive),
             stderr=self._tail(finding.stderr),
             note=note,
+            excuse=self._text(finding.excuse),
         )
 
     def _receive(self, answers: tuple[Json, ...]) -> tuple[Json, ...]:
@@ -221,4 +222,5 @@ class Gate:
             operations=tuple(map(self._stats, event.operations)),
             scenarios=tuple(map(self._scenario, event.scenarios)),
             findings=tuple(map(self._finding, event.findings)),
+            extra={name: self._evidence(value) for name, value in event.extra.items()},
         )

@@ -16,6 +16,7 @@ from mcpfuzz.reports.markdown import append_step_summary
 from mcpfuzz.reports.sarif import artifact_of
 from mcpfuzz.reports.sinks import About, Recorder
 from mcpfuzz.reports.texts import RuleText, clip, visible, where
+from mcpfuzz.reports.words import standing
 
 __all__ = ["GithubSink", "annotation_lines"]
 
@@ -25,7 +26,8 @@ MAX_ANNOTATIONS = 10
 
 def annotation_lines(document: Document, artifact: str) -> list[str]:
     """The workflow commands that show the document's findings on a pull request, worst first."""
-    lines = [_annotation(finding, artifact) for finding in document["findings"][:MAX_ANNOTATIONS]]
+    open_ = [finding for finding in document["findings"] if standing(finding) != "known"]
+    lines = [_annotation(finding, artifact) for finding in open_[:MAX_ANNOTATIONS]]
     run = document["run"]
     if run["outcome"] not in ("clean", "findings"):
         lines.append(f"::error title=mcpfuzz {run['outcome']}::{_data(run['reason'] or run['outcome'])}")

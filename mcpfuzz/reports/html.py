@@ -6,6 +6,7 @@ Content-Security-Policy that there is nothing to load, run or submit.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,8 +15,20 @@ from mcpfuzz.reports.document import Document
 from mcpfuzz.reports.html_map import coverage_map
 from mcpfuzz.reports.html_style import STYLE
 from mcpfuzz.reports.html_tags import Child, Markup, coloured_json, join, page, tag, text
+from mcpfuzz.reports.html_time import timeline
 from mcpfuzz.reports.texts import RuleText, clip, counted, rule_text, visible, where
-from mcpfuzz.reports.words import LOAD_HEAD, by_reason, load_rows, settings, step_words, target_words, verdict
+from mcpfuzz.reports.words import (
+    LOAD_HEAD,
+    by_reason,
+    load_rows,
+    pasted,
+    settings,
+    since,
+    standing,
+    step_words,
+    target_words,
+    verdict,
+)
 
 __all__ = ["render"]
 
@@ -45,7 +58,9 @@ def render(document: Document, rules: Mapping[str, RuleText]) -> str:
             *(_finding(finding, number, rules) for number, finding in enumerate(findings, start=1)),
             _load(document),
             coverage_map(document),
+            timeline(document),
             _left_out(document["scenarios"]),
+            _since(document),
             _operations(document["operations"]),
             _notes(document.get("notes") or ()),
             _launch(document),
@@ -62,12 +77,14 @@ def _section(title: str, *children: Child) -> Markup:
 
 def _tiles(document: Document) -> Markup:
     operations, scenarios, run = document["operations"], document["scenarios"], document["run"]
-    proved = [one["severity"] for one in document["findings"] if one["confidence"] == "proved"]
+    open_ = [one for one in document["findings"] if standing(one) != "known"]
+    proved = [one["severity"] for one in open_ if one["confidence"] == "proved"]
     tiles: list[tuple[str, str, str]] = [
         (str(proved.count(level)), level, level) for level in reversed(SEVERITIES) if level in proved
     ]
-    suspects = len(document["findings"]) - len(proved)
+    suspects, known = len(open_) - len(proved), len(document["findings"]) - len(open_)
     tiles += [(str(suspects), "suspects, not proved", "")] if suspects else []
+    tiles += [(str(known), "known, not counted", "")] if known else []
     reached = sum(one["reached"] for one in operations)
     ran = sum(one["status"] != "not-run" for one in scenarios)
     tiles += [
@@ -91,12 +108,14 @@ def _tile(figure: str, label: str, severity: str) -> Markup:
 def _finding(finding: Mapping[str, Any], number: int, rules: Mapping[str, RuleText]) -> Markup:
     rule = rule_text(rules, finding["rule"])
     doubt = None if finding["confidence"] == "proved" else tag("span", "suspect", class_="badge")
+    known = tag("span", standing(finding), class_="badge plain") if standing(finding) else None
     proof = finding["proof"]
     return tag(
         "article",
-        tag("h3", tag("span", finding["severity"], class_="badge"), doubt, clip(finding["title"], 300)),
+        tag("h3", tag("span", finding["severity"], class_="badge"), doubt, known, clip(finding["title"], 300)),
         tag("p", tag("code", finding["rule"]), " in ", tag("code", where(finding["operation"])), class_="at"),
         tag("p", finding["note"], class_="muted") if finding.get("note") else None,
+        tag("p", f"Known: {finding['baseline']['reason']}", class_="muted") if standing(finding) == "known" else None,
         _label("sent" if finding["reproducer"]["minimal"] else "sent (not minimal)"),
         _pre(_sent(finding["reproducer"]["steps"])),
         tag(
@@ -109,6 +128,7 @@ def _finding(finding: Mapping[str, Any], number: int, rules: Mapping[str, RuleTe
         _stderr(finding.get("stderr") or ""),
         _label("see it again"),
         _pre(finding["reproducer"]["command"]),
+        _test(finding),
         join([_label("mend"), tag("p", rule.mend, class_="mend")]) if rule.mend else None,
         _references(finding, rule),
         id=f"finding-{number}",
@@ -125,6 +145,7 @@ def _index(findings: Sequence[Mapping[str, Any]]) -> Markup:
             tag("a", clip(finding["title"], 120), href=f"#finding-{number}"),
             tag("span", f" {where(finding['operation'])}", class_="muted"),
             tag("span", " suspect", class_="muted") if finding["confidence"] == "suspect" else None,
+            tag("span", " known", class_="muted") if standing(finding) == "known" else None,
         )
         for number, finding in enumerate(findings, start=1)
     ]
@@ -175,6 +196,13 @@ def _stderr(stderr: str) -> Markup | None:
     return tag("details", tag("summary", "The end of the server's stderr"), _pre(stderr))
 
 
+def _test(finding: Mapping[str, Any]) -> Markup | None:
+    text_ = pasted(finding).partition("\n")[2]
+    if not text_:
+        return None
+    return tag("details", tag("summary", "As a test to paste"), _pre(textwrap.dedent(text_)))
+
+
 def _references(finding: Mapping[str, Any], rule: RuleText) -> Markup | None:
     names = list(dict.fromkeys([*finding["references"], *rule.references]))
     parts = [tag("p", ", ".join(names), class_="muted")] if names else []
@@ -202,6 +230,11 @@ def _left_out(scenarios: Sequence[Mapping[str, Any]]) -> Markup | None:
         for reason, names in by_reason(scenarios, status)
     ]
     return _section("Not tested, or only in part", _table(("", "scenarios", "why"), rows)) if rows else None
+
+
+def _since(document: Document) -> Markup | None:
+    rows = [(label, line) for label, line in since(document)[:_MAX_NOTES]]
+    return _section("Since earlier runs", _table(("", ""), rows)) if rows else None
 
 
 def _operations(operations: Sequence[Mapping[str, Any]]) -> Markup | None:

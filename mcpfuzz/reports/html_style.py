@@ -34,7 +34,7 @@ font-weight:600;overflow-wrap:anywhere}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.3rem,1fr));gap:.6rem;margin:1rem 0}
 .tile{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.6rem .8rem}
 .tile b{display:block;font-size:1.35rem;line-height:1.2;font-variant-numeric:tabular-nums}
-.tile span{color:var(--soft);font-size:.8rem}
+.tile span{display:block;line-height:1.25;color:var(--soft);font-size:.8rem}
 .critical{--s:var(--critical)}.high{--s:var(--high)}.medium{--s:var(--medium)}.low{--s:var(--low)}.info{--s:var(--info)}
 .index{list-style:none;padding:0;margin:.5rem 0}.index li{margin:.15rem 0;overflow-wrap:anywhere}
 .finding{background:var(--card);border:1px solid var(--rule);border-left:5px solid var(--s);border-radius:8px;
@@ -42,6 +42,7 @@ padding:.9rem 1rem;margin:.8rem 0}
 .finding.suspect{border-left-style:dashed}
 .badge{display:inline-block;border:1px solid var(--s);color:var(--s);border-radius:4px;padding:0 .45rem;
 margin-right:.5rem;font-size:.74rem;font-weight:700;text-transform:uppercase;letter-spacing:.04em;vertical-align:.1em}
+.badge.plain{border-color:var(--soft);color:var(--soft)}
 .at{color:var(--soft);font-size:.86rem;margin:.15rem 0 .5rem}
 .pair{display:grid;grid-template-columns:1fr 1fr;gap:.75rem}
 .label{color:var(--soft);font-size:.76rem;text-transform:uppercase;letter-spacing:.05em;margin:.6rem 0 .1rem}
@@ -54,6 +55,7 @@ summary{cursor:pointer;color:var(--accent);font-size:.9rem}
 .key{color:var(--key)}.str{color:var(--str)}.num{color:var(--num)}.lit{color:var(--lit)}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--rule);border-radius:8px}
 table{border-collapse:collapse;font-size:.85rem;width:100%}
+td:first-child{white-space:nowrap}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td{overflow-wrap:break-word}
@@ -70,11 +72,16 @@ color:var(--soft);border-bottom:1px solid var(--rule)}
 text-decoration:none;line-height:1.3rem}
 .map a.suspect{background:none;box-shadow:inset 0 0 0 2px var(--s);color:var(--s)}
 .muted{color:var(--soft);font-size:.85rem}
+svg.time{display:block;width:100%;height:auto;max-height:11rem;background:var(--card);border:1px solid var(--rule);
+border-radius:8px}
+.time .said{fill:none;stroke:var(--accent);stroke-width:2;vector-effect:non-scaling-stroke}
+.time .found{fill:var(--high);stroke:var(--card)}.time .start{stroke:var(--medium);stroke-width:1.5}
 svg.bar{display:block;width:7rem;height:.7rem}
 .bar .all{fill:var(--rule)}.bar .ok{fill:var(--good)}.bar .no{fill:var(--medium)}
 footer{margin-top:3rem;color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}
 @media (max-width:40rem){.pair{grid-template-columns:1fr;gap:0}h1{font-size:1.3rem}main{padding:1rem .7rem 3rem}
-.map tbody th{max-width:9rem}th,td{padding:.3rem .4rem}}
+.map tbody th{max-width:9rem}th,td{padding:.3rem .4rem}
+.index li{margin:.5rem 0}.index .muted{display:block}}
 @media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}pre{max-height:none}
 pre,.tile,tr{break-inside:avoid}h2,h3,.label,summary{break-after:avoid}
 details::details-content{content-visibility:visible;height:auto}

@@ -52,7 +52,8 @@ class JsonlSink:
 
     def _last(self, document: Document | None) -> None:
         if document is not None:
-            shown = {name: document[name] for name in ("schema", "run", "operations", "scenarios")}
+            names = ("schema", "run", "operations", "scenarios", "baseline", "growth")
+            shown = {name: document[name] for name in names if name in document}
             self._line({"event": "finished", **shown})
 
     def _line(self, line: Json) -> None:

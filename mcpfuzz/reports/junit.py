@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from mcpfuzz.reports.document import Document
 from mcpfuzz.reports.texts import RuleText, clip, visible
-from mcpfuzz.reports.words import finding_text, verdict
+from mcpfuzz.reports.words import finding_text, standing, verdict
 
 __all__ = ["render"]
 
@@ -64,7 +64,10 @@ def _finding_case(
     if seen[classname, name] > 1:
         name = f"{name} {seen[classname, name]}"
     case = ET.SubElement(suite, "testcase", classname=classname, name=name)
-    if finding["confidence"] == "proved":
+    if standing(finding) == "known":
+        ET.SubElement(case, "skipped", message=_attribute(f"known: {finding['baseline']['reason']}"))
+        ET.SubElement(case, "system-out").text = finding_text(finding, rules)
+    elif finding["confidence"] == "proved":
         failure = ET.SubElement(case, "failure", type=finding["rule"], message=_attribute(finding["title"]))
         failure.text = finding_text(finding, rules)
     else:

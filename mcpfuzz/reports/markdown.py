@@ -20,6 +20,8 @@ from mcpfuzz.reports.words import (
     compact,
     load_rows,
     settings,
+    since,
+    standing,
     step_words,
     target_words,
     unreached,
@@ -76,7 +78,9 @@ def render(document: Document, rules: Mapping[str, RuleText]) -> str:
         f"# mcpfuzz: {code(target_words(document))}",
         " · ".join(map(code, settings(document))),
         f"**{_verdict(document)}**",
-        *(_finding(finding, rules) for finding in document["findings"]),
+        *(_finding(finding, rules) for finding in document["findings"] if standing(finding) != "known"),
+        _known(document["findings"]),
+        _since(document),
         _operations(document["operations"]),
         _scenarios(document["scenarios"]),
         _load(document),
@@ -110,6 +114,21 @@ def _finding(finding: Mapping[str, Any], rules: Mapping[str, RuleText]) -> str:
     references = list(dict.fromkeys([*finding["references"], *text.references]))
     lines += [f"References: {', '.join(map(code, references))}"] if references else []
     return "\n\n".join(lines)
+
+
+def _known(findings: Sequence[Mapping[str, Any]]) -> str:
+    lines = [
+        f"- {code(one['rule'])} in {code(where(one['operation']))}: {code(one['baseline']['reason'])}"
+        for one in findings
+        if standing(one) == "known"
+    ]
+    return "## Known, and not counted\n\n" + "\n".join(lines) if lines else ""
+
+
+def _since(document: Document) -> str:
+    lines = [f"- {label}: {code(text)}" for label, text in since(document)]
+    more = [f"- … and {len(lines) - _MAX_LISTED} more"] if len(lines) > _MAX_LISTED else []
+    return "## Since earlier runs\n\n" + "\n".join([*lines[:_MAX_LISTED], *more]) if lines else ""
 
 
 # ---- what was tested ------------------------------------------------------------------------------

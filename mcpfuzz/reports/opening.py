@@ -25,9 +25,9 @@ from mcpfuzz.reports.safe import harmless
 from mcpfuzz.reports.sinks import About, DocumentSink, Sink, Writer, file_writer, stream_writer
 from mcpfuzz.reports.terminal import Look, TerminalSink
 from mcpfuzz.reports.texts import RuleText
-from mcpfuzz.reports.words import finding_text
+from mcpfuzz.reports.words import finding_text, pasted
 
-__all__ = ["FORMATS", "Reports", "Setting", "describe", "open_sinks", "render", "write"]
+__all__ = ["FORMATS", "Reports", "Setting", "as_test", "describe", "open_sinks", "render", "write"]
 
 FORMATS = ("json", "jsonl", "sarif", "junit", "html", "markdown")
 """What `--report FORMAT=PATH` takes."""
@@ -151,6 +151,11 @@ def describe(finding: Finding, rules: _Rules, *, report: str = "report.json") ->
     """A finding, as it came through the gate, as a block of plain text that is safe to print: where, expected,
     observed, the exchange, the end of stderr, the replay command, how to mend it. For a test's failure."""
     return finding_text(harmless(finding_json(finding, report=report)), rules)
+
+
+def as_test(finding: Finding) -> str:
+    """A finding, as it came through the gate, as a test to paste (`words.pasted`); empty where it is too long."""
+    return pasted(harmless(finding_json(finding)))
 
 
 def render(kind: str, document: Document, rules: _Rules) -> str:

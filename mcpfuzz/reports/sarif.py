@@ -18,6 +18,7 @@ from mcpfuzz.reports.document import Document
 from mcpfuzz.reports.markdown import block, code, steps_block
 from mcpfuzz.reports.safe import json_text
 from mcpfuzz.reports.texts import RuleText, clip, rule_text, visible, where
+from mcpfuzz.reports.words import standing
 
 __all__ = ["artifact_of", "render"]
 
@@ -130,6 +131,21 @@ def _result(finding: Mapping[str, Any], ids: list[str], document: Document, arti
             "scenario": finding.get("scenario", ""),
             "replay": finding["reproducer"]["command"],
         },
+        **_judged(finding),
+    }
+
+
+def _judged(finding: Mapping[str, Any]) -> dict[str, Json]:
+    """What a baseline says: the state (3.27.24), and where it is accepted a suppression (3.35) with its reason."""
+    state = standing(finding)
+    if not state:
+        return {}
+    if state != "known":
+        return {"baselineState": "new" if state == "new" else "unchanged"}
+    reason = visible(str(finding["baseline"]["reason"]))
+    return {
+        "baselineState": "unchanged",
+        "suppressions": [{"kind": "external", "status": "accepted", "justification": reason}],
     }
 
 

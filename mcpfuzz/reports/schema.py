@@ -83,7 +83,20 @@ _FINDING = _object(
     reproducer=_object(minimal=_BOOL, steps={**_array(_STEP), "minItems": 1}, command=_TEXT),
     fingerprint=_TEXT,
     references=_TEXTS,
-    optional={"scenario": _TEXT, "stderr": _TEXT, "note": _TEXT},
+    optional={
+        "scenario": _TEXT,
+        "stderr": _TEXT,
+        "note": _TEXT,
+        "baseline": _object(status=_one_of(("new", "known", "expired")), reason=_TEXT_OR_NULL),
+    },
+)
+
+_KNOWN = _object(fingerprint=_TEXT, rule=_TEXT, operation={"type": "object"}, title=_TEXT, reason=_TEXT)
+_TIMELINE = _array(_object(elapsed_s=_SECONDS, requests=_COUNT, restarts=_COUNT, findings=_COUNT))
+_REACHED = _array(_object(kind=_TEXT, name=_TEXT))
+_GROWTH = _object(runs=_COUNT, reached=_COUNT, reached_ever=_COUNT, first_reached=_REACHED, not_reached_now=_REACHED)
+_BASELINE = _object(
+    file=_TEXT, new=_COUNT, known=_COUNT, expired=_COUNT, gone=_array(_KNOWN), not_seen=_array(_KNOWN), updated=_BOOL
 )
 
 _RUN = _object(
@@ -146,7 +159,7 @@ REPORT_SCHEMA: Mapping[str, Any] = {
             )
         ),
         findings=_array(_FINDING),
-        optional={"load": _LOAD, "notes": _TEXTS},
+        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE, "growth": _GROWTH, "timeline": _TIMELINE},
     ),
 }
 """What every `--report json=PATH` satisfies."""

@@ -21,6 +21,9 @@ __all__ = ["About", "DocumentSink", "Recorder", "Sink", "Writer", "file_writer",
 MAX_NOTES = 1000
 """Notes kept for the document; a server that provokes more has made its point."""
 
+MAX_TIMES = 240
+"""Points of the timeline."""
+_TIMED = ("elapsed_s", "requests", "restarts", "findings")
 _EACH = 32
 
 Writer: TypeAlias = Callable[[str], None]
@@ -60,6 +63,7 @@ class Recorder:
         self._progress: Progress | None = None
         self._found: list[Finding] = []
         self._notes: list[str] = []
+        self._times: list[Progress] = []
 
     def on(self, event: Event) -> None:
         match event:
@@ -71,6 +75,9 @@ class Recorder:
                 self.finished = event
             case Progress():
                 self._progress = event
+                self._times.append(event)
+                if len(self._times) > MAX_TIMES:
+                    del self._times[1::2]  # half as dense, over the whole time
             case Found(finding=finding):
                 self._found.append(finding)
             case Noted(text=text) if len(self._notes) < MAX_NOTES:
@@ -85,8 +92,9 @@ class Recorder:
         """The report as far as the run has come, `interrupted` where it is not over; None before Started."""
         if self.started is None:
             return None
-        extra = {"notes": list(self._notes), **self._about.extra}
         finished = self.finished or self._so_far()
+        times = [{name: getattr(one, name) for name in _TIMED} for one in self._times]
+        extra = {"notes": list(self._notes), "timeline": times, **self._about.extra, **finished.extra}
         about = self._about
         return build(self.started, self.discovered, finished, version=about.version, extra=extra, report=about.report)
 

@@ -26,6 +26,8 @@ from mcpfuzz.reports.words import (
     by_reason,
     load_rows,
     settings,
+    since,
+    standing,
     step_words,
     target_words,
     unreached,
@@ -138,6 +140,7 @@ class TerminalSink:
         if not self._look.quiet and (document["operations"] or document["findings"]):
             self._reach(document["operations"])
             self._scenarios(document["scenarios"])
+            self._since(since(document))
             if "load" in document:
                 self._load(document["load"])
         outcome = document["run"]["outcome"]
@@ -146,20 +149,30 @@ class TerminalSink:
     # ---- findings ---------------------------------------------------------------------------------
 
     def _findings(self, findings: Iterable[Mapping[str, Any]]) -> None:
-        kinds: dict[str, list[Mapping[str, Any]]] = {"proved": [], "suspect": []}
+        kinds: dict[str, list[Mapping[str, Any]]] = {"proved": [], "suspect": [], "known": []}
         for finding in findings:
-            kinds[finding["confidence"]].append(finding)
+            kinds["known" if standing(finding) == "known" else finding["confidence"]].append(finding)
         for kind, most in (("proved", _MAX_PROVED), ("suspect", _MAX_SUSPECTS)):
             for finding in kinds[kind][:most]:
                 self._finding(finding)
             if len(kinds[kind]) > most:
                 self._line(f"… and {len(kinds[kind]) - most:,} more {kind}, in the report file")
+        if kinds["known"] and not self._look.quiet:
+            self._line("")
+            for finding in kinds["known"]:
+                self._known(finding)
+
+    def _known(self, finding: Mapping[str, Any]) -> None:
+        """One line: it was judged before."""
+        reason = finding["baseline"]["reason"]
+        self._line(("known  ", "dim"), (finding["rule"], "bold"), f"  {where(finding['operation'])}: {reason}")
 
     def _finding(self, finding: Mapping[str, Any]) -> None:
         severity, suspect = finding["severity"], finding["confidence"] == "suspect"
+        expired = " (known until its expiry)" if standing(finding) == "expired" else ""
         self._line("")
         self._line(
-            (f"{severity.upper()}{' suspect (not proved)' if suspect else ''}", _STYLES[severity]),
+            (f"{severity.upper()}{' suspect (not proved)' if suspect else ''}{expired}", _STYLES[severity]),
             ("  ", ""),
             (finding["rule"], "bold"),
             ("  ", ""),
@@ -208,6 +221,13 @@ class TerminalSink:
             for reason, names in by_reason(scenarios, status):
                 more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
                 self._line((f"  {label:<13}", "dim"), f"{', '.join(names[:_MAX_LISTED])}{more}: {clip(reason, 200)}")
+
+    def _since(self, lines: list[tuple[str, str]]) -> None:
+        most = len(lines) if self._look.verbose else 4 * _MAX_LISTED
+        for label, text in lines[:most]:
+            self._line((f"  {label:<13}", "dim"), clip(text, 240))
+        if len(lines) > most:
+            self._line(("  ", ""), f"… and {len(lines) - most:,} more")
 
     def _load(self, load: Mapping[str, Any]) -> None:
         rows = [LOAD_HEAD, *load_rows(load)]

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
+import pprint
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +24,10 @@ __all__ = [
     "finding_text",
     "headline",
     "load_rows",
+    "pasted",
     "settings",
+    "since",
+    "standing",
     "step_words",
     "target_words",
     "unreached",
@@ -37,6 +42,7 @@ _VERDICTS = {
 }
 
 _MAX_STEPS = 50
+_MAX_PASTED = 6_000
 _SPACE = "io.modelcontextprotocol/"
 _ENVELOPE = ("protocolVersion", "clientCapabilities", "clientInfo")
 
@@ -147,9 +153,34 @@ def finding_text(finding: Mapping[str, Any], rules: Mapping[str, RuleText]) -> s
         lines.append(f"… and {len(reproducer['steps']) - _MAX_STEPS} more steps")
     lines += [f"stderr: {line}" for line in finding.get("stderr", "").splitlines()[-20:]]
     lines += [f"note: {finding['note']}"] if finding.get("note") else []
+    lines += [f"known:    {finding['baseline']['reason']}"] if standing(finding) == "known" else []
     lines += [f"replay: {reproducer['command']}"]
     mend = rule_text(rules, finding["rule"]).mend
     return "\n".join(visible(line) for line in [*lines, *([f"mend: {mend}"] if mend else [])])
+
+
+def pasted(finding: Mapping[str, Any]) -> str:
+    """The finding as a test of the suite, to be pasted: it fails while the effect shows. Empty where nobody would
+    paste it for its length, where it holds what the report had to cut, or where it is not proved."""
+    steps = [{name: step[name] for name in step if _told(name, step[name])} for step in finding["reproducer"]["steps"]]
+    kept = ("kind", "expected", "params", "params_json")
+    proof = {name: finding["proof"][name] for name in kept if name in finding["proof"]}
+    call = [f"proof={_literal(proof, 6)}", f"steps={_literal(steps, 6)}"]
+    name = re.sub(r"\W+", "_", f"{finding['rule']}_{finding['fingerprint']}", flags=re.ASCII)
+    lines = [f"def test_{name}(mcp_replay):", "    mcp_replay(", *(f"        {part}," for part in call), "    )"]
+    text = "\n".join(["test:", *(f"    {line}" for part in lines for line in part.split("\n"))])
+    whole = finding["confidence"] == "proved" and not any(step.get("cut") for step in steps)
+    return visible(text, lines=True) if whole and len(text) <= _MAX_PASTED else ""
+
+
+def _told(name: str, value: Json) -> bool:
+    """Whether a step's member says anything: not what came back, and no default."""
+    return name != "receive" and value is not None and (name, value) != ("on", "c1")
+
+
+def _literal(value: Json, indent: int) -> str:
+    shown = pprint.pformat(value, width=100, sort_dicts=False, compact=True)
+    return shown.replace("\n", "\n" + " " * (8 + indent))
 
 
 # ---- the run --------------------------------------------------------------------------------------
@@ -173,11 +204,49 @@ def settings(document: Document) -> list[str]:
 
 def headline(document: Document) -> str:
     """Findings in numbers: `2 findings (1 critical, 1 low), 1 suspect`."""
-    proved = [one["severity"] for one in document["findings"] if one["confidence"] == "proved"]
-    suspects = len(document["findings"]) - len(proved)
+    open_ = [one for one in document["findings"] if standing(one) != "known"]
+    proved = [one["severity"] for one in open_ if one["confidence"] == "proved"]
+    suspects, known = len(open_) - len(proved), len(document["findings"]) - len(open_)
     levels = [f"{proved.count(level)} {level}" for level in reversed(SEVERITIES) if level in proved]
     said = counted(len(proved), "finding") + (f" ({', '.join(levels)})" if levels else "")
-    return said + (f", {counted(suspects, 'suspect')}" if suspects else "")
+    said += f", {counted(suspects, 'suspect')}" if suspects else ""
+    return said + (f", {known:,} known" if known else "")
+
+
+def standing(finding: Mapping[str, Any]) -> str:
+    """What a baseline says of a finding: `new`, `known`, `expired`; empty where there is none."""
+    told = finding.get("baseline")
+    return str(told["status"]) if isinstance(told, Mapping) else ""
+
+
+def since(document: Document) -> list[tuple[str, str]]:
+    """What changed since the baseline and since earlier runs, as (label, line): findings that are gone or were
+    not seen, operations that were never reached before, or are not any more."""
+    told = document.get("baseline") or {}
+    lines = [
+        (label, f"{one['rule']} in {where(one['operation'])}: {why}{hint if not told.get('updated') else ''}")
+        for name, label, why, hint in _MISSING
+        for one in told.get(name, ())
+    ]
+    if told.get("updated"):
+        added = sum(one["confidence"] == "proved" for one in document["findings"] if standing(one) == "new")
+        entries = "entry" if added == 1 else "entries"
+        lines.append(("baseline", f"{told['file']}: {added} {entries} added, {len(told['gone'])} taken out"))
+    growth = document.get("growth") or {}
+    before = counted(growth.get("runs", 0), "earlier run")
+    for name, label, why in _GROWTH:
+        lines += [(label, f"{one['kind']} {one['name']}: {why} {before}") for one in growth.get(name, ())]
+    return lines
+
+
+_MISSING = (
+    ("gone", "gone", "it does not show any more", "; --update-baseline takes it out"),
+    ("not_seen", "not seen", "its scenario did not run to the end, so nothing is known of it", ""),
+)
+_GROWTH = (
+    ("first_reached", "first reached", "never in"),
+    ("not_reached_now", "not reached now", "it was reached in one of"),
+)
 
 
 def verdict(document: Document) -> str:
