@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from mcpfuzz.model import Effect, Exchange, Frame, Json, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.reading import accepted, answered_result, strings
 
-__all__ = ["SIGHTINGS"]
+__all__ = ["OUTSIDE", "SIGHTINGS"]
+
+OUTSIDE = frozenset({"file-made", "file-harmed", "listener-hit", "upstream-escape", "upstream-header"})
+"""What shows outside of the channel, and so perhaps later than the answer."""
 
 DECOY = "decoy/"
 Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
@@ -175,11 +180,15 @@ def _told(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
 
 def _differential(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Conditions put behind a value: where they hold the answer is the plain value's, where they do not it is
-    another; `true` and `false` are the indices of the steps, `plain` that of the value alone."""
-    results = {exchange.step: _shown(exchange) for exchange in trace.exchanges}
-    plain = results.get(params.get("plain", -1))
-    if not plain:
+    another; `true` and `false` are the indices of the steps, `plain` that of the value alone. An answer may
+    quote what was asked: that is taken for the plain value."""
+    by_step = {exchange.step: exchange for exchange in trace.exchanges}
+    first = by_step.get(params.get("plain", -1))
+    if first is None or not accepted(first):
         return None
+    asked = _said(first)
+    results = {step: _shown(exchange, asked) for step, exchange in by_step.items()}
+    plain = results[first.step]
     true = [results.get(index) for index in params["true"]]
     false = [results.get(index) for index in params["false"]]
     if any(item != plain for item in true) or any(item is None or item == plain for item in false):
@@ -187,12 +196,24 @@ def _differential(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str 
     return "a condition that holds changes nothing, one that does not hold changes the answer"
 
 
-def _shown(exchange: Exchange) -> str | None:
-    """A normal answer's text; None for an error or none."""
+def _said(exchange: Exchange) -> list[str]:
+    """All text of a request, in order."""
+    try:
+        return strings(orjson.loads(exchange.sent)).split("\n")
+    except ValueError:
+        return []
+
+
+def _shown(exchange: Exchange, plain: list[str]) -> str | None:
+    """An answer's text, with the plain request's words for its own; None for no answer or a protocol's error."""
     result = answered_result(exchange)
-    if result is None or exchange.answer is None:
+    if result is None:
         return None
-    return ("E " if result.get("isError") is True else "R ") + strings(result)
+    shown = ("E " if result.get("isError") is True else "R ") + strings(result)
+    for mine, theirs in zip(_said(exchange), plain, strict=False):
+        if mine != theirs and mine:
+            shown = shown.replace(mine, theirs)
+    return shown
 
 
 SIGHTINGS: Mapping[str, Seen] = {
