@@ -99,27 +99,58 @@ def computed(rule: str) -> Claim:
 NOBODY = "{canary:nobody}"
 
 
-def told_apart(scenario: str, operation: Operation, good: Mapping[str, Json], point: Point, pair: Pair) -> Case:
-    """The good value, then conditions that hold and conditions that do not, in turn, then the good value again.
+def told_apart(
+    scenario: str,
+    surface: Surface,
+    operation: Operation,
+    index: int,
+    *,
+    pairs: Callable[[str], tuple[Pair, ...]],
+) -> Case | None:
+    """The index-th case: a value, then conditions behind it that hold and that do not, in turn, then the value again.
 
     The control has the same conditions behind a value that matches nothing: a tool that takes conditions on
     purpose tells them apart there too.
+
+    Args:
+        pairs: value -> conditions, most likely first.
     """
-    said = (point.base, pair.true[0], pair.false[0], pair.true[1], pair.false[1], point.base)
+    calls = kinds_of_call(surface, operation)
+    turn, which = divmod(index, len(calls))
+    good = calls[which]
+    found = aim(points(operation.schema, good), "sql", turn)
+    if found is None:
+        return None
+    point, rank = found
+    values = _values(point)
+    if not values:
+        return None
+    value = values[rank % len(values)]
+    choice = pairs(value)
+    if rank // len(values) >= len(choice):
+        return None
+    pair = choice[rank // len(values)]
+    said = (value, pair.true[0], pair.false[0], pair.true[1], pair.false[1], value)
     proof = Proof(
         kind="differential",
         expected="a condition inside a value is part of the value",
         params={"plain": 0, "true": [1, 3, 5], "false": [2, 4]},
     )
-    other = [_instead(text, point.text) for text in said]
     return Case(
         scenario=scenario,
         place=Place(kind=operation.kind, name=operation.name, argument=point.pointer),
         conversation=_together(bind(operation, put(good, point, text)) for text in said),
         label=f"{pair.why} at {point.pointer}",
         claims=(Claim(pair.rule, proof),),
-        control=_together(bind(operation, put(good, point, text)) for text in other),
+        control=_together(bind(operation, put(good, point, _instead(text, value))) for text in said),
     )
+
+
+def _values(point: Point) -> tuple[str, ...]:
+    """Texts that may match something: what the schema shows, and what was accepted."""
+    shown = point.schema.get("examples")
+    hints = [*(shown if isinstance(shown, list) else ()), point.schema.get("default"), point.base]
+    return tuple(dict.fromkeys(hint for hint in hints if isinstance(hint, str) and hint))[:2]
 
 
 def _together(calls: Iterable[Call]) -> Conversation:

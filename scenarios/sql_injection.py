@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mcpfuzz.model import Case, Claim, Operation, Surface
-from mcpfuzz.scenarios.attacks import aimed, computed, good_calls, kinds_of_call, told_apart
+from mcpfuzz.scenarios.attacks import aimed, computed, kinds_of_call, told_apart
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.payload import Payload
-from mcpfuzz.strategies.points import aim, points
 from mcpfuzz.strategies.queries import pairs, unions
 
 FIRST = 16
@@ -20,21 +19,10 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     assert operation is not None
     turn, place = divmod(index - FIRST, BETWEEN)
     if index >= FIRST and place == 0:
-        return _conditions(surface, operation, turn)
+        return told_apart(SCENARIO.id, surface, operation, turn, pairs=pairs)
     number = index if index < FIRST else index - turn - 1
     calls = kinds_of_call(surface, operation)
     return aimed(SCENARIO.id, surface, operation, number, kind="sql", payloads=unions, claims=_claims, calls=calls)
-
-
-def _conditions(surface: Surface, operation: Operation, index: int) -> Case | None:
-    good = good_calls(surface, operation)
-    turn, which = divmod(index, len(good))
-    found = aim(points(operation.schema, good[which]), "sql", turn)
-    if found is None:
-        return None
-    point, rank = found
-    choice = pairs(point.text) if isinstance(point.base, str) else ()
-    return told_apart(SCENARIO.id, operation, good[which], point, choice[rank]) if rank < len(choice) else None
 
 
 def _claims(payload: Payload) -> tuple[Claim, ...]:

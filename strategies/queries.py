@@ -40,7 +40,7 @@ CONTEXTS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Texts that are alike but for a condition; A and B stand for two random numbers, BASE for the good value."""
+    """Texts that are alike but for a condition; A and B stand for two random numbers, GOOD for the good value."""
 
     true: tuple[Json, Json]
     """The condition holds: as if nothing stood behind the value."""
@@ -50,15 +50,15 @@ class Pair:
 
 
 CONDITIONS: tuple[tuple[str, str], ...] = (
-    ("BASE' AND 'A'='B", "a condition out of single quotes"),
-    ("BASE AND A=B", "a condition behind a number"),
-    ("BASE%' AND 'A' LIKE 'B", "a condition out of a LIKE pattern"),
-    ('BASE" AND "A"="B', "a condition out of double quotes"),
-    ("BASE') AND ('A'='B", "a condition out of quotes and a bracket"),
-    ("BASE' AND 'A'='B'-- -", "a condition and a comment"),
-    ("BASE) AND (A=B", "a condition out of a bracket"),
-    ("BASE%') AND ('A' LIKE 'B", "a condition out of a LIKE pattern and a bracket"),
-    ("BASE')) AND (('A'='B", "a condition out of quotes and two brackets"),
+    ("GOOD' AND 'A'='B", "a condition out of single quotes"),
+    ("GOOD AND A=B", "a condition behind a number"),
+    ("GOOD%' AND 'A' LIKE 'B", "a condition out of a LIKE pattern"),
+    ('GOOD" AND "A"="B', "a condition out of double quotes"),
+    ("GOOD') AND ('A'='B", "a condition out of quotes and a bracket"),
+    ("GOOD' AND 'A'='B'-- -", "a condition and a comment"),
+    ("GOOD) AND (A=B", "a condition out of a bracket"),
+    ("GOOD%') AND ('A' LIKE 'B", "a condition out of a LIKE pattern and a bracket"),
+    ("GOOD')) AND (('A'='B", "a condition out of quotes and two brackets"),
 )
 """Upper-case AND: what reads XPath does not know it."""
 
@@ -74,7 +74,7 @@ def pairs(base: str) -> tuple[Pair, ...]:
 
 def paired(text: str, why: str, base: str) -> Pair:
     """Both ways round, both numbers: A=A and B=B hold, A=B and B=A do not."""
-    made = {ways: _numbered(text, *ways).replace("BASE", base) for ways in ("11", "22", "12", "21")}
+    made = {ways: _numbered(text, *ways).replace("GOOD", base) for ways in ("11", "22", "12", "21")}
     return Pair((made["11"], made["22"]), (made["12"], made["21"]), why)
 
 
@@ -157,8 +157,8 @@ FILES: tuple[tuple[str, str, str], ...] = (
      "file-write"),
     ("SELECT * FROM read_json_auto('{outside}/secret.json')", "a function that reads files", "path-traversal"),
     ("SELECT * FROM glob('{outside}/*')", "a function that lists files", "path-traversal"),
-    (f"BASE'; ATTACH DATABASE '{MADE}.db' AS {NAME}-- -", "a database attached out of single quotes", "file-write"),
-    (f"BASE; ATTACH DATABASE '{MADE}.db' AS {NAME}-- -", "a database attached behind the value", "file-write"),
+    (f"GOOD'; ATTACH DATABASE '{MADE}.db' AS {NAME}-- -", "a database attached out of single quotes", "file-write"),
+    (f"GOOD; ATTACH DATABASE '{MADE}.db' AS {NAME}-- -", "a database attached behind the value", "file-write"),
 )  # fmt: skip
 """(template, words, rule): files that a database reads and writes, in the words of several databases."""
 
@@ -170,7 +170,7 @@ def files(base: str) -> tuple[Payload, ...]:
     for template, words, rule in FILES:
         piece = "'{outside}" if "{outside}" in template else MADE
         found = re.search(re.escape(piece) + r"[^']*", template)
-        made.append(Payload(template.replace("BASE", base), words, (found[0] if found else MADE,), rule))
+        made.append(Payload(template.replace("GOOD", base), words, (found[0] if found else MADE,), rule))
     return tuple(made)
 
 

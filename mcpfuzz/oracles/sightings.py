@@ -210,10 +210,55 @@ def _shown(exchange: Exchange, plain: list[str]) -> str | None:
     if result is None:
         return None
     shown = ("E " if result.get("isError") is True else "R ") + strings(result)
-    for mine, theirs in zip(_said(exchange), plain, strict=False):
+    said = _said(exchange)
+    for mine, theirs in zip(said, plain, strict=False) if len(said) == len(plain) else ():
         if mine != theirs and mine:
             shown = shown.replace(mine, theirs)
     return shown
+
+
+def _repeated(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The same call again and again: the first answer is not the second's, and nothing changes from then on."""
+    if len(trace.exchanges) != len(trace.conversation) or len(trace.exchanges) < 3:
+        return None
+    if not all(accepted(exchange) for exchange in trace.exchanges):
+        return None
+    first, *rest = (strings(answered_result(exchange)) for exchange in trace.exchanges)
+    if first == rest[0] or any(other != rest[0] for other in rest):
+        return None
+    return f"the first says {first[:80]!r}, all later ones {rest[0][:80]!r}"
+
+
+def _unescaped(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Markup of ours stands as it was sent in an answer that is HTML, or that is said to be escaped."""
+    canary = trace.canaries.get(str(params["canary"]))
+    if not canary:
+        return None
+    mark = str(params["text"]).replace(f"{{canary:{params['canary']}}}", canary)
+    for exchange in trace.exchanges:
+        result = answered_result(exchange)
+        if result is None or not accepted(exchange):
+            continue
+        shown = result if params.get("declared") else _html(result)
+        if mark in strings(shown):
+            return f"the answer to step {exchange.step + 1} holds {mark.replace(canary, 'CANARY')}"
+    return None
+
+
+def _html(value: Json) -> list[Json]:
+    """The parts of an answer that are declared text/html."""
+    found: list[Json] = []
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            kind = item.get("mimeType")
+            if isinstance(kind, str) and kind.lower().startswith(("text/html", "application/xhtml", "image/svg")):
+                found.append(item.get("text"))
+            todo += item.values()
+        elif isinstance(item, list):
+            todo += item
+    return found
 
 
 SIGHTINGS: Mapping[str, Seen] = {
@@ -226,5 +271,7 @@ SIGHTINGS: Mapping[str, Seen] = {
     "computed": _computed,
     "told": _told,
     "differential": _differential,
+    "repeated": _repeated,
+    "unescaped": _unescaped,
 }
 """Kind -> how it is seen."""
