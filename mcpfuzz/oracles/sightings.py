@@ -189,8 +189,8 @@ def _differential(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str 
     asked = _said(first)
     results = {step: _shown(exchange, asked) for step, exchange in by_step.items()}
     plain = results[first.step]
-    true = [results.get(index) for index in params["true"]]
-    false = [results.get(index) for index in params["false"]]
+    true = [results.get(index) for index in params.get("true", ())]
+    false = [results.get(index) for index in params.get("false", ())]
     if any(item != plain for item in true) or any(item is None or item == plain for item in false):
         return None
     return "a condition that holds changes nothing, one that does not hold changes the answer"
@@ -231,10 +231,10 @@ def _repeated(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
 
 def _unescaped(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Markup of ours stands as it was sent in an answer that is HTML, or that is said to be escaped."""
-    canary = trace.canaries.get(str(params["canary"]))
+    canary = trace.canaries.get(str(params.get("canary")))
     if not canary:
         return None
-    mark = str(params["text"]).replace(f"{{canary:{params['canary']}}}", canary)
+    mark = str(params.get("text")).replace(f"{{canary:{params.get('canary')}}}", canary)
     for exchange in trace.exchanges:
         result = answered_result(exchange)
         if result is None or not accepted(exchange):
