@@ -44,7 +44,7 @@ def canary() -> str:
 
 def quote(text: str) -> str:
     """`text` as a template that fills to itself, whatever it holds."""
-    return _SLOT.sub(lambda match: "{brace}" + quote(match.group(0)[1:]), text) if "{" in text else text
+    return text.replace("{", "{brace}") if has_slots(text) else text
 
 
 def has_slots(text: str) -> bool:

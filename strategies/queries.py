@@ -168,9 +168,8 @@ def files(base: str) -> tuple[Payload, ...]:
     """Statements that read a decoy or make a file, most likely first."""
     made = []
     for template, words, rule in FILES:
-        piece = "'{outside}" if "{outside}" in template else MADE
-        found = re.search(re.escape(piece) + r"[^']*", template)
-        made.append(Payload(template.replace("GOOD", base), words, (found[0] if found else MADE,), rule))
+        aimed = re.findall(r"\{(?:outside|watch)\}[^']*", template)
+        made.append(Payload(template.replace("GOOD", base), words, tuple(aimed), rule))
     return tuple(made)
 
 
