@@ -18,7 +18,13 @@ NODE = f"require('fs').writeFileSync('{MADE}','')"
 BUILT_IN = f"process.getBuiltinModule('fs').writeFileSync('{MADE}','')"
 MODULE = f"process.mainModule.require('fs').writeFileSync('{MADE}','')"
 OUTER = f"this.constructor.constructor('return process')().getBuiltinModule('fs').writeFileSync('{MADE}','')"
-DYNAMIC = f"import('fs').then(f=>f.writeFileSync('{MADE}',''))"
+OLDER = OUTER.replace("getBuiltinModule(", "mainModule.require(")
+DYNAMIC = f"import('fs').then(f=>f.writeFileSync('{MADE}','')).catch(()=>0)"
+
+FREED = (
+    "[c for c in ().__class__.__base__.__subclasses__() if c.__name__=='_wrap_close'][0].__init__.__globals__['mkdir']"
+    f"('{MADE}')"
+)
 
 CODE: tuple[tuple[str, str, str], ...] = (
     (PYTHON, PYTHON, "Python"),
@@ -34,11 +40,12 @@ CODE: tuple[tuple[str, str, str], ...] = (
     (f'"+str({PYTHON})+"', PYTHON, "Python out of double quotes"),
     (f"{{{{{PYTHON}}}}}", PYTHON, "Python in the braces of a template"),
     (f"{{{PYTHON}}}", PYTHON, "Python in the braces of a format"),
-    (f"${{{NODE}}}", NODE, "JavaScript in the braces of a template"),
+    (f"${{{BUILT_IN}}}", BUILT_IN, "JavaScript in the braces of a template"),
     (f"BASE) or ({PYTHON}", PYTHON, "Python out of a bracket"),
     (f"BASE if {PYTHON} else BASE", PYTHON, "Python as a condition"),
     (MODULE, MODULE, "JavaScript by the main module"),
     (OUTER, OUTER, "JavaScript out of a context of its own"),
+    (OLDER, OLDER, "JavaScript out of a context of its own, by the main module"),
     (DYNAMIC, DYNAMIC, "a JavaScript import"),
     (f"'+{BUILT_IN.replace(chr(39), chr(34))}+'", BUILT_IN.replace("'", '"'), "JavaScript out of single quotes"),
     (f'"+{BUILT_IN}+"', BUILT_IN, "JavaScript out of double quotes"),
@@ -51,7 +58,8 @@ CODE: tuple[tuple[str, str, str], ...] = (
     (f"return {BUILT_IN}", BUILT_IN, "JavaScript, returned"),
     (f"()=>{BUILT_IN}", BUILT_IN, "a JavaScript function"),
     (f"lambda *a: {PYTHON}", PYTHON, "a Python function"),
-    (f"{{{{''.__class__.__mro__[1].__subclasses__()}}}}{{{{{PYTHON}}}}}", PYTHON, "Python in two pairs of braces"),
+    (f"{{{{lipsum.__globals__.os.mkdir('{MADE}')}}}}", f"mkdir('{MADE}')", "Python by a template's own function"),
+    (FREED, FREED, "Python without built-in functions"),
     (f"{{{{cycler.__init__.__globals__.__builtins__.{PYTHON}}}}}", PYTHON, "Python by a template's own objects"),
     (f"${{{PYTHON}}}", PYTHON, "Python in the braces of another template"),
     (f"<% {PYTHON} %>", PYTHON, "Python between the marks of a template"),
