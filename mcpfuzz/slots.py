@@ -6,6 +6,7 @@
     {bait}             base URL that nobody was told of         {watch}       a folder that nothing should write to
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
+    {base64:X}         X in base64; X may hold slots of its own, one level deep
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
     {brace}            a literal "{" (`quote` writes it)
 
@@ -15,6 +16,7 @@ Nothing else in braces is a slot, so templates of other languages pass through u
 
 from __future__ import annotations
 
+import base64
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -31,7 +33,7 @@ MAX_REPEAT_BYTES = 64 << 20
 stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
-    r"\{(?:(workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|brace)|canary:([A-Za-z0-9_./-]+)|number:([A-Za-z0-9_.-]+)|repeat:(\d{1,9}):([^{}]+)|step:(\d+)#((?:/[^{}]*)?))\}"
+    r"\{(?:(workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|brace)|canary:([A-Za-z0-9_./-]+)|number:([A-Za-z0-9_.-]+)|repeat:(\d{1,9}):([^{}]+)|step:(\d+)#((?:/[^{}]*)?)|base64:((?:[^{}]|\{[^{}]*\})*))\}"
 )
 
 
@@ -42,7 +44,7 @@ def canary() -> str:
 
 def quote(text: str) -> str:
     """`text` as a template that fills to itself, whatever it holds."""
-    return _SLOT.sub(lambda match: "{brace}" + match.group(0)[1:], text) if "{" in text else text
+    return text.replace("{", "{brace}") if has_slots(text) else text
 
 
 def has_slots(text: str) -> bool:
@@ -107,7 +109,7 @@ class Filler:
         return _SLOT.sub(lambda match: str(self._value(match)), text)
 
     def _value(self, match: re.Match[str]) -> Any:
-        place, name, number, count, unit, step, path = match.groups()
+        place, name, number, count, unit, step, path, packed = match.groups()
         if place == "brace":
             return "{"
         if place:
@@ -119,6 +121,10 @@ class Filler:
         if count:
             self._grow(int(count) * len(unit.encode("utf-8", "surrogatepass")))
             return unit * int(count)
+        if packed is not None:
+            data = str(self._text(packed)).encode("utf-8", "surrogatepass")
+            self._grow(len(data) * 4 // 3)
+            return base64.b64encode(data).decode("ascii")
         if len(step) > 9:  # more digits than steps; beyond 4,300 int() refuses them
             raise KeyError(step[:20])
         found = at_pointer(self._answers[int(step) - 1], path)

@@ -19,3 +19,5 @@ class Payload:
     """Pieces that shrinking leaves whole."""
     rule: str = ""
     """The rule that its effect proves, where the scenario has several."""
+    benign: str | None = None
+    """A text for the same place that must not show the effect; None: the operation's good call is the control."""

@@ -47,6 +47,17 @@ KINDS: Mapping[str, tuple[re.Pattern[str], re.Pattern[str]]] = {
         re.compile(r"id\b|_id|key|name|slug|number|user|code|ref|symbol|ticket|issue|account"),
         re.compile(r"^[\w-]{1,40}$"),
     ),
+    "data": (
+        re.compile(
+            r"data|payload|state|snapshot|blob|object|pickle|ya?ml|config|serial|session|restore|load|document|base64|"
+            r"token|cursor|content|body|import"
+        ),
+        re.compile(r"^[A-Za-z0-9+/]{16,}={0,2}$|^\s*[{\[]|^[\w-]+:\s"),
+    ),
+    "markup": (
+        re.compile(r"xml|feed|svg|rss|soap|wsdl|sitemap|opml|markup|html|document|content|body|data|text|input"),
+        re.compile(r"^\s*<"),
+    ),
     "text": (re.compile(r""), re.compile(r"")),
 }
 """Kind of place -> what its name or description says, what its good value looks like."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import pickle
 import re
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from xml.parsers import expat
 
 import pytest
 
 from mcpfuzz.slots import Filler
-from mcpfuzz.strategies import addresses, commands, paths
+from mcpfuzz.strategies import addresses, commands, documents, evaluations, markup, operators, paths, queries
 from mcpfuzz.strategies.payload import Payload
 from mcpfuzz.strategies.points import aim, points, put
 
@@ -19,9 +26,13 @@ BASES = ("readme.txt", "{workspace}/docs/a.md", "cat ok.txt", "", "https://examp
 ALL = [
     payload
     for base in BASES
-    for make in (paths.reads, paths.writes, commands.shell, commands.options, addresses.addresses)
+    for make in (
+        *(paths.reads, paths.writes, commands.shell, commands.options, addresses.addresses),
+        *(queries.unions, evaluations.code, evaluations.templates),
+        *(documents.packed, documents.xml, documents.breaks, markup.markup),
+    )
     for payload in make(base)
-] + list(addresses.climbs())
+] + [*addresses.climbs(), *queries.files("")]
 
 
 def filled(payload: Payload) -> str:
@@ -109,3 +120,84 @@ def test_a_value_is_put_where_the_point_is_and_nothing_else_changes() -> None:
     files = next(point for point in points(SCHEMA, good) if point.pointer == "/files/0")
     assert put(good, files, "x") == {"path": "a.txt", "depth": 3, "files": ["x"]}
     assert good == {"path": "a.txt", "depth": 3}
+
+
+# ---- statements, code, documents ---------------------------------------------------------------------
+
+STATEMENT = "SELECT name FROM customers LIMIT 2"
+PAIRS = [pair for base in ("ada", "42", "Ada Brandt") for make in (queries.pairs, operators.operators)
+         for pair in make(base)]  # fmt: skip
+
+
+def test_no_payload_takes_anything_away() -> None:
+    texts = [payload.text for payload in ALL] + [payload.text for payload, _ in queries.writes(STATEMENT)]
+    harm = re.compile(
+        r"\b(drop|delete|update|truncate|alter|replace|remove|unlink|rmdir|rm|kill|shutdown)\b", re.IGNORECASE
+    )
+    assert not [text for text in texts if harm.search(text)]
+    assert not [pair for pair in PAIRS if harm.search(repr(pair))]
+
+
+@pytest.mark.parametrize(
+    "pair", [pair for pair in PAIRS if "condition" in pair.why], ids=lambda pair: f"{pair.rule} {pair.why}"
+)
+def test_what_holds_and_what_does_not_differ_in_random_numbers_alone(pair: queries.Pair) -> None:
+    plain = {re.sub(r"number:[12]", "number:N", str(text)) for text in (*pair.true, *pair.false)}
+    assert len(plain) == 1
+    assert len({str(text) for text in (*pair.true, *pair.false)}) == 4
+
+
+@pytest.mark.parametrize("make", [queries.unions, queries.pairs])
+def test_a_place_that_takes_statements_on_purpose_gets_none_of_our_own(
+    make: Callable[[str], tuple[object, ...]],
+) -> None:
+    assert make("ada") and not make(STATEMENT)
+
+
+def test_a_union_is_what_a_database_computes() -> None:
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute("CREATE TABLE people(name TEXT, city TEXT)")
+        filler = Filler(PLACES)
+        found = []
+        for payload in queries.unions("ada"):
+            with suppress(sqlite3.Error):
+                sql = f"SELECT name, city FROM people WHERE (name LIKE '%{filler.fill(payload.text)}%') ORDER BY name"
+                found += db.execute(sql).fetchall()
+        product = int(filler.canaries["number.1"]) * int(filler.canaries["number.2"])
+        assert (product, product) in found
+
+
+@pytest.mark.parametrize("text", [payload.text for payload in documents.packed("") if "pickle" in payload.why])
+def test_a_pickle_makes_a_folder_and_nothing_else(text: str, tmp_path: Path) -> None:
+    filler = Filler({**PLACES, "watch": str(tmp_path)})
+    data = str(filler.fill(text)).encode()
+    pickle.loads(base64.b64decode(data) if text.startswith("{base64") else data)
+    assert [path.name for path in tmp_path.iterdir()] == [filler.canaries["1"]]
+
+
+@pytest.mark.parametrize(
+    "base", ["", "<feed><item>a</item></feed>", "<?xml version='1.0'?><!DOCTYPE r><r><a/>\n b</r>"]
+)
+def test_xml_is_well_formed_and_keeps_the_good_document(base: str) -> None:
+    for payload in documents.xml(base):
+        text = str(Filler(PLACES).fill(payload.text))
+        parser = expat.ParserCreate()
+        parser.Parse(text, True)
+        assert "feed" not in base or "feed" in text or "svg" in text
+
+
+def test_code_runs_where_it_is_evaluated(tmp_path: Path) -> None:
+    made = 0
+    for payload in evaluations.code("1"):
+        if payload.why in ("Python", "Python beside the good value"):
+            filler = Filler({**PLACES, "watch": str(tmp_path)})
+            eval(str(filler.fill(payload.text)))
+            assert (tmp_path / filler.canaries["1"]).exists()
+            made += 1
+    assert made == 2
+
+
+def test_a_product_in_braces_has_a_control_without_them() -> None:
+    for payload in evaluations.templates("Dear you"):
+        assert payload.benign and payload.benign != payload.text
+        assert "{number:1}" in payload.text and "{number:2}" in payload.text

@@ -164,6 +164,57 @@ def a_query_writes(lab: Named, world: World) -> bool:
     return before != after
 
 
+@demonstrates("sql-injection-like")
+def a_pattern_opens_the_statement(lab: Named, world: World) -> bool:
+    assert "Ada" in lab.say("customers_in", text="Kiel")
+    return str(1234 * 4321) in lab.say("customers_in", text="0%') UNION ALL SELECT 1234 * 4321, 1-- -")
+
+
+@demonstrates("sql-attach")
+def a_statement_makes_a_file(lab: Named, world: World) -> bool:
+    assert lab.say("try_statement", sql="CREATE TABLE kept(a)") == "[]"
+    lab.say("try_statement", sql=f"ATTACH DATABASE '{world.folder}/made.db' AS other")
+    lab.say("try_statement", sql=f"VACUUM INTO '{world.folder}/copy.db'")
+    made = [(world.folder / name).exists() for name in ("made.db", "copy.db")]
+    assert made[0] is made[1]
+    return made[0]
+
+
+# ---- other stores ------------------------------------------------------------------------------------
+
+
+@demonstrates("nosql-injection")
+def an_object_is_an_operator(lab: Named, world: World) -> bool:
+    assert "celadon" in lab.say("find_pot", name="mug")
+    shown = str(lab.tell("find_pot", name={"$ne": "x"}))
+    return "celadon" in shown and "tenmoku" in shown
+
+
+@demonstrates("xpath-injection")
+def a_name_is_a_predicate(lab: Named, world: World) -> bool:
+    assert lab.say("guild_member", name="Gita") == "Gita throws."
+    assert "Ines" not in lab.say("guild_member", name="Ines")
+    return lab.say("guild_member", name="Gita'][@craft='throwing") == "Gita throws."
+
+
+@demonstrates("ldap-injection")
+def a_login_is_a_filter(lab: Named, world: World) -> bool:
+    assert lab.say("phone_of", login="jonas") == "100-11"
+    return lab.say("phone_of", login="*") == "100-11\n100-12"
+
+
+@demonstrates("code-script")
+def a_rule_is_python(lab: Named, world: World) -> bool:
+    assert lab.say("price_rule", rule="price = cost * 2") == "The price is 900."
+    return lab.say("price_rule", rule="import os; price = os.getpid()") == f"The price is {lab.process.pid}."
+
+
+@demonstrates("unsafe-output")
+def a_name_is_an_element(lab: Named, world: World) -> bool:
+    assert "Welcome, Ada!" in lab.say("welcome_card", name="Ada")
+    return "<b>" in lab.say("welcome_card", name="<b>Ada</b>")
+
+
 @demonstrates("mass-assignment")
 def a_role_is_assigned(lab: Named, world: World) -> bool:
     lab.say("update_profile", user="ada", city="Ulm", role="admin")

@@ -44,6 +44,26 @@ def asked(path: str, *headers: str, kind: Any = "upstream") -> Effect:
     return Effect(kind=kind, detail=f"GET {path}", data=("GET", path, *headers))
 
 
+def html(text: str, kind: str) -> Trace:
+    """One answer that holds a resource of a type."""
+    resource = {"type": "resource", "resource": {"uri": "card://1", "mimeType": kind, "text": text}}
+    answer = {"jsonrpc": "2.0", "id": 1, "result": {"content": [resource]}}
+    exchange = Exchange(step=0, sent=b"{}", id=1, answer=decode(json.dumps(answer, separators=(",", ":")).encode()))
+    return Trace(conversation=Conversation.of(CALL), exchanges=(exchange,), canaries=CANARIES)
+
+
+def quoting(*words: str, found: tuple[bool, ...]) -> Trace:
+    """Answers that quote what was asked for."""
+    exchanges = tuple(
+        Exchange(
+            step=step, sent=json.dumps({"q": word}).encode(), id=1,
+            answer=said(f"1 hit for {word}" if hit else f"no hit for {word}"),
+        )
+        for step, (word, hit) in enumerate(zip(words, found, strict=True))
+    )  # fmt: skip
+    return Trace(conversation=Conversation.of(*(CALL for _ in words)), exchanges=exchanges, canaries=CANARIES)
+
+
 CLIMB = {"benign": "benign", "canary": "1"}
 DIFFERENCE = {"plain": 0, "true": [1], "false": [2]}
 PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
@@ -93,6 +113,23 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
     "told": ({"canary": "1"}, trace("ok", "tables: c0ffee"), trace("tables: c0ffee", "none")),
     "told by itself": ({"canary": "1"}, trace("ok", "c0ffee"), trace("ok", "c0ffee", sent="c0ffee")),
     "differential": (DIFFERENCE, trace("ann", "ann", "none"), trace("ann", "none", "none")),
+    "repeated": ({}, trace("3 drafts", "0 drafts", "0 drafts"), trace("3 drafts", "3 drafts", "3 drafts")),
+    "repeated counter": ({}, trace("a", "b", "b", "b"), trace("1 call", "2 calls", "3 calls", "4 calls")),
+    "unescaped": (
+        {"canary": "1", "text": "<i id={canary:1}>", "declared": True},
+        trace("<p><i id=c0ffee></p>"),
+        trace("<p>&lt;i id=c0ffee&gt;</p>"),
+    ),
+    "unescaped undeclared": (
+        {"canary": "1", "text": "<i id={canary:1}>", "declared": False},
+        html("<p><i id=c0ffee></p>", "text/html; charset=utf-8"),
+        html("<p><i id=c0ffee></p>", "text/plain"),
+    ),
+    "differential quoted": (
+        DIFFERENCE,
+        quoting("ann", "ann' AND 1=1", "ann' AND 1=2", found=(True, True, False)),
+        quoting("ann", "ann' AND 1=1", "ann' AND 1=2", found=(True, True, True)),
+    ),
     "differential false": (DIFFERENCE, trace("ann", "ann", "none"), trace("ann", "ann", "ann")),
 }
 

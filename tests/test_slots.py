@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -16,7 +17,19 @@ PLACES = {"workspace": "/w", "scratch": "/s", "listener": "http://127.0.0.1:9", 
 pieces = st.lists(
     st.text(max_size=6)
     | st.sampled_from(
-        ["{", "}", "{brace}", "{workspace}", "{canary:1}", "{repeat:3:x}", "{step:1#/a}", "{{", "brace}", "workspace}"]
+        [
+            "{",
+            "}",
+            "{brace}",
+            "{workspace}",
+            "{canary:1}",
+            "{repeat:3:x}",
+            "{step:1#/a}",
+            "{base64:",
+            "{{",
+            "brace}",
+            "workspace}",
+        ]
     ),
     max_size=8,
 ).map("".join)
@@ -205,3 +218,15 @@ def test_what_a_server_answered_is_not_filled_again() -> None:
     filler.remember(0, {"a": "{workspace}{canary:1}"})
     assert filler.fill("{step:1#/a}") == "{workspace}{canary:1}"
     assert filler.canaries == {}
+
+
+def test_a_text_is_packed_with_its_own_slots_filled() -> None:
+    filler = Filler(PLACES)
+    packed = filler.fill("{base64:(S'{workspace}/{canary:1}'\n}")
+    assert base64.b64decode(packed).decode() == f"(S'/w/{filler.canaries['1']}'\n"
+
+
+def test_what_is_packed_counts_as_growth() -> None:
+    filler = Filler(PLACES)
+    with pytest.raises(Fault):
+        filler.fill(["{base64:{repeat:40000000:a}}", "{base64:{repeat:40000000:a}}"])

@@ -27,7 +27,9 @@ from mcpfuzz.model import (
 )
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.reading import strings
 from mcpfuzz.oracles.rules import RULES
+from mcpfuzz.oracles.sightings import OUTSIDE
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
@@ -167,7 +169,7 @@ class Prover:
         """The lightest conversation found that still shows it, and whether all neighbours were tried."""
         best = case.conversation
         inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted" or bool(case.claims)
-        if suspicion.proof.kind in ("memory-growth", "effect"):
+        if suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
             return best, True
         tried = {repr(best)}
         starts_until = self.supply.starts + max(4, min(SHRINK_STARTS, self.supply.starts_left // 3))
@@ -229,14 +231,18 @@ class Prover:
 
 
 def _linger(case: Case, suspicion: Suspicion) -> float:
-    """Seconds to wait for an effect: only where an effect is what is claimed."""
-    return LINGER_S if any(claim.proof == suspicion.proof for claim in case.claims) else 0.0
+    """Seconds to wait for an effect: only where one outside of the channel is what is claimed."""
+    claimed = any(claim.proof == suspicion.proof for claim in case.claims)
+    return LINGER_S if claimed and suspicion.proof.kind in OUTSIDE else 0.0
 
 
 def _keeps(case: Case, candidate: Conversation) -> bool:
     """Whether an attack's pieces are still whole: half a path may name a real file."""
-    said = repr(candidate) if case.keep else ""
-    return all(repr(piece)[1:-1] in said for piece in case.keep)
+    if not case.keep:
+        return True
+    actions = [step.action for step in candidate.steps]
+    said = strings([action.params for action in actions if isinstance(action, Call)])
+    return all(piece in said for piece in case.keep)
 
 
 def _received(conversation: Conversation, trace: Trace | None) -> tuple[Json, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from mcpfuzz.campaign.harvest import Harvest, hints
 from mcpfuzz.client import Client, Sent
+from mcpfuzz.effects.decoys import LINKS
 from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
 from mcpfuzz.recordings import normal
@@ -145,6 +146,8 @@ class Reach:
         for candidate in candidates:
             if time.monotonic() > until:
                 return
+            if _baited(candidate):
+                continue
             answered, took = await self._try(client, operation, candidate, filler, timeout)
             tally = self.tally(*operation.key)
             tally.slowest_s = max(tally.slowest_s, took)
@@ -266,6 +269,11 @@ def _taught(operation: Operation, harvest: Harvest, refusals: list[Json]) -> Ite
     for place, values in columns:
         for value in values:
             yield put(best, place, value)
+
+
+def _baited(arguments: Mapping[str, Json]) -> bool:
+    """Whether arguments go through a link of our own, which a server may have listed: that is no benign call."""
+    return any(re.search(rf"\b{re.escape(name)}(?![\w.])", repr(arguments)) for name in LINKS)
 
 
 def _name(place: Point) -> str:

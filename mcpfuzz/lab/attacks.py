@@ -93,7 +93,19 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
         implied={
             "data-exposure": "every table can be read, the password hashes too",
             "sql-injection": "any statement runs",
+            "file-write": "VACUUM INTO and ATTACH make files",
+            "path-traversal": "ATTACH opens any database",
         },
+    ),
+    _row(
+        *("sql-injection-like", 89, "sql-injection", "data", "customers_in", "text"),
+        title="A text becomes part of a LIKE pattern in brackets",
+        trigger="a quote, a bracket and a union of two columns",
+    ),
+    _row(
+        *("sql-attach", 73, "file-write", "data", "try_statement", "sql"),
+        title="Statements of a throw-away database open files",
+        trigger="ATTACH DATABASE '/tmp/x.db' AS x, or VACUUM INTO",
     ),
     _row(
         *("mass-assignment", 915, "mass-assignment", "data", "update_profile", "role"),
@@ -117,6 +129,23 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
             "hang": "nothing else is served meanwhile",
         },
     ),
+    # ---- other stores ----
+    _row(
+        *("nosql-injection", 943, "nosql-injection", "lookups", "find_pot", "name"),
+        title="An object in place of a name is an operator",
+        trigger='{"$ne": null} in place of a text',
+        implied={"unvalidated-arguments": "nobody looks whether the name is a text"},
+    ),
+    _row(
+        *("xpath-injection", 643, "xpath-injection", "lookups", "guild_member", "name"),
+        title="A name becomes part of an XPath expression",
+        trigger="a quote, a bracket and another predicate",
+    ),
+    _row(
+        *("ldap-injection", 90, "ldap-injection", "lookups", "phone_of", "login"),
+        title="A login becomes part of a directory's filter",
+        trigger="*, or a bracket and another filter",
+    ),
     # ---- formats and evaluation ----
     _row(
         *("code-evaluation", 95, "code-evaluation", "core", "calculate", "expression"),
@@ -129,6 +158,23 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
             "crash": "Python can end its process",
             "hang": "9**9**9 is an expression too",
         },
+    ),
+    _row(
+        *("code-script", 94, "code-evaluation", "lookups", "price_rule", "rule"),
+        title="A pricing rule is run as Python",
+        trigger="import, or any other statement",
+        implied={
+            "template-injection": "braces make a set of the product",
+            "command-injection": "Python can start programs",
+            "file-write": "Python can write files",
+            "hang": "a rule may run for ever",
+            "crash": "Python can end its process",
+        },
+    ),
+    _row(
+        *("unsafe-output", 79, "unsafe-output", "lookups", "welcome_card", "name"),
+        title="A name stands in HTML as it came",
+        trigger="<script>, or any other element",
     ),
     _row(
         *("template-injection", 1336, "template-injection", "formats", "render_message", "template"),

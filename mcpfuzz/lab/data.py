@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable
+from contextlib import closing
 from functools import cached_property
 from typing import Any
 
@@ -100,6 +101,19 @@ class Data:
             raise ToolError(f"{quoted(number)} is no invoice number.")
         return Reply(json.dumps(rows) if rows else "There is no such invoice.")
 
+    def search(self, call: Call) -> Reply:
+        text = call.args["text"]
+        if self.lab.on("sql-injection-like"):
+            # sql-injection-like: quotes are doubled nowhere, and the pattern is no excuse
+            rows = self._rows(
+                f"SELECT name, city FROM customers WHERE (hidden = 0 AND city LIKE '%{text}%') ORDER BY id"
+            )
+        else:
+            pattern = "%" + text.replace("!", "!!").replace("%", "!%").replace("_", "!_") + "%"
+            sql = "SELECT name, city FROM customers WHERE (hidden = 0 AND city LIKE ? ESCAPE '!') ORDER BY id"
+            rows = self._rows(sql, [pattern])
+        return Reply(json.dumps(rows) if rows else "No customer lives there.")
+
     # ---- free queries ----
 
     def query(self, call: Call) -> Reply:
@@ -126,6 +140,24 @@ class Data:
                     rows = self._execute(statement).fetchmany(_MOST_ROWS)
             except sqlite3.Error:
                 raise ToolError("That query is not SQL.") from None
+        return Reply(json.dumps([[str(cell)[:200] for cell in row] for row in rows]))
+
+    def sandbox(self, call: Call) -> Reply:
+        """Any statement, in a database that is thrown away; other files are not its business."""
+        with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+            db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)
+            db.execute("CREATE TABLE prices(day INTEGER, cents INTEGER)")
+            db.executemany("INSERT INTO prices VALUES (?, ?)", [(day, 450 + day) for day in range(9)])
+            if not self.lab.on("sql-attach"):
+                # sql-attach: nobody thought of ATTACH and VACUUM INTO, which open files
+                db.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+                db.set_authorizer(_keep_out)
+            self._ticks = 0
+            db.set_progress_handler(self._tick, 1000)
+            try:
+                rows = db.execute(call.args["sql"]).fetchmany(_MOST_ROWS)
+            except (sqlite3.Error, sqlite3.Warning):
+                raise ToolError("That is not allowed, not finished in time, or not SQL.") from None
         return Reply(json.dumps([[str(cell)[:200] for cell in row] for row in rows]))
 
     # ---- profiles ----
@@ -192,6 +224,23 @@ class Data:
                 {"number": ("invoice", "invoice_id")},
             ),
             brief(
+                "customers_in",
+                ("search_city", "customers_by_city"),
+                "Customers whose city's name holds this text.",
+                {"text": {**name, "examples": ["Kiel", "ar"]}},
+                self.search,
+                {"text": ("city", "part")},
+            ),
+            brief(
+                "try_statement",
+                ("sandbox_sql", "analyse_prices"),
+                "Runs one SQL statement, of any kind, on a copy of prices (day, cents) that is then thrown away.",
+                {"sql": {"type": "string", "maxLength": 1000, "examples": ["SELECT max(cents) FROM prices"]}},
+                self.sandbox,
+                {"sql": ("query", "statement")},
+                hints=WRITE,
+            ),
+            brief(
                 "query_records",
                 ("run_query", "report_sql"),
                 "Runs one reading SQL statement over customers (id, name, city) and invoices (number, cents).",
@@ -229,6 +278,12 @@ class Data:
                 {"days": ("limit", "span")},
             ),
         ]
+
+
+def _keep_out(action: int, *_: str | None) -> int:
+    """Everything but other files, extensions and settings."""
+    closed_off = (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH, sqlite3.SQLITE_PRAGMA)
+    return sqlite3.SQLITE_DENY if action in closed_off else sqlite3.SQLITE_OK
 
 
 def _may(action: int, first: str | None, second: str | None, *_: str | None) -> int:

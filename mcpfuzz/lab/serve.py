@@ -21,7 +21,7 @@ from mcpfuzz.lab.weaknesses import TABLE, by_name
 __all__ = ["TOOLSETS", "build", "main", "selected", "served_names"]
 
 TOOLSETS: Final[Mapping[str, tuple[str, str]]] = {
-    name: (f"mcpfuzz.lab.{name}", name.capitalize()) for name in ("files", "data", "formats", "net", "state")
+    name: (f"mcpfuzz.lab.{name}", name.capitalize()) for name in ("files", "data", "lookups", "formats", "net", "state")
 }
 """Toolset -> module and class of its tools, imported when it is served. `core` is always served."""
 

@@ -12,11 +12,16 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from mcpfuzz.model import Effect, Exchange, Frame, Json, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.reading import accepted, answered_result, strings
 
-__all__ = ["SIGHTINGS"]
+__all__ = ["OUTSIDE", "SIGHTINGS"]
+
+OUTSIDE = frozenset({"file-made", "file-harmed", "listener-hit", "upstream-escape", "upstream-header"})
+"""What shows outside of the channel, and so perhaps later than the answer."""
 
 DECOY = "decoy/"
 Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
@@ -175,24 +180,85 @@ def _told(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
 
 def _differential(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Conditions put behind a value: where they hold the answer is the plain value's, where they do not it is
-    another; `true` and `false` are the indices of the steps, `plain` that of the value alone."""
-    results = {exchange.step: _shown(exchange) for exchange in trace.exchanges}
-    plain = results.get(params.get("plain", -1))
-    if not plain:
+    another; `true` and `false` are the indices of the steps, `plain` that of the value alone. An answer may
+    quote what was asked: that is taken for the plain value."""
+    by_step = {exchange.step: exchange for exchange in trace.exchanges}
+    first = by_step.get(params.get("plain", -1))
+    if first is None or not accepted(first):
         return None
-    true = [results.get(index) for index in params["true"]]
-    false = [results.get(index) for index in params["false"]]
+    asked = _said(first)
+    results = {step: _shown(exchange, asked) for step, exchange in by_step.items()}
+    plain = results[first.step]
+    true = [results.get(index) for index in params.get("true", ())]
+    false = [results.get(index) for index in params.get("false", ())]
     if any(item != plain for item in true) or any(item is None or item == plain for item in false):
         return None
     return "a condition that holds changes nothing, one that does not hold changes the answer"
 
 
-def _shown(exchange: Exchange) -> str | None:
-    """A normal answer's text; None for an error or none."""
+def _said(exchange: Exchange) -> list[str]:
+    """All text of a request, in order."""
+    try:
+        return strings(orjson.loads(exchange.sent)).split("\n")
+    except ValueError:
+        return []
+
+
+def _shown(exchange: Exchange, plain: list[str]) -> str | None:
+    """An answer's text, with the plain request's words for its own; None for no answer or a protocol's error."""
     result = answered_result(exchange)
-    if result is None or exchange.answer is None:
+    if result is None:
         return None
-    return ("E " if result.get("isError") is True else "R ") + strings(result)
+    shown = ("E " if result.get("isError") is True else "R ") + strings(result)
+    said = _said(exchange)
+    for mine, theirs in zip(said, plain, strict=False) if len(said) == len(plain) else ():
+        if mine != theirs and mine:
+            shown = shown.replace(mine, theirs)
+    return shown
+
+
+def _repeated(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The same call again and again: the first answer is not the second's, and nothing changes from then on."""
+    if len(trace.exchanges) != len(trace.conversation) or len(trace.exchanges) < 3:
+        return None
+    if not all(accepted(exchange) for exchange in trace.exchanges):
+        return None
+    first, *rest = (strings(answered_result(exchange)) for exchange in trace.exchanges)
+    if first == rest[0] or any(other != rest[0] for other in rest):
+        return None
+    return f"the first says {first[:80]!r}, all later ones {rest[0][:80]!r}"
+
+
+def _unescaped(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Markup of ours stands as it was sent in an answer that is HTML, or that is said to be escaped."""
+    canary = trace.canaries.get(str(params.get("canary")))
+    if not canary:
+        return None
+    mark = str(params.get("text")).replace(f"{{canary:{params.get('canary')}}}", canary)
+    for exchange in trace.exchanges:
+        result = answered_result(exchange)
+        if result is None or not accepted(exchange):
+            continue
+        shown = result if params.get("declared") else _html(result)
+        if mark in strings(shown):
+            return f"the answer to step {exchange.step + 1} holds {mark.replace(canary, 'CANARY')}"
+    return None
+
+
+def _html(value: Json) -> list[Json]:
+    """The parts of an answer that are declared text/html."""
+    found: list[Json] = []
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, dict):
+            kind = item.get("mimeType")
+            if isinstance(kind, str) and kind.lower().startswith(("text/html", "application/xhtml", "image/svg")):
+                found.append(item.get("text"))
+            todo += item.values()
+        elif isinstance(item, list):
+            todo += item
+    return found
 
 
 SIGHTINGS: Mapping[str, Seen] = {
@@ -205,5 +271,7 @@ SIGHTINGS: Mapping[str, Seen] = {
     "computed": _computed,
     "told": _told,
     "differential": _differential,
+    "repeated": _repeated,
+    "unescaped": _unescaped,
 }
 """Kind -> how it is seen."""
