@@ -159,7 +159,7 @@ def _refusals(answer: Json) -> list[str]:
 
 
 def _parsed(text: str) -> Json:
-    if not text[:200].lstrip()[:1] in ("{", "["):
+    if text[:200].lstrip()[:1] not in ("{", "["):
         return None
     try:
         return json.loads(text[: 1 << 20])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Surface
+from mcpfuzz.model import Call, Case, Claim, Json, Operation, Place, Proof, Surface
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import also, flows, make, plain, readings, use
+from mcpfuzz.scenarios.stories import also, flows, make, passes, plain, readings, use
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.relations import reads_only
 from mcpfuzz.surface import bind
 
-MOST_READINGS = 6
+MOST_READINGS = 4
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
@@ -30,8 +30,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         uses = [use(surface, other, 1) for other in (also(surface, flow, item) for item in others) if other is not None]
         shown = [call for call in uses if call is not None][:MOST_READINGS]
         return None if made is None or act is None else _case(surface, operation, [made], shown, act)
-    arguments = plain(surface, operation, index - len(found))
-    if arguments is None or index - len(found) >= max(1, len(surface.good.get(operation.key, ()))):
+    arguments = plain(surface, operation)
+    if arguments is None or index > len(found):
         return None
     return _case(surface, operation, [], readings(surface, operation, MOST_READINGS), bind(operation, arguments))
 
@@ -55,10 +55,10 @@ def _case(surface: Surface, operation: Operation, before: list[Call], shown: lis
     return Case(
         scenario=SCENARIO.id,
         place=Place(kind=operation.kind, name=operation.name),
-        conversation=Conversation.of(*start, *shown, *shown, act, *shown, *shown),
+        conversation=passes(start, shown, act),
         label="it says idempotentHint" if repeated else "it says readOnlyHint",
         claims=(claim,),
-        control=Conversation.of(*start, *shown, *shown, still, *shown, *shown),
+        control=passes(start, shown, still),
     )
 
 

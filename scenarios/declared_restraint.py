@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Surface, pointer
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import Flow, also, flows, make, plain, use
+from mcpfuzz.scenarios.stories import Flow, also, flows, make, passes, plain, use
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.relations import affinity, makes, reads_only
@@ -67,8 +67,8 @@ def _on_a_thing(surface: Surface, flow: Flow, flag: str, dry: bool) -> Case | No
     still = Call(BY_DATE[surface.revision].barrier)
     return _case(
         flow.user, flag, dry, Proof(kind="changed", expected=_expected(dry), params=params),
-        Conversation.of(made, *shown, *shown, act, *shown, *shown),
-        Conversation.of(made, *shown, *shown, still, *shown, *shown),
+        passes([made], shown, act),
+        passes([made], shown, still),
     )  # fmt: skip
 
 
@@ -113,8 +113,8 @@ def _case(operation: Operation, flag: str, dry: bool, proof: Proof, said: Conver
 SCENARIO = Scenario(
     id="declared-restraint",
     title="Dry runs that act, actions that nobody confirmed",
-    about="Tools with a flag for a dry run are called with it, tools that ask for a confirmation without. What was made "
-    "for the purpose is read before and after: a change proves that the flag is not looked at.",
+    about="Tools with a flag for a dry run are called with it, tools that ask for a confirmation without. What was "
+    "made for the purpose is read before and after: a change proves that the flag is not looked at.",
     draw=draw,
     rules=("read-only-bypass", "unconfirmed-action"),
     kinds=("tool",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mcpfuzz.model import Call, Case, Claim, Conversation, Operation, Place, Proof, Surface
+from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Surface
 from mcpfuzz.oracles.reading import strings
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.slots import quote
@@ -18,8 +18,9 @@ _MENTIONED = re.compile(
     r"\b[a-z][a-z0-9]{1,30}(?:[_-][a-z0-9]{1,30}){1,5}\b|\b[a-z]{2,20}(?:[A-Z][a-z0-9]{1,20}){1,4}\b|`([\w.-]{3,60})`"
 )
 COMMON = (
-    "admin", "debug", "debug_info", "get_config", "get_settings", "show_config", "dump_config", "get_env", "env", "status",
-    "health", "internal", "test", "list_users", "get_users", "get_user", "admin_panel", "get_secrets", "list_secrets",
+    "admin", "debug", "debug_info", "get_config", "get_settings", "show_config", "dump_config", "get_env", "env",
+    "status", "health", "internal", "test", "list_users", "get_users", "get_user",
+    "admin_panel", "get_secrets", "list_secrets",
     "get_logs", "show_logs", "list_tools", "get_state", "dump_state", "debug_state", "eval", "query", "info", "whoami",
     "login", "get_token", "list_tokens", "list_sessions", "export_data", "metrics",
 )  # fmt: skip
@@ -34,7 +35,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         return None
     name = names[index]
     unknown = _call(f"{name}_{{canary:unknown}}", {})
-    tries = [_call(name, arguments) for arguments in ({}, {"{wanted:2}": 1}, {"{wanted:2}": "a"})]
+    given: tuple[dict[str, Json], ...] = ({}, {"{wanted:2}": 1}, {"{wanted:2}": "a"})
+    tries = [_call(name, arguments) for arguments in given]
     params = {"steps": 1 + len(tries), "unknown": 0, "tries": list(range(1, 1 + len(tries))), "name": name}
     proof = Proof(kind="hidden", expected="unknown tool", params=params)
     return Case(
@@ -46,7 +48,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     )
 
 
-def _call(name: str, arguments: dict[str, object]) -> Call:
+def _call(name: str, arguments: dict[str, Json]) -> Call:
     return Call("tools/call", {"name": name, "arguments": arguments})
 
 

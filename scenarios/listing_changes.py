@@ -40,8 +40,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 SCENARIO = Scenario(
     id="listing-changes",
     title="Definitions that do not stay the same",
-    about="Listings are asked for three times on one connection and by a fresh process; nothing else is done between. A "
-    "definition whose words differ (numbers, paths, dates and order set aside) proves that what was "
+    about="Listings are asked for three times on one connection and by a fresh process; nothing else is done between. "
+    "A definition whose words differ (numbers, paths, dates and order set aside) proves that what was "
     "approved is not what is used.",
     draw=draw,
     rules=("listing-changes",),

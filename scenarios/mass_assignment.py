@@ -114,8 +114,8 @@ def _members(schema: Mapping[str, Json]) -> Mapping[str, Json]:
 SCENARIO = Scenario(
     id="mass-assignment",
     title="Members that nobody declared",
-    about="A good call gets one member more, that its schema does not name: what readings tell, and the usual ones (role, "
-    "credit ...). A later reading that tells the member with our number proves it; a made-up member beside it "
+    about="A good call gets one member more, that its schema does not name: what readings tell, and the usual ones "
+    "(role, credit ...). A later reading that tells the member with our number proves it; a made-up member beside it "
     "must not be kept.",
     draw=draw,
     rules=("mass-assignment",),

@@ -49,8 +49,9 @@ def _told(operation: Operation) -> dict[str, object]:
 SCENARIO = Scenario(
     id="poisoned-description",
     title="Orders between the lines",
-    about="Names, descriptions and schemas of all listings are read for letters that a person does not see and for orders "
-    "that conceal themselves, override others or reach for keys. The listing itself, asked for again, is the proof.",
+    about="Names, descriptions and schemas of all listings are read for letters that a person does not see and for "
+    "orders that conceal themselves, override others or reach for keys. The listing itself, asked for again, "
+    "is the proof.",
     draw=draw,
     rules=("poisoned-description",),
     cases=40,

@@ -71,7 +71,8 @@ def _sized(operation: Operation, good: Mapping[str, Json], name: str) -> Case:
     params = {"steps": 3, "at": [0, 1, 2], "doses": list(DOSES)}
     expected = "a bound on what one call may ask for"
     return _case(
-        operation, name, Conversation.of(*calls), Conversation.of(calls[0], calls[0], calls[0]), f"{name}: {DOSES[-1]:,}",
+        operation, name, Conversation.of(*calls), Conversation.of(calls[0], calls[0], calls[0]),
+        f"{name}: {DOSES[-1]:,}",
         Claim("resource-consumption", Proof(kind="dose-size", expected=expected, params=params)),
     )  # fmt: skip
 
@@ -95,12 +96,13 @@ def _unpacked(operation: Operation, good: Mapping[str, Json], name: str, form: s
     large = bind(operation, {**good, quote(name): packed(form, hostile=True)})
     expected = "a bound on what is unpacked"
     times = {
-        "steps": 2 * REPEATS, "benign": list(range(REPEATS)), "hostile": list(range(REPEATS, 2 * REPEATS)), "least": 0.03,
-        "times": 10, "accepted": True,
+        "steps": 2 * REPEATS, "benign": list(range(REPEATS)), "hostile": list(range(REPEATS, 2 * REPEATS)),
+        "least": 0.03, "times": 10, "accepted": True,
     }  # fmt: skip
     told = {"steps": 2 * REPEATS, "small": 0, "step": REPEATS, "size": UNPACKED}
     return _case(
-        operation, name, Conversation.of(*[small] * REPEATS, *[large] * REPEATS), Conversation.of(*[small] * REPEATS * 2),
+        operation, name, Conversation.of(*[small] * REPEATS, *[large] * REPEATS),
+        Conversation.of(*[small] * REPEATS * 2),
         f"{form}: {len(packed(form, hostile=True)):,} characters that unpack to {UNPACKED:,} bytes",
         Claim("resource-consumption", Proof(kind="told-size", expected=expected, params=told)),
         Claim("resource-consumption", Proof(kind="dose-time", expected=expected, params=times)),
@@ -123,9 +125,9 @@ def _case(
 SCENARIO = Scenario(
     id="resource-consumption",
     title="Small requests, large bills",
-    about="One number, pattern or packed block of a good call grows dose by dose, up to some two seconds or 48 MB. An answer "
-    "that grows with the number, or takes many times what a benign one of the same size takes, proves that nothing "
-    "bounds the work.",
+    about="One number, pattern or packed block of a good call grows dose by dose, up to some two seconds or 48 MB. An "
+    "answer that grows with the number, or takes many times what a benign one of the same size takes, proves that "
+    "nothing bounds the work.",
     draw=draw,
     rules=("resource-consumption",),
     kinds=("tool",),

@@ -4,18 +4,18 @@ became of it. Ids are slots, so that a story is a value like any other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mcpfuzz.model import Call, Json, Operation, Surface
+from mcpfuzz.model import Call, Conversation, Json, Operation, Step, Surface
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.arguments import valid
 from mcpfuzz.strategies.choices import RandomChoices
-from mcpfuzz.strategies.relations import affinity, free_texts, id_arguments, makes, reads_only
+from mcpfuzz.strategies.relations import affinity, free_texts, id_arguments, makes, reads_only, words
 from mcpfuzz.surface import bind
 
-__all__ = ["Flow", "also", "flows", "make", "plain", "readings", "use", "walk"]
+__all__ = ["Flow", "also", "flows", "make", "passes", "plain", "readings", "use", "walk"]
 
 MOST_FLOWS = 4
 LISTINGS: Mapping[str, str] = {
@@ -90,12 +90,35 @@ def also(surface: Surface, flow: Flow, other: Operation) -> Flow | None:
 
 
 def readings(surface: Surface, besides: Operation, most: int) -> list[Call]:
-    """Known-good calls of other tools that say they only read."""
-    made: list[Call] = []
+    """Known-good calls of other tools that say they only read: those about the same things, and those that take no
+    argument, since they tell of the whole."""
+    about = words(besides.name) | words(besides.description)
+    ranked: list[tuple[int, Operation]] = []
     for operation in surface.operations:
-        if operation.kind == "tool" and operation is not besides and reads_only(operation) and not operation.skipped:
-            made += [bind(operation, good) for good in surface.good.get(operation.key, ())[:1]]
-    return made[:most]
+        known = surface.good.get(operation.key)
+        if (
+            operation.kind != "tool"
+            or operation is besides
+            or not reads_only(operation)
+            or operation.skipped
+            or not known
+        ):
+            continue
+        related = len((words(operation.name) | words(operation.description)) & about)
+        if related or not operation.schema.get("required"):
+            ranked.append((related, operation))
+    ranked.sort(key=lambda item: -item[0])
+    return [bind(operation, surface.good[operation.key][0]) for _, operation in ranked[:most]]
+
+
+def passes(start: Sequence[Call], shown: Sequence[Call], act: Call) -> Conversation:
+    """Readings twice, the call, readings twice. The readings of one pass go out together: slow ones cost once."""
+    steps = [Step(action=call) for call in start]
+    for turn in range(4):
+        if turn == 2:
+            steps.append(Step(action=act))
+        steps += [Step(action=call, group=f"reading {turn + 1}") for call in shown]
+    return Conversation(tuple(steps))
 
 
 def walk(surface: Surface, method: str, first: int) -> Iterator[Call]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mcpfuzz.model import Case, Claim, Operation, Place, Proof, Surface
+from mcpfuzz.model import Case, Claim, Conversation, Operation, Place, Proof, Surface
 from mcpfuzz.scenarios.attacks import good_calls
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.model import Conversation
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.points import points, put
 from mcpfuzz.surface import bind
@@ -38,8 +37,9 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 SCENARIO = Scenario(
     id="unsafe-consumption",
     title="An upstream that cannot be trusted",
-    about="The server's upstream is our listener, which answers with cut, deep, huge or mistyped data to requests that carry "
-    "this case's word. A server that ends, falls silent, or shows its own innards proves that it trusts what it is told.",
+    about="The server's upstream is our listener, which answers with cut, deep, huge or mistyped data to requests that "
+    "carry this case's word. A server that ends, falls silent, or shows its own innards proves that it trusts what it "
+    "is told.",
     draw=draw,
     rules=("unsafe-consumption",),
     kinds=("tool", "resource", "prompt"),

@@ -13,11 +13,11 @@ from mcpfuzz.model import Json, Operation
 __all__ = ["affinity", "changes", "free_texts", "id_arguments", "makes", "once", "reads_only", "removes", "words"]
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_COMMON = frozenset(
-    """a an and are as at be been by can do for from get has have how if in into is it its list many of on one only or
-    set show tell that the their them there these this to tool up use value was what when where which who will with you
-    your id ids key code name number string given each all any new add make create return true false not no yes""".split()
-)
+_EVERYWHERE = """
+a an and are as at be been by can do for from get has have how if in into is it its list many of on one only or set show
+tell that the their them there these this to tool up use value was what when where which who will with you your id ids
+key code name number string given each all any new add make create return true false not no yes"""
+_COMMON = frozenset(_EVERYWHERE.split())
 _MAKES = re.compile(
     r"^(?:create|add|new|issue|make|store|insert|start|open|save|register|upload|put|post|generate|keep|write|book|place"
     r"|submit|begin|append|record|draft|schedule|import|clone|copy)(?:s|es)?$"
@@ -27,7 +27,8 @@ _REMOVES = re.compile(
 )
 _CHANGES = re.compile(r"^(?:update|edit|change|set|modify|rename|patch|replace|rewrite|move|configure)(?:s|d)?$")
 _ONCE = re.compile(
-    r"\b(?:once|one[- ]time|single[- ]use|us(?:es?|ed|ing) (?:it|them|the \w+)? ?up|redeem\w*|consum\w+|one (?:entry|use|time)"
+    r"\b(?:once|one[- ]time|single[- ]use|us(?:es?|ed|ing) (?:it|them|the \w+)? ?up"
+    r"|redeem\w*|consum\w+|one (?:entry|use|time)"
     r"|no longer valid|invalidat\w+|expires? after)\b",
     re.IGNORECASE,
 )

@@ -32,13 +32,17 @@ class Answer:
 MODES: Mapping[str, Callable[[], Answer]] = {
     "malformed": lambda: Answer(b'{"id": 42, "name": "An ordinary rec'),
     "wrong": lambda: Answer(b"[null, 17, [true]]"),
-    "number": lambda: Answer(b'{"id": 1e999, "key": -1, "name": 7, "title": null, "status": [], "items": "none", "results": 3,'
-                             b' "data": "text", "total": "many", "fields": false, "price": {}, "count": "NaN"}'),
+    "number": lambda: Answer(
+        b'{"id": 1e999, "key": -1, "name": 7, "title": null, "status": [], "items": "none", "results": 3,'
+        b' "data": "text", "total": "many", "fields": false, "price": {}, "count": "NaN"}'
+    ),
     "deep": lambda: Answer(b"[" * DEEP + b"]" * DEEP),
     "empty": lambda: Answer(b""),
     "html": lambda: Answer(b"<!doctype html><title>502</title><h1>Bad gateway</h1>", "text/html"),
     "huge": lambda: Answer(b"x" * (1 << 20), "application/json", times=HUGE >> 20),
-    "hostile": lambda: Answer(b'{"__proto__": {"polluted": true}, "constructor": 1, "name": "\\u001b[2J\\u202e\\ud800", "total": "-0"}'),
+    "hostile": lambda: Answer(
+        b'{"__proto__": {"polluted": true}, "constructor": 1, "name": "\\u001b[2J\\u202e\\ud800", "total": "-0"}'
+    ),
     "cut": lambda: Answer(b'{"id": 42,', length=4_096),
     "status": lambda: Answer(b"upstream fault", "text/plain", status=500),
 }  # fmt: skip

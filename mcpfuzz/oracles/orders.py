@@ -33,13 +33,16 @@ _STYLED = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _ORDER = re.compile(
-    r"\b(?:you must|always|never|before (?:using|calling|you)|after (?:using|calling)|first (?:read|call|run|send)|ignore"
+    r"\b(?:you must|always|never|before (?:using|calling|you)|after (?:using|calling)"
+    r"|first (?:read|call|run|send)|ignore"
     r"|do not|don't|instead|read|call|send|pass|include|forward|execute|run|append|use)\b",
     re.IGNORECASE,
 )
 _CONCEALS = re.compile(
-    r"\b(?:do not|don't|never|without)\s+(?:\w+\s+){0,2}?(?:mention|tell|telling|inform|informing|reveal|revealing|disclose|disclosing|notify|notifying"
-    r"|alert|alerting|explain|show|mentioning)\b(?:\s+\w+){0,3}?\s*(?:\bthis\b|\bthe user\b|\bthem\b|\busers?\b|\bit\b|\banyone\b|\bthese\b)",
+    r"\b(?:do not|don't|never|without)\s+(?:\w+\s+){0,2}?(?:mention|tell|telling|inform|informing|reveal|revealing"
+    r"|disclose|disclosing|notify|notifying"
+    r"|alert|alerting|explain|show|mentioning)\b(?:\s+\w+){0,3}?\s*"
+    r"(?:\bthis\b|\bthe user\b|\bthem\b|\busers?\b|\bit\b|\banyone\b|\bthese\b)",
     re.IGNORECASE,
 )
 _OVERRIDES = re.compile(
@@ -48,8 +51,10 @@ _OVERRIDES = re.compile(
     re.IGNORECASE,
 )
 _REACHES = re.compile(
-    r"(?:~|\$HOME|/home/\w+|/root|%USERPROFILE%)/?\.(?:ssh|aws|gnupg|config|cursor|kube|docker|netrc|npmrc)\b|\bid_(?:rsa|ed25519|ecdsa)\b"
-    r"|/etc/(?:passwd|shadow)\b|\.cursor/mcp\.json|claude_desktop_config|\bprivate keys?\b|\bcredit ?card number\b|\bcard number\b"
+    r"(?:~|\$HOME|/home/\w+|/root|%USERPROFILE%)/?\.(?:ssh|aws|gnupg|config|cursor|kube|docker|netrc|npmrc)\b"
+    r"|\bid_(?:rsa|ed25519|ecdsa)\b"
+    r"|/etc/(?:passwd|shadow)\b|\.cursor/mcp\.json|claude_desktop_config"
+    r"|\bprivate keys?\b|\bcredit ?card number\b|\bcard number\b"
     r"|\b(?:conversation|chat) history\b|\bsystem prompt\b|\benvironment variables\b",
     re.IGNORECASE,
 )
@@ -110,7 +115,8 @@ def _unseen(text: str) -> str | None:
     bare = _FLAG.sub("", text)
     tags = "".join(_TAGS.findall(bare))
     if tags:
-        return f"tag characters, which nobody sees, spell {''.join(chr(ord(sign) - 0xE0000) for sign in tags if ord(sign) > 0xE001F)[:120]!r}"
+        spelt = "".join(chr(ord(sign) - 0xE0000) for sign in tags if ord(sign) > 0xE001F)
+        return f"tag characters, which nobody sees, spell {spelt[:120]!r}"
     if _SELECTORS.search(bare):
         return "a row of variation selectors, which nobody sees, holds bytes"
     if _OVERRIDE.search(bare):

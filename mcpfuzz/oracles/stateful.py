@@ -184,7 +184,8 @@ def _answers_anew(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str 
         if one == two or two != three:
             return None
     first, second, _ = params["rounds"][0]
-    return f"step {first + 1} had an effect: the same call answers {_shown(said[second], 60)} after {_shown(said[first], 60)}"
+    old, new = _shown(said[first], 60), _shown(said[second], 60)
+    return f"step {first + 1} had an effect: the same call answers {new} after {old}"
 
 
 # ---- what nobody offered ---------------------------------------------------------------------------

@@ -57,11 +57,10 @@ def _ordered(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | Non
 
 _VARIABLE = re.compile(r"0x[0-9a-f]+|\b[0-9a-f]{8,}\b|(?:/[\w.@+-]+){2,}/?|[-+]?\d[\d.,:TZ-]*", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_CALENDAR = frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august"
-    " september october november december mon tue wed thu fri sat sun jan feb mar apr jun jul aug sep oct nov dec am pm"
-    " utc gmt".split()
-)
+_DATES = """
+monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september
+october november december mon tue wed thu fri sat sun jan feb mar apr jun jul aug sep oct nov dec am pm utc gmt"""
+_CALENDAR = frozenset(_DATES.split())
 _DEFINES = ("name", "title", "description", "inputSchema", "outputSchema", "annotations", "arguments", "mimeType")
 
 
