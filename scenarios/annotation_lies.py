@@ -72,7 +72,6 @@ SCENARIO = Scenario(
     rules=("annotation-lies",),
     kinds=("tool",),
     cases=6,
-    early=True,
     alone=True,
     references=("CWE-1059", "OWASP-LLM08"),
 )
