@@ -22,6 +22,8 @@ MAX_ID = 120
 MAX_TEXT = 20_000
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _HANDLE = re.compile(r"^(?:id|uuid|guid|key|code|handle|slug|token|ref|reference|number|uri|url|name)$")
+_ALONE = re.compile(r"[\w:./@+=-]*\d[\w:./@+=-]*")
+"""A text that is nothing but an id."""
 _TOKENS = (
     re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE),
     re.compile(r"(?i)\b(?:id|uuid|code|key|handle|number|ticket|token|ref(?:erence)?)\b[\s:=#\"'`(]{1,4}([\w][\w.:-]{0,80}\w|\w)"),
@@ -53,8 +55,10 @@ def gained(answer: Json, name: str) -> Json:
     best = max(found, key=lambda item: _fit(item[0], wish), default=None)
     if best is not None and _fit(best[0], wish) > 0:
         return best[1]
+    if len(found) == 1:
+        return found[0][1]
     for text in _texts(result):
-        if len(text) <= MAX_ID and text and not re.search(r"\s", text.strip()):
+        if len(text) <= MAX_ID and _ALONE.fullmatch(text.strip()):
             return text.strip()
         for token in _TOKENS:
             match = token.search(text[:MAX_TEXT])
@@ -136,9 +140,11 @@ def _fit(key: str, wish: list[str]) -> int:
     words = _words(key)
     if words == wish:
         return 5
+    if words and set(words) == {word for word in wish if not _HANDLE.match(word)}:
+        return 4
     if words and _HANDLE.match(words[-1]) and words[-1] != "name":
         shared = len(set(words) & set(wish))
-        return 2 + min(shared, 2)
+        return 2 + min(shared, 1)
     if words and wish and words[-1] == wish[-1]:
         return 1
     return 0

@@ -41,7 +41,9 @@ def flows(surface: Surface, user: Operation) -> tuple[Flow, ...]:
         for argument in id_arguments(user)
         for maker in makers
     ]
-    likely = [flow for flow in found if flow.strength > 0]
+    best = max((flow.strength for flow in found), default=0)
+    least = max(2 if user.key in surface.good else 1, (best + 1) // 2)
+    likely = [flow for flow in found if flow.strength >= least]
     return tuple(sorted(likely, key=lambda flow: -flow.strength)[:MOST_FLOWS])
 
 
@@ -92,21 +94,18 @@ def also(surface: Surface, flow: Flow, other: Operation) -> Flow | None:
 def readings(surface: Surface, besides: Operation, most: int) -> list[Call]:
     """Known-good calls of other tools that say they only read: those about the same things, and those that take no
     argument, since they tell of the whole."""
-    about = words(besides.name) | words(besides.description)
+    named, told = words(besides.name), words(besides.description)
     ranked: list[tuple[int, Operation]] = []
     for operation in surface.operations:
-        known = surface.good.get(operation.key)
-        if (
-            operation.kind != "tool"
-            or operation is besides
-            or not reads_only(operation)
-            or operation.skipped
-            or not known
-        ):
+        if operation.kind != "tool" or operation is besides or operation.skipped or not reads_only(operation):
             continue
-        related = len((words(operation.name) | words(operation.description)) & about)
-        if related or not operation.schema.get("required"):
-            ranked.append((related, operation))
+        if operation.key not in surface.good:
+            continue
+        own = words(operation.name)
+        shared = 3 * len(own & named) + len((own | words(operation.description)) & (told | named))
+        score = shared + 2 * (not operation.schema.get("required"))
+        if score:
+            ranked.append((score, operation))
     ranked.sort(key=lambda item: -item[0])
     return [bind(operation, surface.good[operation.key][0]) for _, operation in ranked[:most]]
 

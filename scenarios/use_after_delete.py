@@ -47,16 +47,34 @@ def _removed(surface: Surface, flow: Flow, remover: Operation) -> Case | None:
 
 
 def _changed(surface: Surface, flow: Flow, changer: Operation) -> Case | None:
-    named, made, read = also(surface, flow, changer), make(surface, flow), use(surface, flow, 1)
-    change = use(surface, named, 1) if named else None
-    field = next(iter(free_texts(flow.maker)), None)
-    if made is None or read is None or change is None or field not in set(free_texts(changer)):
+    """Two things: one is read, changed and read; the other, which nobody read before, shows that the change took."""
+    named, read, other = also(surface, flow, changer), use(surface, flow, 1), use(surface, flow, 5)
+    field = _same_field(flow.maker, changer)
+    if named is None or field is None or read is None or other is None:
         return None
-    arguments = {**change.params["arguments"], quote(str(field)): "{canary:2}"}
-    params = {"steps": 4, "shown": 1, "changed": 2, "again": 3, "before": "1", "after": "2"}
+    made = [make(surface, flow, str(canary)) for canary in (1, 3)]
+    change = [use(surface, named, step) for step in (1, 5)]
+    if made[0] is None or made[1] is None or change[0] is None or change[1] is None:
+        return None
+    first, second = (
+        bind(changer, {**call.params["arguments"], quote(field): f"{{canary:{canary}}}"})
+        for call, canary in zip(change, (2, 4), strict=True)
+        if call is not None
+    )
+    params = {"steps": 7, "shown": 1, "changed": 2, "again": 3, "before": "1", "after": "2", "other": 6, "took": "4"}
     proof = Proof(kind="stale", expected="what was changed is shown as it is", params=params)
-    conversation = Conversation.of(made, read, bind(changer, arguments), read)
+    conversation = Conversation.of(made[0], read, first, read, made[1], second, other)
     return _case(surface, flow, conversation, f"read after {changer.name}", Claim("stale-read", proof))
+
+
+def _same_field(maker: Operation, changer: Operation) -> str | None:
+    """The changer's argument for the contents that the maker was given."""
+    field = next(iter(free_texts(maker)), None)
+    given, taken = (item.schema.get("properties", {}) for item in (maker, changer))
+    for name in free_texts(changer):
+        if name == field or (len(taken[name]) > 1 and taken[name] == given.get(field)):
+            return name
+    return None
 
 
 def _case(surface: Surface, flow: Flow, conversation: Conversation, label: str, claim: Claim) -> Case:

@@ -118,6 +118,9 @@ def _stale(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
         return None
     if before not in _text(shown) or before not in _text(again) or after in _text(again):
         return None
+    other, took = said[params["other"]], trace.canaries.get(str(params["took"]))
+    if not took or not accepted(other) or took not in _text(other):
+        return None  # such a change is not shown at all, or later
     return f"step {params['again'] + 1} shows what stood there before step {params['changed'] + 1} changed it"
 
 
