@@ -305,6 +305,8 @@ class Surface:
     """Odd things met on the way (page caps, repeated cursors, unreadable entries)."""
     places: frozenset[str] = frozenset()
     """Slots that this run can fill (`slots`): what an attack may aim at."""
+    pages: Mapping[str, int] = field(default_factory=dict)
+    """Method of a listing -> pages it came in."""
 
     def operation(self, kind: str, name: str) -> Operation | None:
         return next((o for o in self.operations if o.kind == kind and o.name == name), None)

@@ -8,6 +8,9 @@
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
+    {got:K:NAME}       what step K's answer gives for an argument called NAME (`mcpfuzz.harvest`)
+    {like:K:NAME}      the same in form, and made up: an id that nobody gave out
+    {wanted:K}         the argument that step K's refusal says is missing
     {brace}            a literal "{" (`quote` writes it)
 
 A slot that is the whole string keeps the type of what fills it; inside a longer string it is text.
@@ -23,6 +26,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcpfuzz.errors import Fault
+from mcpfuzz.harvest import gained, missing, similar
 from mcpfuzz.model import Json, at_pointer
 from mcpfuzz.wire import encode
 
@@ -33,7 +37,16 @@ MAX_REPEAT_BYTES = 64 << 20
 stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
-    r"\{(?:(workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|brace)|canary:([A-Za-z0-9_./-]+)|number:([A-Za-z0-9_.-]+)|repeat:(\d{1,9}):([^{}]+)|step:(\d+)#((?:/[^{}]*)?)|base64:((?:[^{}]|\{[^{}]*\})*))\}"
+    r"""\{(?:
+    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|brace)
+    |canary:([A-Za-z0-9_./-]+)
+    |number:([A-Za-z0-9_.-]+)
+    |repeat:(\d{1,9}):([^{}]+)
+    |step:(\d+)\#((?:/[^{}]*)?)
+    |base64:((?:[^{}]|\{[^{}]*\})*)
+    |(got|like|wanted):(\d{1,4})(?::([A-Za-z0-9_.-]*))?
+    )\}""",
+    re.VERBOSE,
 )
 
 
@@ -72,6 +85,7 @@ class Filler:
         self._fresh = fresh
         self.canaries: dict[str, str] = dict(known or {})
         self._answers: dict[int, Json] = {}
+        self._made_up: dict[str, Json] = {}
         self._grown = 0
 
     def remember(self, step: int, answer: Json) -> None:
@@ -109,7 +123,7 @@ class Filler:
         return _SLOT.sub(lambda match: str(self._value(match)), text)
 
     def _value(self, match: re.Match[str]) -> Any:
-        place, name, number, count, unit, step, path, packed = match.groups()
+        place, name, number, count, unit, step, path, packed, how, source, wish = match.groups()
         if place == "brace":
             return "{"
         if place:
@@ -125,8 +139,22 @@ class Filler:
             data = str(self._text(packed)).encode("utf-8", "surrogatepass")
             self._grow(len(data) * 4 // 3)
             return base64.b64encode(data).decode("ascii")
+        if how:
+            return self._harvested(how, int(source) - 1, wish or "")
         if len(step) > 9:  # more digits than steps; beyond 4,300 int() refuses them
             raise KeyError(step[:20])
         found = at_pointer(self._answers[int(step) - 1], path)
         self._grow(len(found.encode("utf-8", "surrogatepass") if isinstance(found, str) else encode(found)))
         return found
+
+    def _harvested(self, how: str, step: int, name: str) -> Any:
+        answer = self._answers[step]
+        if how == "wanted":
+            return missing(answer)
+        found = gained(answer, name)
+        if how == "got":
+            return found
+        key = f"like/{step}/{name}"  # the same all through one conversation
+        if key not in self._made_up:
+            self._made_up[key] = similar(found)
+        return self._made_up[key]

@@ -117,6 +117,7 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
     """
     session = client.session
     notes: list[str] = []
+    pages: dict[str, int] = {}
     operations: list[Operation] = []
     seen: set[tuple[str, str]] = set()
     listings = (
@@ -128,7 +129,7 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
     for capability, method, member, read in listings:
         if capability not in session.capabilities and session.capabilities:
             continue
-        for entry in await _pages(client, method, member, timeout, notes):
+        for entry in await _pages(client, method, member, timeout, notes, pages):
             operation = read(entry, leave)
             if operation is None:
                 notes.append(f"{method}: an entry that cannot be used: {str(entry)[:80]!r}")
@@ -148,11 +149,14 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
         operations=tuple(operations[:MAX_OPERATIONS]),
         good={},
         notes=tuple(notes[:40]),
+        pages=pages,
     )
 
 
-async def _pages(client: Client, method: str, member: str, timeout: float, notes: list[str]) -> list[Json]:
-    """All entries of a listing, page by page, within caps."""
+async def _pages(
+    client: Client, method: str, member: str, timeout: float, notes: list[str], pages: dict[str, int]
+) -> list[Json]:
+    """All entries of a listing, page by page, within caps; how many there were goes to `pages`."""
     entries: list[Json] = []
     cursors: set[str] = set()
     params: dict[str, Json] = {}
@@ -172,6 +176,7 @@ async def _pages(client: Client, method: str, member: str, timeout: float, notes
             notes.append(f"{method} gave no list of {member}")
             return entries
         entries += result[member]
+        pages[method] = pages.get(method, 0) + 1
         cursor = result.get("nextCursor")
         if cursor is None or len(entries) > MAX_OPERATIONS:
             return entries

@@ -31,6 +31,7 @@ class World:
 
     folder: Path
     upstream: str
+    answer: bytes = SECRET.encode()
     heard: list[bytes] = field(default_factory=list)
 
     @property
@@ -62,7 +63,8 @@ def world(tmp_path: Path) -> Iterator[World]:
             with connection:
                 made.heard.append(connection.recv(65536))
                 connection.sendall(
-                    b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nConnection: close\r\n\r\n" + SECRET.encode()
+                    b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
+                    % (len(made.answer), made.answer)
                 )
 
     thread = threading.Thread(target=listen, daemon=True)
@@ -313,6 +315,14 @@ def a_topic_is_two_headers(lab: Named, world: World) -> bool:
     return any(b"\r\nX-Admin: yes\r\n" in request for request in world.heard)
 
 
+@demonstrates("upstream-trusted")
+def a_list_ends_it(lab: Named, world: World) -> bool:
+    world.answer = b'{"total": 450}'
+    assert lab.say("wholesale_price", article="A-100") == "4.5 a piece."
+    world.answer = b"[]"
+    return lab.dies(lambda: lab.say("wholesale_price", article="A-100"))
+
+
 # ---- state and listing -------------------------------------------------------------------------------
 
 
@@ -370,6 +380,47 @@ def a_description_holds_orders(lab: Named, world: World) -> bool:
 @demonstrates("listing-changes")
 def a_description_changes(lab: Named, world: World) -> bool:
     return len({description(lab, "daily_special") for _ in range(4)}) > 1
+
+
+@demonstrates("poisoned-schema")
+def an_argument_holds_orders(lab: Named, world: World) -> bool:
+    return "id_rsa" in str(lab.argument("leave_message", "text").get("description"))
+
+
+@demonstrates("forgotten-tool")
+def a_developers_tool_answers(lab: Named, world: World) -> bool:
+    assert lab.names["debug_info"][0] not in lab.schemas
+    return "accounts" in str(lab.tell("debug_info").get("result"))
+
+
+# ---- the desk ----------------------------------------------------------------------------------------
+
+
+@demonstrates("stale-read")
+def an_account_is_shown_as_it_was(lab: Named, world: World) -> bool:
+    key = json.loads(lab.say("open_account", remark="one"))["account"]
+    assert "one" in lab.say("show_account", account=key)
+    assert lab.say("change_account", account=key, remark="two") == "Changed."
+    return "one" in lab.say("show_account", account=key)
+
+
+@demonstrates("idempotence-lies")
+def repeating_adds_up(lab: Named, world: World) -> bool:
+    for _ in range(2):
+        lab.say("keep_pieces", name="Ada", pieces=2)
+    return "Ada: 4" in lab.say("kept_pieces")
+
+
+@demonstrates("unconfirmed-action")
+def nobody_confirmed_it(lab: Named, world: World) -> bool:
+    key = json.loads(lab.say("open_account", remark=SECRET))["account"]
+    lab.say("clear_account", account=key, confirm=False)
+    return SECRET not in lab.say("show_account", account=key)
+
+
+@demonstrates("token-exposure")
+def a_session_is_shown(lab: Named, world: World) -> bool:
+    return "session_token" in lab.say("at_the_desk")
 
 
 def description(lab: Named, tool: str) -> str:

@@ -53,8 +53,8 @@ SLOW_PROOF = frozenset({"hang", "no-answer"})
 """Rules whose proof waits for `--timeout`: proved together, when most of the time is spent or all is done."""
 SETTLE_SHARE = 0.6
 """Of the budget, after which those are proved."""
-ENDS_PAIR = LETHAL | {"oversized-answer"}
-"""Rules after which a pair is left alone: more of the same costs a start, or megabytes."""
+ENDS_PAIR = LETHAL | {"oversized-answer", "resource-consumption", "unsafe-consumption"}
+"""Rules after which a pair is left alone: more of the same costs a start, megabytes, or seconds."""
 SOWN = 20_000
 """Canaries of cases that are remembered for effects that come late."""
 ATTEMPTS = 3
@@ -270,6 +270,8 @@ class Engine:
             if unit.scenario.alone or len(case.conversation) != 1 or case.conversation.steps[0].times > 1:
                 await self._alone(case, unit)
                 tally.cases += 1
+                if unit.key in self._dead_ends:
+                    return
                 continue
             if batch and (case.row != batch[0].row or len(batch) >= size):
                 tally.cases += await self._volley(batch, unit)

@@ -46,7 +46,7 @@ ANYTHING_GOES = LETHAL | {
 """Rules that hold whatever is said, so that shrinking may change what is said."""
 INTRINSIC = frozenset({"malformed-frame", "malformed-message", "malformed-params", "answer-to-notification",
                        "fabricated-success", "wrong-id", "duplicate-answer", "result-shape", "output-schema",
-                       "stdout-pollution"})  # fmt: skip
+                       "stdout-pollution", "data-exposure"})  # fmt: skip
 """Rules about the answer itself, wrong under any stimulus: the control only shows that the server serves."""
 SHRINK_STARTS = 30
 """Starts that shrinking one finding may spend; a third of what is left, at most."""
@@ -169,7 +169,8 @@ class Prover:
         """The lightest conversation found that still shows it, and whether all neighbours were tried."""
         best = case.conversation
         inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted" or bool(case.claims)
-        if suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
+        roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
+        if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
             return best, True
         tried = {repr(best)}
         starts_until = self.supply.starts + max(4, min(SHRINK_STARTS, self.supply.starts_left // 3))

@@ -2,7 +2,8 @@
 
 It has two addresses. `url` plays the server's upstream (`{listener}`): whoever is told of it may ask it.
 `bait` is told to nobody: a request there shows that a value of ours was used as an address. Every request
-is kept as it came; answers are JSON or HTML, as asked. Paths below /redirect/ lead to the bait.
+is kept as it came; answers are JSON or HTML, as asked, or as bad as asked (`effects.answers`). Paths below
+/redirect/ lead to the bait.
 
 Runs on threads, since a server may hold a connection open for as long as it likes.
 """
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from mcpfuzz.effects.answers import Answer, hostile_answer
 from mcpfuzz.errors import UsageError
 
 __all__ = ["Hit", "Listener", "loopback_socket"]
@@ -157,6 +159,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
+        worst = hostile_answer(self.path, body[:4_096].decode("utf-8", "replace"), *headers)
+        if worst is not None:
+            self._send(worst)
+            return
         html = "json" not in self.headers.get("accept", "") and "html" in self.headers.get("accept", "html")
         content = _PAGE if html else _DATA
         self.send_response(200)
@@ -165,6 +171,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
+
+    def _send(self, answer: Answer) -> None:
+        """An answer at its worst; the connection ends with it."""
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.kind)
+        length = len(answer.body) * answer.times if answer.length is None else answer.length
+        self.send_header("Content-Length", str(length))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            for _ in range(answer.times if self.command != "HEAD" else 0):
+                self.wfile.write(answer.body)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Hits are the log."""

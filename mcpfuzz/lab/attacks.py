@@ -224,6 +224,12 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
         title="A topic becomes a header of a request to another server",
         trigger="a line break and another header; needs UPSTREAM in the environment",
     ),
+    _row(
+        *("upstream-trusted", 20, "unsafe-consumption", "net", "wholesale_price", "article"),
+        title="What the upstream answers is taken apart unseen",
+        trigger="an upstream that answers a list, nested text or no number; needs UPSTREAM in the environment",
+        implied={"crash": "the process ends with it"},
+    ),
     # ---- state ----
     _row(
         *("use-after-delete", 672, "use-after-delete", "state", "get_document", "id"),
@@ -266,5 +272,36 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
         *("listing-changes", 494, "listing-changes", "state", "daily_special", None),
         title="A description changes from one listing to the next",
         trigger="listing the tools three times",
+    ),
+    _row(
+        *("poisoned-schema", 1427, "poisoned-description", "desk", "leave_message", "text"),
+        title="An argument's description gives orders in a comment",
+        trigger="listing the tools",
+    ),
+    _row(
+        *("forgotten-tool", 912, "hidden-tool", "desk", "debug_info", None),
+        title="A developers' tool is not listed and answers",
+        trigger="calling it by one of the usual names",
+    ),
+    # ---- the desk ----
+    _row(
+        *("stale-read", 524, "stale-read", "desk", "show_account", "account"),
+        title="An account is shown as it was before it was changed",
+        trigger="open, show, change, show",
+    ),
+    _row(
+        *("idempotence-lies", 1059, "annotation-lies", "desk", "keep_pieces", None),
+        title="A tool that says it may be repeated adds up",
+        trigger="the same call twice, and what is kept",
+    ),
+    _row(
+        *("unconfirmed-action", 862, "unconfirmed-action", "desk", "clear_account", "confirm"),
+        title="The confirmation that the schema asks for is not looked at",
+        trigger="open, show, clear without confirmation, show",
+    ),
+    _row(
+        *("token-exposure", 200, "data-exposure", "desk", "at_the_desk", None),
+        title="The session's token is answered with what it belongs to",
+        trigger="any call",
     ),
 )

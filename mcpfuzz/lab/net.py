@@ -5,6 +5,7 @@ The upstream is the base URL in the environment variable UPSTREAM; without one, 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -74,6 +75,23 @@ class Net:
             raise ToolError(f"{quoted(article)} is no article.")
         return Reply(self._get(url) if self.upstream else f"Nothing more is known of {quoted(article)}.")
 
+    def price(self, call: Call) -> Reply:
+        """What the wholesaler asks for an article; an upstream is a stranger, and its words are looked at."""
+        told = self._told(call.args["article"])
+        if self.lab.on("upstream-trusted"):
+            # upstream-trusted: the documentation says that `total` is a number, and that there always is one
+            return Reply(f"{round(json.loads(told)['total'] / 100, 2)} a piece.")
+        try:
+            total = json.loads(told)["total"]
+            return Reply(f"{round(float(total) / 100, 2)} a piece.")
+        except (ValueError, TypeError, LookupError, RecursionError, OverflowError):
+            raise ToolError("The other server gave no usable answer.") from None
+
+    def _told(self, article: str) -> str:
+        if not _ARTICLE.fullmatch(article):
+            raise ToolError(f"{quoted(article)} is no article.")
+        return self._get(f"{self.upstream}/prices/{article}") if self.upstream else '{"total": 1250}'
+
     def note(self, call: Call) -> Reply:
         topic, text = call.args["topic"], call.args["text"]
         if not self.lab.on("header-injection") and not _TOPIC.fullmatch(topic):
@@ -122,6 +140,17 @@ class Net:
                 self.article,
                 {"article": ("item", "product")},
                 hints={**READ, "openWorldHint": True},
+            ),
+            brief(
+                "wholesale_price",
+                ("ask_price", "purchase_price"),
+                "What the wholesaler asks for an article.",
+                {"article": {**text, "minLength": 1, "maxLength": 40, "examples": ["A-100", "mug-7"]}},
+                self.price,
+                {"article": ("item", "product")},
+                hints={**READ, "openWorldHint": True},
+                # upstream-trusted: a list has no "total" either, and that is a TypeError
+                catches=(ValueError, KeyError, ToolError) if self.lab.on("upstream-trusted") else (Exception,),
             ),
             brief(
                 "pass_note",

@@ -21,7 +21,8 @@ from mcpfuzz.lab.weaknesses import TABLE, by_name
 __all__ = ["TOOLSETS", "build", "main", "selected", "served_names"]
 
 TOOLSETS: Final[Mapping[str, tuple[str, str]]] = {
-    name: (f"mcpfuzz.lab.{name}", name.capitalize()) for name in ("files", "data", "lookups", "formats", "net", "state")
+    name: (f"mcpfuzz.lab.{name}", name.capitalize())
+    for name in ("files", "data", "lookups", "formats", "net", "state", "desk")
 }
 """Toolset -> module and class of its tools, imported when it is served. `core` is always served."""
 
@@ -92,7 +93,7 @@ def build(
 
 def served_names(shuffle: str | None = None) -> Mapping[str, tuple[str, Mapping[str, str]]]:
     """Canonical tool name -> (name it is served as, canonical argument -> served argument), of all toolsets."""
-    lab = World(frozenset({"hidden-tool"}), Draw(shuffle), None)
+    lab = World(frozenset({"hidden-tool", "forgotten-tool"}), Draw(shuffle), None)
     names = {tool.name: Names(tool, lab.draw) for tool in _tools(lab, Notes(lab), TOOLSETS)}
     return {name: (served.tool, served.served) for name, served in names.items()}
 

@@ -42,6 +42,8 @@ UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )
 OWN_ANSWER = frozenset({"no-answer", "wrong-id", "duplicate-answer", "result-shape"})
 """Rules that presume a well-formed request with an id of its own."""
+EXPLAINS = frozenset({"unsafe-consumption"})
+"""Rules whose finding says why the server broke: what the universal oracles would say of it is the same cause."""
 POISON = "later good calls succeed as before"
 _FABRICATED = frozenset({"P2", "P5", "P7"})
 _BY_INVARIANT = {"U3": "wrong-id", "U4": "result-shape", "U7": "duplicate-answer"}
@@ -56,6 +58,13 @@ def normalised(text: str) -> str:
 
 def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iterator[Suspicion]:
     """All that is suspicious about one trace."""
+    for claim in case.claims:
+        seen = observe(claim.proof, trace, bench)
+        if seen is not None:
+            cause = f"{case.place.kind}:{case.place.name} {case.place.argument or ''}"
+            yield _suspicion(claim.rule, case, claim.proof, seen, cause)
+            if claim.rule in EXPLAINS:
+                return
     for rule, kind, expected, params in UNIVERSAL:
         if rule == "no-answer" and case.silence_ok:
             continue
@@ -65,11 +74,6 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
         seen = observe(proof, trace, bench)
         if seen is not None:
             yield _suspicion(rule, case, proof, seen, _cause(rule, case, trace, seen))
-    for claim in case.claims:
-        seen = observe(claim.proof, trace, bench)
-        if seen is not None:
-            cause = f"{case.place.kind}:{case.place.name} {case.place.argument or ''}"
-            yield _suspicion(claim.rule, case, claim.proof, seen, cause)
     if trace.ending.kind != "alive":
         return
     yield from _by_schema(case, trace, bench, surface)

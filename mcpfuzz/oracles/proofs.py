@@ -24,6 +24,8 @@ from mcpfuzz.oracles.outcomes import Outcomes, outcome_of
 from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error, method_of, strings, words
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.oracles.sightings import SIGHTINGS
+from mcpfuzz.oracles.stateful import STATEFUL
+from mcpfuzz.oracles.surfaces import SURFACES
 from mcpfuzz.oracles.table import Verdict, judge
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.slots import quote
@@ -379,4 +381,6 @@ PROOFS: Mapping[str, Seen] = {
     "accepted": _accepted,
     "verdict": _verdict,
     **SIGHTINGS,
+    **STATEFUL,
+    **SURFACES,
 }

@@ -36,7 +36,6 @@ OPTIONS = _named(
     cacert=Option("text", "FILE", "authorities (PEM) that are trusted besides the system's"),
     insecure=Option("flag", None, "do not verify certificates", False),
     allow_remote=Option("flag", None, "attack what is not on this machine, too", False),
-    stub=Option("list", "NAME[=PROGRAM]", "stand-ins before the server's PATH; repeatable", ()),
     env=Option("list", "KEY=VALUE", "for the server; ${NAME} is read from our environment; repeatable", ()),
     cwd=Option("text", "DIR", "the server's working folder"),
     workspace=Option("list", "DIR", "the folder it is meant to stay inside; it gets a copy; repeatable", ()),

@@ -1,0 +1,138 @@
+"""Which operations belong together: what makes a thing, what takes its id, what removes it. Read from names and
+descriptions, since nothing else tells; every guess only orders the work, and the proof does not rest on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from mcpfuzz.model import Json, Operation
+
+__all__ = ["affinity", "changes", "free_texts", "id_arguments", "makes", "once", "reads_only", "removes", "words"]
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_EVERYWHERE = """
+a an and are as at be been by can do for from get has have how if in into is it its list many of on one only or set show
+tell that the their them there these this to tool up use value was what when where which who will with you your id ids
+key code name number string given each all any new add make create return true false not no yes"""
+_COMMON = frozenset(_EVERYWHERE.split())
+_MAKES = re.compile(
+    r"^(?:create|add|new|issue|make|store|insert|start|open|save|register|upload|put|post|generate|keep|write|book|place"
+    r"|submit|begin|append|record|draft|schedule|import|clone|copy)(?:s|es)?$"
+)
+_REMOVES = re.compile(
+    r"^(?:delete|remove|drop|erase|destroy|purge|discard|forget|unregister|trash|cancel|revoke|close)(?:s|d)?$"
+)
+_CHANGES = re.compile(r"^(?:update|edit|change|set|modify|rename|patch|replace|rewrite|move|configure)(?:s|d)?$")
+_ONCE = re.compile(
+    r"\b(?:once|one[- ]time|single[- ]use|us(?:es?|ed|ing) (?:it|them|the \w+)? ?up"
+    r"|redeem\w*|consum\w+|one (?:entry|use|time)"
+    r"|no longer valid|invalidat\w+|expires? after)\b",
+    re.IGNORECASE,
+)
+_ID = re.compile(r"(?:^|_)(?:id|uuid|guid|key|code|handle|slug|token|ref|reference|number|ticket|uri)$", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4096)
+def words(text: str) -> frozenset[str]:
+    """The telling words of a name or a description: lower case, singular."""
+    found = (word.lower() for word in _WORD.findall(text.replace("_", " ")[:2_000]))
+    return frozenset(_singular(word) for word in found if len(word) > 2 and word not in _COMMON)
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+
+
+def _verbs(operation: Operation) -> list[str]:
+    """Words of the name, then the first word of the description."""
+    first = _WORD.findall(operation.description[:80])[:1]
+    return [word.lower() for word in (*_WORD.findall(operation.name.replace("_", " ")), *first)]
+
+
+def _says(operation: Operation, verb: re.Pattern[str]) -> bool:
+    return any(verb.match(word) for word in _verbs(operation))
+
+
+def reads_only(operation: Operation) -> bool:
+    """Whether it says so itself."""
+    return operation.annotations.get("readOnlyHint") is True
+
+
+def makes(operation: Operation) -> bool:
+    """Whether it is likely to make something that has an id."""
+    return (
+        operation.kind == "tool" and not reads_only(operation) and not removes(operation) and _says(operation, _MAKES)
+    )
+
+
+def removes(operation: Operation) -> bool:
+    """Whether it is likely to remove something, for good."""
+    return operation.kind == "tool" and not reads_only(operation) and _says(operation, _REMOVES)
+
+
+def changes(operation: Operation) -> bool:
+    """Whether it is likely to change something that is there."""
+    return operation.kind == "tool" and not reads_only(operation) and _says(operation, _CHANGES)
+
+
+def once(*operations: Operation) -> bool:
+    """Whether one of them says that something works a single time."""
+    return any(_ONCE.search(f"{item.name.replace('_', ' ')} {item.description[:2_000]}") for item in operations)
+
+
+def id_arguments(operation: Operation) -> tuple[str, ...]:
+    """Arguments that may name a thing by its id, likely ones first."""
+    declared = operation.schema.get("properties")
+    required = operation.schema.get("required")
+    needed = required if isinstance(required, list) else []
+    found: list[tuple[int, str]] = []
+    for name, schema in declared.items() if isinstance(declared, Mapping) else ():
+        if not isinstance(schema, Mapping) or "enum" in schema or "const" in schema:
+            continue
+        if schema.get("type", "string") not in ("string", "integer", "number"):
+            continue
+        described = str(schema.get("description", "")).lower()
+        likely = _ID.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)) or re.search(
+            r"\b(?:id|uuid|code|key)s?\b", described
+        )
+        if likely or name in needed:
+            found.append((0 if likely and name in needed else 1 if likely else 2, name))
+    return tuple(name for _, name in sorted(found))
+
+
+def affinity(maker: Operation, user: Operation, argument: str) -> int:
+    """How much speaks for a maker's things being what the user's argument names; 0 is nothing."""
+    schema = _declared(user, argument)
+    described = str(schema.get("description", ""))
+    if maker.name in described or maker.name in user.description:
+        return 9
+    about = words(user.name) | words(argument) | words(described)
+    named = words(maker.name) & about
+    told = words(maker.description) & (about | words(user.description))
+    return 2 * len(named) + min(len(told), 2)
+
+
+def _declared(operation: Operation, argument: str) -> Mapping[str, Json]:
+    members = operation.schema.get("properties")
+    schema = members.get(argument) if isinstance(members, Mapping) else None
+    return schema if isinstance(schema, Mapping) else {}
+
+
+def free_texts(operation: Operation) -> Iterator[str]:
+    """Arguments that take any text, those that hold contents first."""
+    declared = operation.schema.get("properties")
+    found = []
+    for name, schema in declared.items() if isinstance(declared, Mapping) else ():
+        if not isinstance(schema, Mapping) or schema.get("type") != "string":
+            continue
+        if schema.keys() & {"enum", "const", "pattern", "format"} or not _roomy(schema.get("maxLength")):
+            continue
+        found.append((not re.search(r"text|content|body|note|message|value|description", name.lower()), name))
+    return (name for _, name in sorted(found, key=lambda item: item[0]))
+
+
+def _roomy(longest: Json) -> bool:
+    return not isinstance(longest, int) or longest >= 20
