@@ -8,7 +8,7 @@ own and stay silent on all others. Imports nothing of the rest of mcpfuzz and no
     protocol   core, calls, listing
     tools      kit, schema, arithmetic; notes, shop, texts (core); files, data, formats, net, state (toolsets)
     table      weakness, robustness, attacks, network, weaknesses
-    doors      stdio, fronts (http, sse, ws, wss), serve; drive (a lab in a process of its own, driven by hand)
+    doors      stdio, fronts (http, sse, ws, wss), serve; drive, served (a lab in a process of its own, by hand)
 """
 
 from mcpfuzz.lab.serve import build, main, selected, served_names

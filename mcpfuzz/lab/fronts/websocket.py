@@ -7,8 +7,12 @@ HTTP; from then on `websockets` turns bytes into frames and back, and does no I/
 from __future__ import annotations
 
 import json
+import select
+import ssl
 import threading
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -33,11 +37,14 @@ PATTERNS: Final = ("header", "query", "subprotocol", "first-message")
 """Where the token is: `Authorization: Bearer T`, `?token=T`, an offered subprotocol `mcp.auth.T`, or
 `{"type": "auth", "token": T}` as the first message."""
 
+_TOKEN: Final = "mcp.auth."
+
 AUTH_S: Final = 10.0
 """From the upgrade to a first message that says who it is."""
 PING_S: Final = 30.0
 """Of silence; then a ping, and the end where that is not answered in the same time."""
 POLICY: Final = 1008
+_CHUNK: Final = 1 << 16
 
 
 class WebSockets:
@@ -57,12 +64,9 @@ class WebSockets:
             write(stream, refused.response, keep=False)
             stream.linger(0.2)
             return
-        subprotocols = None if self.lab.on("subprotocol-unoffered") else self._select
-        protocol = ServerProtocol(
-            # subprotocol-unoffered: "mcp" is what is spoken here, so that is what is answered
-            select_subprotocol=subprotocols or (lambda protocol, offered: Subprotocol("mcp")),
-            max_size=MAX_LINE + 1,
-        )
+        # subprotocol-unoffered: "mcp" is what is spoken here, so that is what is answered
+        select = _always if self.lab.on("subprotocol-unoffered") else _offered
+        protocol = ServerProtocol(select_subprotocol=select, max_size=MAX_LINE + 1)
         protocol.receive_data(request.raw_head)
         upgrade = next(iter(protocol.events_received()), None)
         if not isinstance(upgrade, Upgrade):
@@ -77,19 +81,14 @@ class WebSockets:
         else:
             stream.linger(0.2)
 
-    def _select(self, protocol: ServerProtocol, offered: object) -> Subprotocol | None:
-        """`mcp` where it is offered, none where none is."""
-        names = list(offered) if isinstance(offered, list | tuple) else []
-        if "mcp" in names or not names:
-            return Subprotocol("mcp") if names else None
-        raise NegotiationError("the subprotocol is mcp, or none")
-
     def _admitted(self, request: Request) -> str | None:
         """The identity; None where the first message will tell. Raises Refused."""
         self.guard.door(request)
         if request.path != PATH:
             self.guard.admit(f"strays from {self.guard.address(request)}")
             raise Refused(refusal(404, "There is nothing here"))
+        if request.method != "GET":
+            raise Refused(refusal(405, "A WebSocket begins with GET").plus(("Allow", "GET")))
         if not self.guard.access.tokens:
             return ANONYMOUS
         if self.pattern == "header":
@@ -100,12 +99,25 @@ class WebSockets:
             given = parse_qs(request.query).get("token", [])
         else:
             offered = [name.strip() for value in request.all("sec-websocket-protocol") for name in value.split(",")]
-            given = [name.removeprefix("mcp.auth.") for name in offered if name.startswith("mcp.auth.")]
+            given = [name.removeprefix(_TOKEN) for name in offered if name.startswith(_TOKEN)]
         identity = self.guard.owner(given[0]) if len(given) == 1 else None
         if identity is None:
             self.guard.admit(f"attempts from {self.guard.address(request)}")
             raise Refused(self.guard.challenge(tried=bool(given)))
         return identity
+
+
+def _offered(protocol: ServerProtocol, names: Sequence[Subprotocol]) -> Subprotocol | None:
+    """`mcp` where it is offered, none where none is."""
+    if "mcp" in names:
+        return Subprotocol("mcp")
+    if any(not name.startswith(_TOKEN) for name in names):
+        raise NegotiationError("the subprotocol is mcp, or none")
+    return None
+
+
+def _always(protocol: ServerProtocol, names: Sequence[Subprotocol]) -> Subprotocol:
+    return Subprotocol("mcp")
 
 
 class _Talk:
@@ -192,14 +204,23 @@ class _Talk:
         self._stream.linger(1.0)
 
     def _receive(self, seconds: float) -> bytes | None:
-        """Bytes, b"" at their end, None where nothing came."""
-        self._stream.sock.settimeout(seconds)
+        """Bytes, b"" at their end, None where nothing came. A worker may send meanwhile, and TLS takes turns."""
+        sock = self._stream.sock
+        until = time.monotonic() + seconds
         try:
-            return self._stream.sock.recv(1 << 16)
+            if not isinstance(sock, ssl.SSLSocket):
+                sock.settimeout(seconds)
+                return sock.recv(_CHUNK)
+            while (left := until - time.monotonic()) > 0:
+                if sock.pending() or select.select([sock], [], [], left)[0]:
+                    with self._lock, suppress(ssl.SSLWantReadError):
+                        sock.settimeout(0.0)
+                        return sock.recv(_CHUNK)
         except TimeoutError:
             return None
-        except OSError:
+        except (OSError, ValueError):
             raise Gone from None
+        return None
 
     def _handle(self) -> bool:
         """Whether to read on."""
