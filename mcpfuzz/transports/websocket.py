@@ -278,7 +278,8 @@ class WebSocketChannel:
         except OSError:
             return False
         if data:
-            await self._connection.feed(data)
+            with contextlib.suppress(OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+                await self._connection.feed(data)  # a pong that cannot be sent is no news beside what has been read
         return bool(data)
 
     def waiting(self) -> list[bytes]:
