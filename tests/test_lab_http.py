@@ -790,3 +790,24 @@ def test_everything_over_tls_is_served_to_who_trusts_the_authority() -> None:
         OPEN.append(caller.http)
         assert caller.initialize().status == 200
         assert caller.ask("tools/call", EXPORT).messages[-1]["id"] == caller.next
+
+
+def test_two_answers_to_one_request_both_reach_the_client() -> None:
+    with Served("http", "--weakness", "duplicate-answer") as lab:
+        caller = begun(lab)
+        counts = [len(caller.ask("resources/read", {"uri": "shop://hours"}).messages) for _ in range(2)]
+        assert counts == [1, 2]
+
+
+def test_an_answer_to_a_notification_reaches_the_client() -> None:
+    with both("answers-notification") as labs:
+        callers = [begun(lab) for lab in labs]
+        told = [caller.post({"jsonrpc": "2.0", "method": "no/such"}) for caller in callers]
+        assert [(one.status, bool(one.body)) for one in told] == [(200, True), (202, False)]
+
+
+def test_what_is_no_number_reaches_the_client() -> None:
+    body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":NaN,"b":1}}}'
+    with both("nan-out") as labs:
+        told = [begun(lab).post(body) for lab in labs]
+        assert [(one.status, b'"result"' in one.body) for one in told] == [(200, True), (400, False)]

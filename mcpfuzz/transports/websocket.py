@@ -167,13 +167,8 @@ class _Connection(ClientConnection):
 
     # ---- out
 
-    async def write(self, messages: Sequence[Sent], binary: bool) -> None:
-        """All of them in one write. Raises OSError, trio's errors and the library's."""
-        if self.send_lock.locked():
-            async with self.send_lock:
-                pass
-        if self.protocol.state is not State.OPEN:
-            raise trio.ClosedResourceError
+    def framed(self, messages: Sequence[Sent], binary: bool) -> bytes:
+        """All of them as they go onto the stream, and what the library has to say before them."""
         send = self.protocol.send_binary if binary else self.protocol.send_text
         out: list[bytes] = []
         for message in messages:
@@ -182,14 +177,16 @@ class _Connection(ClientConnection):
                 out.append(message.data)
             else:
                 send(message.data[:-1] if message.data.endswith(b"\n") else message.data)
-        out += self.protocol.data_to_send()
-        data = b"".join(out)
-        if self.descriptor is not None:
-            with contextlib.suppress(BlockingIOError):
-                data = data[os.write(self.descriptor, data) :]
-        if data:
-            async with self.send_lock:
-                await self.stream.send_all(data)
+        return b"".join(out + self.protocol.data_to_send())
+
+    def put(self, data: bytes) -> bytes:
+        """Write what the socket takes at once; what is left. Raises OSError."""
+        if self.descriptor is None:
+            return data
+        try:
+            return data[os.write(self.descriptor, data) :]
+        except BlockingIOError:
+            return data
 
 
 class WebSocketChannel:
@@ -227,15 +224,21 @@ class WebSocketChannel:
             Gone: the connection is closed.
             Late: the server does not read. The connection is of no use then: a frame may have gone out in part.
         """
-        scope = trio.CancelScope(deadline=_moment(deadline))
-        with scope:
-            try:
-                await self._connection.write(messages, self._binary)
-            except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, WebSocketException):
-                raise await self._ended() from None
+        connection = self._connection
+        try:
+            data = connection.framed(messages, self._binary)
+            if not connection.send_lock.locked():  # else a pong is on its way, perhaps in part
+                data = connection.put(data)
+            if not data:
+                return ()
+            with trio.CancelScope(deadline=_moment(deadline)) as scope:
+                async with connection.send_lock:
+                    await connection.stream.send_all(data)
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError, WebSocketException):
+            raise await self._ended() from None
         if scope.cancelled_caught:
-            self._connection.descriptor = None
-            await trio.aclose_forcefully(self._connection.stream)
+            connection.descriptor = None
+            await trio.aclose_forcefully(connection.stream)
             raise Late("the server does not read what is written to it")
         return ()
 
