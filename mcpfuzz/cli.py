@@ -355,13 +355,14 @@ def merge(report_files: tuple[str, ...], **options: Any) -> int:
 @cli.command(context_settings={**CONTEXT, "ignore_unknown_options": True})
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def lab(words: tuple[str, ...]) -> int:
-    """Serve the reference server on stdio: hardened by default, `--weakness NAME` switches a mistake on.
+    """Serve the reference server: hardened by default, `--weakness NAME` switches a mistake on.
 
-    `mcpfuzz lab --list` shows the weaknesses; `--weakness all` switches all on.
+    On stdio, or with `--transport http|sse|ws|wss --port N` on loopback. `mcpfuzz lab --list` shows the weaknesses;
+    `--weakness all` switches all on; `mcpfuzz lab -- --help` shows every option.
     """
     from mcpfuzz.lab import main as serve
 
-    return serve([word for word in words if word not in ("--transport", "stdio")])
+    return serve(list(words))
 
 
 @cli.command("list")
@@ -409,7 +410,14 @@ def _rows(what: str) -> list[dict[str, Any]]:
     from mcpfuzz.lab import weaknesses
 
     return [
-        {"id": item.name, "title": item.title, "cwe": item.cwe, "expected": list(item.expected), "where": item.where}
+        {
+            "id": item.name,
+            "title": item.title,
+            "cwe": item.cwe,
+            "expected": list(item.expected),
+            "where": item.where,
+            "transports": list(item.transports),
+        }
         for item in weaknesses()
     ]
 

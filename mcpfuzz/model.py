@@ -101,11 +101,16 @@ class Http:
 
 @dataclass(frozen=True, slots=True)
 class Ws:
-    """One WebSocket frame below the library (ws and wss only)."""
+    """One WebSocket frame below the library (ws and wss only); nothing of it is checked."""
 
     opcode: int
+    """Four bits; 0x10, 0x20 and 0x40 above them set RSV3, RSV2 and RSV1."""
     payload: bytes | str
     fin: bool = True
+    masked: bool = True
+    """Clients mask (RFC 6455, 5.3)."""
+    length: int | None = None
+    """What the header says of the payload's length; None: the truth."""
 
 
 @dataclass(frozen=True, slots=True)

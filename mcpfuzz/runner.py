@@ -30,9 +30,11 @@ from mcpfuzz.model import (
     Step,
     Trace,
     Wait,
+    Ws,
     replace,
 )
 from mcpfuzz.slots import Filler
+from mcpfuzz.transports.frames import frame_bytes
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import encode, id_key
 
@@ -116,7 +118,12 @@ def outgoing(client: Client, step: Step, filler: Filler, owed: bool | None = Non
     if isinstance(action, Raw):
         data = _filled(filler, action.data).encode("utf-8") if isinstance(action.data, str) else action.data
         return Sent(data, hoped=_readable_ids(data)), None, False
-    raise Fault(f"{type(action).__name__} steps need another transport than stdio")
+    if isinstance(action, Ws) and client.transport == "ws":
+        payload = action.payload
+        data = _filled(filler, payload).encode("utf-8", "surrogatepass") if isinstance(payload, str) else payload
+        frame = frame_bytes(action.opcode, data, fin=action.fin, masked=action.masked, length=action.length)
+        return Sent(frame, hoped=_readable_ids(data), raw=True), None, False
+    raise Fault(f"{type(action).__name__} steps need another transport than {client.transport}")
 
 
 def _readable_ids(data: bytes) -> tuple[tuple[str, Json], ...]:

@@ -105,7 +105,9 @@ ACTIONS = st.one_of(
     st.builds(Send, JSON),
     st.builds(Raw, PLAIN | st.binary()),
     st.builds(Http, PLAIN, PLAIN, st.lists(st.tuples(PLAIN, PLAIN)).map(tuple), st.none() | PLAIN | st.binary()),
-    st.builds(Ws, st.integers(0, 15), PLAIN | st.binary(), st.booleans()),
+    st.builds(
+        Ws, st.integers(0, 127), PLAIN | st.binary(), st.booleans(), st.booleans(), st.none() | st.integers(0, 1 << 63)
+    ),
     st.builds(Open, st.booleans()),
     st.just(Close()),
     st.floats(0, 86400).map(Wait),
@@ -132,8 +134,8 @@ def told(step: Step) -> Any:
             shown: Any = data(value)
         case Http(method, path, headers, body):
             shown = (method, path, headers, data(body))
-        case Ws(opcode, payload, fin):
-            shown = (opcode, data(payload), fin)
+        case Ws(opcode, payload, fin, masked, length):
+            shown = (opcode, data(payload), fin, masked, length)
         case _:
             shown = repr(action)
     return (type(action), shown, step.as_, step.on, step.group, step.times)

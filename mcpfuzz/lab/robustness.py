@@ -122,6 +122,7 @@ ROBUSTNESS: Final[tuple[Weakness, ...]] = (
         expected=("no-shutdown",),
         kind="session",
         where="stdin",
+        transports=("stdio",),
         trigger="closing stdin",
     ),
     # ---- it tells too much ----
@@ -180,6 +181,7 @@ ROBUSTNESS: Final[tuple[Weakness, ...]] = (
         where="list_notes",
         argument="tag",
         trigger="a tag that no note carries",
+        transports=("stdio",),
     ),
     Weakness(
         name="nan-out",

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mcpfuzz.lab.core import Server
 from mcpfuzz.lab.kit import Draw, Names, Tool, World
@@ -16,6 +16,7 @@ from mcpfuzz.lab.notes import Notes
 from mcpfuzz.lab.shop import Shop
 from mcpfuzz.lab.stdio import serve
 from mcpfuzz.lab.texts import Texts
+from mcpfuzz.lab.weakness import EVERYWHERE
 from mcpfuzz.lab.weaknesses import TABLE, by_name
 
 __all__ = ["TOOLSETS", "build", "main", "selected", "served_names"]
@@ -30,6 +31,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "all": frozenset(weakness.name for weakness in TABLE),
     "robustness": frozenset(weakness.name for weakness in TABLE if weakness.group == "robustness"),
     "attacks": frozenset(weakness.name for weakness in TABLE if weakness.group == "attack"),
+    "network": frozenset(weakness.name for weakness in TABLE if weakness.group == "network"),
 }
 """Names that stand for many weaknesses on the command line."""
 
@@ -100,10 +102,14 @@ def served_names(shuffle: str | None = None) -> Mapping[str, tuple[str, Mapping[
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="mcpfuzz lab", description="A reference MCP server over stdio: hardened, with one switch per weakness."
+        prog="mcpfuzz lab", description="A reference MCP server: hardened, with one switch per weakness."
     )
     parser.add_argument(
-        "--weakness", action="append", default=[], metavar="NAME", help="switch on; also all, robustness, attacks"
+        "--weakness",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="switch on; also all, robustness, attacks, network",
     )
     parser.add_argument(
         "--except", action="append", default=[], metavar="NAME", dest="without", help="switch off again"
@@ -120,25 +126,103 @@ def _parser() -> argparse.ArgumentParser:
         choices=(*TOOLSETS, "all"),
         help="tools besides core and what the weaknesses need",
     )
-    parser.add_argument("--transport", choices=("stdio",), default="stdio", help="how it is served")
-    parser.add_argument("--list", action="store_true", help="print the weaknesses and exit")
+    parser.add_argument("--list", action="store_true", help="print the weaknesses, where they show, and exit")
+    _network_options(parser.add_argument_group("over the network, on loopback"))
     return parser
 
 
+def _network_options(group: Any) -> None:
+    group.add_argument("--transport", choices=EVERYWHERE, default="stdio", help="how it is served")
+    group.add_argument("--port", type=int, default=0, metavar="N", help="0, the default: a free one, told on stderr")
+    group.add_argument(
+        "--token",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an identity's bearer token; without: no auth",
+    )
+    group.add_argument(
+        "--auth",
+        choices=("header", "query", "subprotocol", "first-message"),
+        default="header",
+        help="where the token is looked for (ws, wss)",
+    )
+    group.add_argument(
+        "--answers", choices=("auto", "json", "sse"), default="auto", help="how requests are answered (http)"
+    )
+    group.add_argument("--rate", type=float, default=2000.0, metavar="N", help="requests a second (2000)")
+    group.add_argument("--burst", type=int, default=20_000, metavar="N", help="requests at once (20000)")
+    group.add_argument(
+        "--rate-scope",
+        choices=("identity", "address", "session", "global", "none"),
+        default="identity",
+        help="whose requests are counted together",
+    )
+    group.add_argument("--tls", action="store_true", help="https instead of http; wss has TLS anyway")
+    group.add_argument("--ca-out", metavar="FILE", help="write the certificate of our authority here")
+
+
 def main(argv: list[str]) -> int:
-    """Serve on stdio until stdin ends; the exit code. Wrong usage ends in SystemExit(2), as argparse has it."""
+    """Serve until stdin ends, or over the network until interrupted; the exit code.
+
+    Wrong usage ends in SystemExit(2), as argparse has it.
+    """
     parser = _parser()
     options = parser.parse_args(argv)
     if options.list:
         for weakness in TABLE:
-            print(f"{weakness.name:24} {weakness.title}")
+            where = "all" if weakness.transports == EVERYWHERE else ",".join(weakness.transports)
+            print(f"{weakness.name:26} {where:16} {weakness.title}")
         return 0
     try:
         weak = selected(options.weakness, options.without)
+        access = _access(options)
     except ValueError as error:
         parser.error(str(error))
     if options.workspace and not Path(options.workspace).is_dir():
         parser.error(f"--workspace {options.workspace}: there is no such folder")
-    return serve(
-        build(weak, era=options.era, shuffle=options.shuffle, workspace=options.workspace, toolsets=options.toolset)
+    server = build(
+        weak, era=options.era, shuffle=options.shuffle, workspace=options.workspace, toolsets=options.toolset
     )
+    if options.transport == "stdio":
+        return serve(server)
+    return _over_the_network(parser, options, server, access)
+
+
+def _access(options: argparse.Namespace) -> Mapping[str, Any]:
+    """What `guard.Access` is made of. Raises ValueError for what cannot be."""
+    tokens = {}
+    for given in options.token:
+        name, _, value = given.partition("=")
+        if not (name and len(value) >= 4 and value.isascii() and value.isprintable()) or " " in value:
+            raise ValueError(f"--token {name}=...: wants NAME=VALUE, the value 4 printable characters or more")
+        tokens[name] = value
+    if not (options.rate > 0 and options.burst >= 1):
+        raise ValueError("--rate and --burst are greater than nothing")
+    if not 0 <= options.port <= 65535:
+        raise ValueError("--port is from 0 to 65535")
+    return {"tokens": tokens, "rate": options.rate, "burst": options.burst, "scope": options.rate_scope}
+
+
+def _over_the_network(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, server: Server, access: Mapping[str, Any]
+) -> int:
+    from mcpfuzz.lab.fronts.guard import Access  # ssl and socket cost a tenth of a lab's start; stdio needs neither
+    from mcpfuzz.lab.fronts.serving import Missing, Network
+    from mcpfuzz.lab.fronts.serving import serve as serve_network
+
+    network = Network(
+        transport=options.transport,
+        port=options.port,
+        access=Access(**access),
+        answers=options.answers,
+        pattern=options.auth,
+        tls=options.tls,
+        authority=Path(options.ca_out) if options.ca_out else None,
+    )
+    try:
+        return serve_network(server, network)
+    except Missing as error:
+        parser.error(f"--transport {options.transport}: {error}")
+    except OSError as error:
+        parser.error(f"--port {options.port}: {error.strerror or error}")

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["Weakness"]
+__all__ = ["EVERYWHERE", "Weakness"]
 
-Kind = Literal["tool", "resource", "prompt", "completion", "transport", "session"]
+Kind = Literal["tool", "resource", "prompt", "completion", "transport", "session", "endpoint"]
+
+EVERYWHERE = ("stdio", "http", "sse", "ws", "wss")
+"""The transports of the lab."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,5 +33,7 @@ class Weakness:
     """What brings it out, in words."""
     implied: Mapping[str, str] = field(default_factory=dict)
     """Other rules that it truly breaks -> why."""
-    group: Literal["robustness", "attack"] = "robustness"
+    group: Literal["robustness", "attack", "network"] = "robustness"
     toolset: str = "core"
+    transports: tuple[str, ...] = EVERYWHERE
+    """Where it shows."""

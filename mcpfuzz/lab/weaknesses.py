@@ -10,15 +10,20 @@ from collections.abc import Mapping
 from typing import Final
 
 from mcpfuzz.lab.attacks import ATTACKS
+from mcpfuzz.lab.network import NETWORK
 from mcpfuzz.lab.robustness import ROBUSTNESS
 from mcpfuzz.lab.weakness import Weakness
 
 __all__ = ["MASKS", "TABLE", "Weakness", "by_name"]
 
-TABLE: Final[tuple[Weakness, ...]] = ROBUSTNESS + ATTACKS
+TABLE: Final[tuple[Weakness, ...]] = ROBUSTNESS + ATTACKS + NETWORK
 
-MASKS: Final[Mapping[str, tuple[str, ...]]] = {}
-"""Weakness -> those it hides when all are on. None does: each sits on a tool or a path of its own."""
+MASKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "origin-unchecked": ("origin-prefix",),
+    "rate-limit-off": ("rate-limit-per-session", "rate-limit-spoofed"),
+    "connections-unbounded": ("slowloris",),
+}
+"""Weakness -> those it hides when all are on. On the tools none does: each sits on one of its own."""
 
 
 def by_name() -> Mapping[str, Weakness]:

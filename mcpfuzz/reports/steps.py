@@ -78,8 +78,9 @@ def _action_json(action: Action, number: int) -> dict[str, Json]:
             pairs = [[scrub(name), scrub(value)] for name, value in headers]
             shown = None if body is None else _data(body)
             return {"http": {"method": scrub(method), "path": scrub(path), "headers": pairs, "body": shown}}
-        case Ws(opcode, payload, fin):
-            return {"ws": {"opcode": opcode, "fin": fin, "payload": _data(payload)}}
+        case Ws(opcode, payload, fin, masked, length):
+            wrong = {**({} if masked else {"masked": False}), **({} if length is None else {"length": length})}
+            return {"ws": {"opcode": opcode, "fin": fin, "payload": _data(payload), **wrong}}
         case Open(handshake):
             return {"open": {"handshake": handshake}}
         case Close():
@@ -201,7 +202,11 @@ def _ws_of(step: Mapping[str, Any]) -> Action:
     ws = step["ws"]
     if not isinstance(ws["opcode"], int):
         raise TypeError("opcode is not a number")
-    return Ws(ws["opcode"], _bytes_of(ws["payload"], "payload"), bool(ws.get("fin", True)))
+    length = ws.get("length")
+    if length is not None and not (isinstance(length, int) and 0 <= length < 1 << 64):
+        raise TypeError("length is not a number of bytes")
+    payload = _bytes_of(ws["payload"], "payload")
+    return Ws(ws["opcode"], payload, bool(ws.get("fin", True)), bool(ws.get("masked", True)), length)
 
 
 def _open_of(step: Mapping[str, Any]) -> Action:

@@ -29,6 +29,8 @@ class Sent:
     due: tuple[Key, ...] = ()
     hoped: tuple[Key, ...] = ()
     """Ids that it carries, too, but whose answers nobody owes: they may come late, or never."""
+    raw: bool = False
+    """Below the transport's framing: it goes out as it stands (a WebSocket frame, right or wrong)."""
 
 
 @dataclass(slots=True)

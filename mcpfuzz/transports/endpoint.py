@@ -41,9 +41,11 @@ class Endpoint:
     headers: tuple[tuple[str, str], ...] = ()
     """Of the user and of the identity; on every request of the connection."""
     subprotocols: tuple[str, ...] = ()
-    """WebSocket only: offered in this order; empty: `mcp`."""
+    """WebSocket only: offered in this order; empty: `mcp`, or none where that is refused; ("",): none."""
     first_message: str | None = None
     """WebSocket only: sent before anything else (JSON text)."""
+    binary: bool = False
+    """WebSocket only: messages go out in binary frames, not in text frames."""
     cacert: str | None = None
     """PEM file of authorities that are trusted besides the system's."""
     insecure: bool = False

@@ -1,0 +1,18 @@
+"""A throw-away certificate for loopback. Needs the package `trustme`; nothing of it outlives the process."""
+
+from __future__ import annotations
+
+import ssl
+
+import trustme
+
+__all__ = ["fresh"]
+
+
+def fresh(names: tuple[str, ...] = ("localhost", "127.0.0.1")) -> tuple[ssl.SSLContext, bytes]:
+    """A server's context with a certificate for these names, and the PEM of the authority that signed it."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    authority.issue_cert(*names).configure_cert(context)
+    return context, authority.cert_pem.bytes()

@@ -1,0 +1,72 @@
+"""One message to the core, and what it says to it, now or later, as text. Knows neither HTTP nor frames.
+
+The core was made for one reader: messages are handed to it one at a time, slow calls answer from its workers.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NoReturn
+
+from mcpfuzz.lab import codec
+from mcpfuzz.lab.codec import Json
+from mcpfuzz.lab.core import Connection, Server
+from mcpfuzz.lab.fronts.outlets import is_answer
+
+__all__ = ["Exchange", "decoded"]
+
+
+class Exchange:
+    """The core as the fronts use it."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.lab = server.lab
+        self._turn = threading.Lock()
+
+    def say(self, message: bytes, connection: Connection, put: Callable[[str, bool], None]) -> list[Json]:
+        """Hand a message over; the answers that came at once.
+
+        Args:
+            connection: the client's; what the message changes of it stays changed.
+            put: takes what comes later, as text, and whether it is an answer. Called from other threads.
+        """
+        view = replace(connection, emit=lambda later: put(self.text(later), is_answer(later)))
+        try:
+            with self._turn:
+                answers = self.server.handle(message, view)
+        except BaseException as error:  # noqa: BLE001 - ends the process, as over stdio
+            _end(error)
+        connection.revision, connection.log_level = view.revision, view.log_level
+        connection.modern_seen = view.modern_seen
+        return answers
+
+    def text(self, message: Json) -> str:
+        """A message as one line. What cannot be written ends the process, too."""
+        try:
+            text = codec.dumps(message, constants=self.lab.on("nan-out"))
+            text.encode("utf-8")
+        except ValueError as error:
+            _end(error)
+        return text
+
+
+def _end(error: BaseException) -> NoReturn:
+    """A thread's exception would end the thread alone, and a client would wait for ever."""
+    if not isinstance(error, SystemExit):
+        traceback.print_exception(error)
+    sys.stderr.flush()
+    os._exit(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
+
+
+def decoded(body: bytes) -> Json:
+    """A body as a front needs to know it, to choose where it goes; None where it is no JSON."""
+    try:
+        return codec.loads(body).value
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,202 @@
+"""Who may come in: Host, Origin, bearer tokens, CORS, and how often. Knows HTTP headers and nothing of MCP."""
+
+from __future__ import annotations
+
+import hmac
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qs
+
+from mcpfuzz.lab.fronts.buckets import Buckets
+from mcpfuzz.lab.fronts.reading import Request
+from mcpfuzz.lab.fronts.replying import Fields, Response, refusal
+from mcpfuzz.lab.kit import World
+
+__all__ = ["ANONYMOUS", "METADATA", "Access", "Guard", "Refused"]
+
+ANONYMOUS: Final = "anonymous"
+"""Everybody, where there are no tokens."""
+
+METADATA: Final = "/.well-known/oauth-protected-resource"
+"""RFC 9728."""
+
+_LOCAL: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Refused(Exception):
+    """The request goes no further; `response` says why."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(response.status)
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Who is known, and how much each may ask."""
+
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    """Identity -> its bearer token; empty: no authentication."""
+    rate: float = 2000.0
+    """Requests a second."""
+    burst: int = 20_000
+    scope: str = "identity"
+    """identity (the address, where nobody is known), address, session, global or none."""
+
+
+class Guard:
+    """The checks of one listener. Make it when its port is known."""
+
+    def __init__(self, lab: World, access: Access, *, port: int, secure: bool, resource: str) -> None:
+        self.lab = lab
+        self.access = access
+        self._buckets = Buckets(access.rate, access.burst)
+        self._scheme = "https" if secure else "http"
+        self._hosts = frozenset(f"{name}:{port}" for name in _LOCAL)
+        self._origins = frozenset(f"{self._scheme}://{host}" for host in self._hosts)
+        self.base = f"{self._scheme}://127.0.0.1:{port}"
+        self.resource = resource
+        """Path of what the tokens are for."""
+
+    # ---- from where ----
+
+    def door(self, request: Request) -> None:
+        """Host and Origin: a page in somebody's browser can reach a loopback port, but cannot forge these.
+
+        Raises:
+            Refused: 403.
+        """
+        if not self._host_fits(request):
+            raise Refused(refusal(403, "This host is not served here"))
+        if not all(self._origin_fits(origin, request) for origin in request.all("origin")):
+            raise Refused(refusal(403, "This origin is not allowed"))
+
+    def _host_fits(self, request: Request) -> bool:
+        if self.lab.on("host-unchecked"):
+            # host-unchecked: whatever name led here, here it is
+            return True
+        return (request.get("host") or "").lower() in self._hosts
+
+    def _origin_fits(self, origin: str, request: Request) -> bool:
+        if self.lab.on("origin-unchecked"):
+            # origin-unchecked: it is only a local server
+            return True
+        if self.lab.on("origin-prefix"):
+            # origin-prefix: any port will do, and so will any name that goes on after the right one
+            return origin.startswith(tuple(f"{self._scheme}://{name}" for name in _LOCAL))
+        if self.lab.on("host-unchecked") and origin == f"{self._scheme}://{request.get('host')}":
+            # host-unchecked: a page of the same origin is one of ours, and the Host header says which that is
+            return True
+        return origin in self._origins
+
+    # ---- who ----
+
+    def who(self, request: Request) -> str:
+        """The identity of a request by its bearer token.
+
+        Raises:
+            Refused: 401 with a challenge (RFC 6750, RFC 9728), 400 for what is no authorization at all, 429 for
+                too many attempts.
+        """
+        if not self.access.tokens:
+            return ANONYMOUS
+        given = request.all("authorization")
+        if self.lab.on("query-token") and not given:
+            # query-token: a browser cannot set headers on an EventSource, so the URL may carry the token
+            given = tuple(f"Bearer {token}" for token in parse_qs(request.query).get("access_token", ())[:1])
+        if len(given) > 1:
+            raise Refused(refusal(400, "There is one Authorization header"))
+        scheme, _, token = (given[0] if given else "").partition(" ")
+        identity = self.owner(token.strip()) if scheme.lower() == "bearer" else None
+        if identity is None:
+            self.admit(f"attempts from {self.address(request)}")
+            raise Refused(self.challenge(tried=bool(given)))
+        return identity
+
+    def owner(self, token: str) -> str | None:
+        """Whose token this is; takes as long for a wrong one as for a right one."""
+        found = None
+        for identity, known in self.access.tokens.items():
+            if hmac.compare_digest(known.encode(), token.encode("utf-8", "surrogateescape")):
+                found = identity
+        return found
+
+    def challenge(self, *, tried: bool) -> Response:
+        """401; `tried`: there was a credential, and it was wrong."""
+        where = f'Bearer realm="lab", resource_metadata="{self.base}{METADATA}{self.resource}"'
+        wrong = ', error="invalid_token"' if tried else ""
+        return refusal(401, "A valid bearer token is required").plus(("WWW-Authenticate", where + wrong))
+
+    def metadata(self) -> dict[str, object]:
+        """The protected resource's metadata (RFC 9728). The authorization server is a name that is reserved."""
+        return {
+            "resource": self.base + self.resource,
+            "authorization_servers": ["https://auth.example"],
+            "bearer_methods_supported": ["header"],
+        }
+
+    # ---- how often ----
+
+    def address(self, request: Request) -> str:
+        """Whom the limit of an address counts."""
+        if self.lab.on("rate-limit-spoofed"):
+            # rate-limit-spoofed: behind the proxy this is the client; here the client writes it itself
+            return request.get("x-forwarded-for") or request.peer
+        return request.peer
+
+    def limited(self, request: Request, identity: str, session: str | None) -> None:
+        """Count a request. Raises Refused: 429 with the seconds until it is worth another try."""
+        wait = self.wait(self.address(request), identity, session)
+        if wait:
+            raise Refused(_too_many(wait))
+
+    def wait(self, address: str, identity: str, session: str | None) -> float:
+        """Take a token for a message; 0.0, or the seconds until there is one."""
+        if self.lab.on("rate-limit-off") or self.access.scope == "none":
+            # rate-limit-off: that is what the gateway is for
+            return 0.0
+        someone = identity if identity != ANONYMOUS else address
+        if self.lab.on("rate-limit-per-session"):
+            # rate-limit-per-session: a new session is a new client
+            return self._buckets.take(session or someone)
+        keys = {"identity": someone, "address": address, "session": session or someone, "global": "all"}
+        return self._buckets.take(keys[self.access.scope])
+
+    def admit(self, key: str) -> None:
+        """Count an attempt under a key of its own. Raises Refused: 429."""
+        wait = 0.0 if self.lab.on("rate-limit-off") else self._buckets.take(key)
+        if wait:
+            raise Refused(_too_many(wait))
+
+    # ---- pages of other origins ----
+
+    def cors(self, request: Request) -> Fields:
+        """What a browser is told about reading the answer."""
+        origin = request.get("origin")
+        if origin is None:
+            return ()
+        shared = (("Vary", "Origin"), ("Access-Control-Expose-Headers", "Mcp-Session-Id, WWW-Authenticate"))
+        if self.lab.on("cors-any-with-credentials"):
+            # cors-any-with-credentials: "*" does not go with credentials, so the origin is repeated instead
+            return (
+                ("Access-Control-Allow-Origin", origin),
+                ("Access-Control-Allow-Credentials", "true"),
+                *shared,
+            )
+        return (("Access-Control-Allow-Origin", origin), *shared) if origin in self._origins else ()
+
+    def preflight(self, request: Request, methods: str) -> Response:
+        """The answer to OPTIONS."""
+        if not self.lab.on("cors-any-with-credentials"):
+            # cors-any-with-credentials: the middleware answers before anybody looks at the origin
+            self.door(request)
+        asked = request.get("access-control-request-headers") or ""
+        names = asked if asked.replace("-", "").replace(",", "").replace(" ", "").isalnum() else "Content-Type"
+        allowed = (("Access-Control-Allow-Methods", methods), ("Access-Control-Allow-Headers", names))
+        return Response(204, fields=(("Allow", f"{methods}, OPTIONS"), *(allowed if self.cors(request) else ())))
+
+
+def _too_many(wait: float) -> Response:
+    return refusal(429, "Too many requests", 429).plus(("Retry-After", str(math.ceil(wait))))

@@ -1,0 +1,277 @@
+"""WebSocket, ws and wss: one message a frame, subprotocol `mcp`. Needs the package `websockets` for its protocol.
+
+The upgrade is read by our own reader, so that host, origin, credentials, sizes and deadlines are what they are over
+HTTP; from then on `websockets` turns bytes into frames and back, and does no I/O.
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+from urllib.parse import parse_qs
+
+from websockets.exceptions import NegotiationError
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request as Upgrade
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from mcpfuzz.lab.codec import MAX_LINE
+from mcpfuzz.lab.core import Connection
+from mcpfuzz.lab.fronts.exchange import Exchange
+from mcpfuzz.lab.fronts.guard import ANONYMOUS, Guard, Refused
+from mcpfuzz.lab.fronts.reading import Gone, Request, Stream
+from mcpfuzz.lab.fronts.replying import refusal, write
+
+__all__ = ["PATTERNS", "WebSockets"]
+
+PATH: Final = "/ws"
+PATTERNS: Final = ("header", "query", "subprotocol", "first-message")
+"""Where the token is: `Authorization: Bearer T`, `?token=T`, an offered subprotocol `mcp.auth.T`, or
+`{"type": "auth", "token": T}` as the first message."""
+
+_TOKEN: Final = "mcp.auth."
+
+AUTH_S: Final = 10.0
+"""From the upgrade to a first message that says who it is."""
+PING_S: Final = 30.0
+"""Of silence; then a ping, and the end where that is not answered in the same time."""
+POLICY: Final = 1008
+_CHUNK: Final = 1 << 16
+
+
+class WebSockets:
+    """The endpoint."""
+
+    def __init__(self, exchange: Exchange, guard: Guard, pattern: str = "header") -> None:
+        self.lab = exchange.lab
+        self.guard = guard
+        self.pattern = pattern
+        self.exchange = exchange
+
+    def talk(self, stream: Stream, request: Request) -> None:
+        """One connection, from its upgrade to its end."""
+        try:
+            identity = self._admitted(request)
+        except Refused as refused:
+            write(stream, refused.response, keep=False)
+            stream.linger(0.2)
+            return
+        # subprotocol-unoffered: "mcp" is what is spoken here, so that is what is answered
+        select = _always if self.lab.on("subprotocol-unoffered") else _offered
+        protocol = ServerProtocol(select_subprotocol=select, max_size=MAX_LINE + 1)
+        protocol.receive_data(request.raw_head)
+        upgrade = next(iter(protocol.events_received()), None)
+        if not isinstance(upgrade, Upgrade):
+            write(stream, refusal(400, "This is no upgrade to a WebSocket"), keep=False)
+            return
+        protocol.send_response(protocol.accept(upgrade))
+        talk = _Talk(self, protocol, stream, request, identity)
+        talk.flush()
+        if protocol.state is State.OPEN:
+            protocol.receive_data(stream.taken())
+            talk.run()
+        else:
+            stream.linger(0.2)
+
+    def _admitted(self, request: Request) -> str | None:
+        """The identity; None where the first message will tell. Raises Refused."""
+        self.guard.door(request)
+        if request.path != PATH:
+            self.guard.admit(f"strays from {self.guard.address(request)}")
+            raise Refused(refusal(404, "There is nothing here"))
+        if request.method != "GET":
+            raise Refused(refusal(405, "A WebSocket begins with GET").plus(("Allow", "GET")))
+        if not self.guard.access.tokens:
+            return ANONYMOUS
+        if self.pattern == "header":
+            return self.guard.who(request)
+        if self.pattern == "first-message":
+            return None
+        if self.pattern == "query":
+            given = parse_qs(request.query).get("token", [])
+        else:
+            offered = [name.strip() for value in request.all("sec-websocket-protocol") for name in value.split(",")]
+            given = [name.removeprefix(_TOKEN) for name in offered if name.startswith(_TOKEN)]
+        identity = self.guard.owner(given[0]) if len(given) == 1 else None
+        if identity is None:
+            self.guard.admit(f"attempts from {self.guard.address(request)}")
+            raise Refused(self.guard.challenge(tried=bool(given)))
+        return identity
+
+
+def _offered(protocol: ServerProtocol, names: Sequence[Subprotocol]) -> Subprotocol | None:
+    """`mcp` where it is offered, none where none is."""
+    if "mcp" in names:
+        return Subprotocol("mcp")
+    if any(not name.startswith(_TOKEN) for name in names):
+        raise NegotiationError("the subprotocol is mcp, or none")
+    return None
+
+
+def _always(protocol: ServerProtocol, names: Sequence[Subprotocol]) -> Subprotocol:
+    return Subprotocol("mcp")
+
+
+class _Talk:
+    """One open WebSocket: frames in, messages to the core, answers out in the kind of frame they were asked in."""
+
+    def __init__(
+        self, front: WebSockets, protocol: ServerProtocol, stream: Stream, request: Request, identity: str | None
+    ) -> None:
+        self._front = front
+        self._protocol = protocol
+        self._stream = stream
+        self._address = front.guard.address(request)
+        self._identity = identity
+        self._connection = Connection(identity=identity or ANONYMOUS)
+        self._binary = False
+        self._parts: list[bytes] = []
+        self._opcode = Opcode.TEXT
+        self._lock = threading.Lock()
+
+    # ---- out ----
+
+    def flush(self) -> None:
+        """Send what the protocol wants sent."""
+        with self._lock:
+            self._flush()
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._stream.send(data)
+
+    def _put(self, text: str) -> None:
+        """A message out; from any thread."""
+        with self._lock:
+            if self._protocol.state is State.OPEN:
+                send = self._protocol.send_binary if self._binary else self._protocol.send_text
+                send(text.encode("utf-8"))
+                self._flush()
+
+    def _later(self, text: str, answer: bool) -> None:
+        try:
+            self._put(text)
+        except Gone:
+            return  # the reader finds out by itself
+
+    def _fail(self, code: int, reason: str) -> None:
+        with self._lock:
+            self._protocol.fail(code, reason)
+            self._flush()
+
+    # ---- in ----
+
+    def run(self) -> None:
+        """Read until the connection ends."""
+        until = time.monotonic() + AUTH_S if self._identity is None else None
+        pinged = False
+        try:
+            while self._handle():
+                if self._protocol.close_expected():
+                    break
+                wait = PING_S if until is None or self._identity else until - time.monotonic()
+                if wait <= 0:
+                    self._fail(POLICY, "nobody said who this is")
+                    break
+                data = self._receive(wait)
+                if data is None and (pinged or self._identity is None):
+                    self._fail(POLICY if self._identity is None else 1011, "silence")
+                    break
+                pinged = data is None
+                with self._lock:
+                    if data is None:
+                        self._protocol.send_ping(b"there?")
+                    elif data:
+                        self._protocol.receive_data(data)
+                    else:
+                        self._protocol.receive_eof()
+                    self._flush()
+                if data == b"":
+                    self._handle()
+                    break
+        finally:
+            for cancelled in list(self._connection.running.values()):
+                cancelled.set()
+        self._stream.linger(1.0)
+
+    def _receive(self, seconds: float) -> bytes | None:
+        """Bytes, b"" at their end, None where nothing came. A worker may send meanwhile, and TLS takes turns."""
+        sock = self._stream.sock
+        until = time.monotonic() + seconds
+        try:
+            if not isinstance(sock, ssl.SSLSocket):
+                sock.settimeout(seconds)
+                return sock.recv(_CHUNK)
+            while (left := until - time.monotonic()) > 0:
+                if sock.pending() or select.select([sock], [], [], left)[0]:
+                    with self._lock, suppress(ssl.SSLWantReadError):
+                        sock.settimeout(0.0)
+                        return sock.recv(_CHUNK)
+        except TimeoutError:
+            return None
+        except (OSError, ValueError):
+            raise Gone from None
+        return None
+
+    def _handle(self) -> bool:
+        """Whether to read on."""
+        for event in self._protocol.events_received():
+            if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
+                if event.opcode is not Opcode.CONT:
+                    self._parts, self._opcode = [], event.opcode
+                self._parts.append(bytes(event.data))
+                if event.fin:
+                    self._message(b"".join(self._parts))
+        return self._protocol.state is State.OPEN
+
+    def _message(self, message: bytes) -> None:
+        if self._protocol.state is not State.OPEN:
+            return
+        if self._opcode is Opcode.TEXT:
+            try:
+                message.decode("utf-8")
+            except UnicodeDecodeError:
+                self._fail(1007, "text is UTF-8")
+                return
+        elif self._front.lab.on("binary-frame-crash"):
+            # binary-frame-crash: nobody looked whether it is text, and the handler's exception closes the socket
+            raise Gone
+        self._binary = self._opcode is Opcode.BINARY
+        if self._identity is None and not self._introduced(message):
+            return
+        guard = self._front.guard
+        wait = guard.wait(self._address, self._identity or ANONYMOUS, f"ws {id(self)}")
+        if wait:
+            data = {"retryAfter": round(wait, 3)}
+            error = {"code": 429, "message": "Too many requests", "data": data}
+            self._put(json.dumps({"jsonrpc": "2.0", "error": error}))
+            return
+        for answer in self._front.exchange.say(message, self._connection, self._later):
+            self._put(self._front.exchange.text(answer))
+
+    def _introduced(self, message: bytes) -> bool:
+        """Whether this message goes on to the core: False for the one that says who this is, and for all before."""
+        try:
+            value = json.loads(message)
+        except (ValueError, RecursionError):
+            value = None
+        token = value.get("token") if isinstance(value, dict) and value.get("type") == "auth" else None
+        identity = self._front.guard.owner(token) if isinstance(token, str) else None
+        if identity is not None:
+            self._identity = self._connection.identity = identity
+            self._put('{"type":"auth","ok":true}')
+            return False
+        if self._front.lab.on("served-before-auth"):
+            # served-before-auth: who has not said who he is is not yet known, and that is no reason to wait
+            return True
+        self._fail(POLICY, "authentication comes first")
+        return False
