@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, urlsplit
 
@@ -46,6 +48,8 @@ class Endpoint:
     """PEM file of authorities that are trusted besides the system's."""
     insecure: bool = False
     """Certificates are not verified."""
+    dial: Callable[[], socket.socket] | None = field(default=None, compare=False)
+    """Makes an unconnected TCP socket, inside a sandbox's network where there is one; None: an ordinary one."""
     learned: dict[str, dict[str, str]] = field(default_factory=dict, compare=False)
     """Tool -> JSON pointer of an argument -> its header (`x-mcp-header`); shared by all connections."""
 
