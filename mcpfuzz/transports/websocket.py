@@ -35,15 +35,18 @@ from websockets.trio.client import ClientConnection
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
-from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TargetError, TooMuch
+from mcpfuzz.errors import Gone, HandshakeError, Late, TargetError, TooMuch
 from mcpfuzz.revisions import Revision
 from mcpfuzz.transports.channel import Reply, Sent
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.process import Process
+from mcpfuzz.transports.tcp import connect_tcp
 from mcpfuzz.wire import MAX_FRAME_BYTES
 
 __all__ = ["WebSocketChannel", "open_websocket"]
 
+CONNECT_S = 30.0
+"""For TCP alone; the deadline of the whole is the caller's."""
 AGENT = "mcpfuzz"
 CHUNK = 1 << 18
 POLL_MS = 2
@@ -407,12 +410,8 @@ async def _connected(endpoint: Endpoint, nursery: trio.Nursery, subprotocols: Se
 
 async def _dialled(endpoint: Endpoint) -> trio.abc.Stream:
     """TCP, and TLS where the scheme asks for it."""
-    try:
-        tcp = await trio.open_tcp_stream(endpoint.host, endpoint.port)
-    except OSError as error:
-        inner = error.__cause__ if isinstance(error.__cause__, OSError) else error
-        why = inner.strerror or _short(str(inner))
-        raise LaunchError(f"cannot connect to {endpoint.origin}: {why}; is the server running there?") from None
+    sock = await connect_tcp(endpoint, time.monotonic() + CONNECT_S)
+    tcp = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     if not endpoint.secure:
         return tcp
     tls = trio.SSLStream(tcp, endpoint.context(), server_hostname=endpoint.host, https_compatible=True)

@@ -1,0 +1,264 @@
+"""HTTP/1.1 over one connection, bytes through h11: a request exactly as it is given, its answer bit by bit.
+
+h11 reads what comes back, strictly. What goes out is written here and only told to h11 in outline, so that
+nothing of it is normalised or refused: duplicate headers, a foreign Host, a body without a length.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import h11
+import trio
+
+from mcpfuzz.errors import Late, TargetError
+from mcpfuzz.transports.endpoint import Endpoint
+from mcpfuzz.transports.events import EventReader
+from mcpfuzz.transports.tcp import Link, connect
+from mcpfuzz.wire import MAX_FRAME_BYTES
+
+__all__ = ["MAX_HEADER_BYTES", "Connection", "NotHttp", "OneReply", "header_lines", "readable", "request_once"]
+
+MAX_HEADER_BYTES = 64 << 10
+"""Status line and headers of a response together; h11 refuses more."""
+MAX_INTERIM = 20
+"""Interim responses (1xx) before the final one."""
+FIRST_EVENT_S = 1.0
+"""For the first event of a stream that one request opened."""
+BIDDEN = b"\r\n\x00"
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_END = h11.EndOfMessage()
+_OUTLINES: dict[bytes, h11.Request] = {}
+
+
+class NotHttp(Exception):
+    """What came is no HTTP response, or breaks off within one; `str()` says how."""
+
+
+class Connection:
+    """A connection that carries one request after another.
+
+    Attributes:
+        served: whole answers that came over it.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.fd = link.fd
+        self.served = 0
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADER_BYTES)
+        self._out = memoryview(b"")
+        self._interim = 0
+
+    @property
+    def unsent(self) -> bool:
+        """Whether bytes of the request still wait to be taken."""
+        return bool(self._out)
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request may follow the answer that came."""
+        h = self._h11
+        return not self._out and h.our_state is h11.DONE and h.their_state is h11.DONE and not h.trailing_data[0]
+
+    def begin(self, method: bytes, data: bytes) -> None:
+        """Start to send a request. Raises OSError where the connection is broken.
+
+        Args:
+            method: for the framing of the answer (a HEAD has no body).
+            data: the whole request.
+        """
+        if self.served:
+            self._h11.start_next_cycle()
+        self._h11.send(_outline(method))
+        self._h11.send(_END)
+        self._interim = 0
+        self._out = memoryview(data)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the socket takes. Raises OSError."""
+        while self._out:
+            taken = self.link.write(self._out)
+            if not taken:
+                return
+            self._out = self._out[taken:]
+
+    def read(self) -> list[h11.Event]:
+        """What is there of the answer: Response, Data, EndOfMessage; empty where nothing is.
+
+        Raises:
+            NotHttp: it is no HTTP, or it ended too early.
+            OSError: the connection broke.
+        """
+        chunk = self.link.read()
+        if chunk is None:
+            return []
+        events: list[h11.Event] = []
+        try:
+            self._h11.receive_data(chunk)
+            while True:
+                event = self._h11.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED:
+                    return events
+                if type(event) is h11.InformationalResponse:
+                    self._interim += 1
+                    if self._interim > MAX_INTERIM or event.status_code == 101:
+                        raise NotHttp(f"an interim response {event.status_code} that nobody asked for")
+                elif type(event) is h11.ConnectionClosed:
+                    raise NotHttp("the connection was closed before an answer came")
+                else:
+                    events.append(event)  # type: ignore[arg-type]
+                    if type(event) is h11.EndOfMessage:
+                        self.served += 1
+                        return events
+        except h11.RemoteProtocolError as error:
+            if events:
+                return events  # the trouble is told at the next reading
+            if chunk == b"":
+                raise NotHttp("the connection was closed in the middle of the answer") from None
+            raise NotHttp(f"what came is not HTTP/1.1: {error}") from None
+
+    def close(self) -> None:
+        self.link.close()
+
+
+def _outline(method: bytes) -> h11.Request:
+    """Of a request, as far as the reading of its answer depends on it."""
+    made = _OUTLINES.get(method)
+    if made is None:
+        known = method if method in (b"GET", b"HEAD", b"POST", b"DELETE", b"PUT", b"OPTIONS", b"PATCH") else b"GET"
+        made = h11.Request(method=known, target=b"/", headers=[(b"host", b"-")])
+        if known == method:
+            _OUTLINES[method] = made
+    return made
+
+
+def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
+    """As they go out, each with its line end; a line end within a value stays what it is (a fuzzer's)."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("utf-8", "surrogateescape")
+
+
+def readable(headers: h11.Headers | Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    """Of a response: names in lower case, in order of arrival."""
+    return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
+
+
+@dataclass(frozen=True, slots=True)
+class OneReply:
+    """What one request brought."""
+
+    status: int | None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    """Of an event stream: the data of its first event, or what came of it within a second."""
+    problem: str = ""
+    """Why there is no status, or why the body is not whole."""
+
+
+async def request_once(
+    endpoint: Endpoint,
+    method: str,
+    target: str,
+    headers: Sequence[tuple[str, str]],
+    body: bytes | None,
+    deadline: float,
+) -> OneReply:
+    """One request over a connection of its own, to the endpoint's own host and port whatever the headers say.
+
+    Args:
+        target: as it goes into the request line.
+        headers: exactly these go out. Where there is a body but no length, a Content-Length is added.
+        deadline: `time.monotonic()`, total.
+
+    Raises:
+        LaunchError: the connection does not come about.
+        Late: the same, in time.
+    """
+    names = {name.lower() for name, _ in headers}
+    lines = header_lines(headers)
+    if body is not None and not names & {"content-length", "transfer-encoding"}:
+        lines += b"Content-Length: %d\r\n" % len(body)
+    data = f"{method} {target} HTTP/1.1\r\n".encode("utf-8", "surrogateescape") + lines + b"\r\n" + (body or b"")
+    connection = Connection(await connect(endpoint, deadline))
+    once = _Once()
+    try:
+        connection.begin(method.encode("utf-8", "replace"), data)
+        while not once.done:
+            until = deadline if once.events is None else min(deadline, once.began + FIRST_EVENT_S)
+            await wait_for(connection, until)
+            if connection.unsent:
+                connection.flush()
+            once.take(connection.read())
+        return once.reply()
+    except Late:
+        return once.reply("" if once.events is not None else "no answer in time")
+    except (NotHttp, OSError, TargetError) as error:
+        return once.reply(str(error) if not isinstance(error, OSError) else f"the connection broke: {error.strerror}")
+    finally:
+        connection.close()
+
+
+class _Once:
+    """The answer to one request, as it grows."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.began = 0.0
+        self.events: EventReader | None = None
+        self._first: bytes | None = None
+        self._status: int | None = None
+        self._headers: tuple[tuple[str, str], ...] = ()
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._problem = ""
+
+    def take(self, events: list[h11.Event]) -> None:
+        for event in events:
+            if isinstance(event, h11.Response):
+                self._status, self._headers = event.status_code, readable(event.headers)
+                if ("content-type", "text/event-stream") in {(n, v.partition(";")[0]) for n, v in self._headers}:
+                    self.events, self.began = EventReader(), time.monotonic()
+            elif isinstance(event, h11.Data):
+                self._size += len(event.data)
+                self._parts.append(bytes(event.data))
+                if self._size > MAX_FRAME_BYTES:
+                    self.done, self._problem = True, f"a body of over {MAX_FRAME_BYTES >> 20} MiB"
+                elif self.events is not None and (found := self.events.feed(event.data)):
+                    self._first, self.done = found[0].data, True
+            elif isinstance(event, h11.EndOfMessage):
+                self.done = True
+            if self.done:
+                return
+
+    def reply(self, problem: str = "") -> OneReply:
+        body = self._first if self._first is not None else b"".join(self._parts)
+        return OneReply(self._status, self._headers, body, problem or self._problem)
+
+
+async def wait_for(connection: Connection, deadline: float) -> None:
+    """Until there is something to read, or to go on writing. Raises Late."""
+    poller = select.poll()
+    poller.register(connection.fd, select.POLLIN | (select.POLLOUT if connection.unsent else 0))
+    if poller.poll(1):
+        await trio.lowlevel.checkpoint()
+        return
+    left = deadline - time.monotonic()
+    with trio.move_on_after(max(0.0, left)):
+        if not connection.unsent:
+            await trio.lowlevel.wait_readable(connection.fd)
+            return
+        async with trio.open_nursery() as nursery:
+
+            async def one(wait: object) -> None:
+                await wait(connection.fd)  # type: ignore[operator]
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(one, trio.lowlevel.wait_readable)
+            nursery.start_soon(one, trio.lowlevel.wait_writable)
+        return
+    raise Late("no answer in time")
