@@ -225,7 +225,7 @@ class TerminalSink:
     def _since(self, lines: list[tuple[str, str]]) -> None:
         most = len(lines) if self._look.verbose else 4 * _MAX_LISTED
         for label, text in lines[:most]:
-            self._line((f"  {label:<13}", "dim"), clip(text, 240))
+            self._line((f"  {label:<17}", "dim"), clip(text, 240))
         if len(lines) > most:
             self._line(("  ", ""), f"… and {len(lines) - most:,} more")
 

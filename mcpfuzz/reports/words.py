@@ -209,6 +209,8 @@ def headline(document: Document) -> str:
     suspects, known = len(open_) - len(proved), len(document["findings"]) - len(open_)
     levels = [f"{proved.count(level)} {level}" for level in reversed(SEVERITIES) if level in proved]
     said = counted(len(proved), "finding") + (f" ({', '.join(levels)})" if levels else "")
+    if proved and (document.get("baseline") or {}).get("updated"):
+        said += " accepted"
     said += f", {counted(suspects, 'suspect')}" if suspects else ""
     return said + (f", {known:,} known" if known else "")
 
