@@ -12,12 +12,11 @@ from typing import Any
 import orjson
 import trio
 
-from mcpfuzz import host
 from mcpfuzz.campaign.config import target_of
+from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError, UsageError
 from mcpfuzz.model import replace
-from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.reports import REDACTED, conversation_of, proof_of, visible
 from mcpfuzz.revisions import BY_DATE
@@ -112,12 +111,12 @@ async def _one(prepared: Prepared, report: Mapping[str, Any], finding: Mapping[s
         supply = Supply(prepared, nursery, wanted=wanted, start_timeout=30.0, starts=10)
         try:
             client = await supply.first()
-            bench = Bench(
+            bench = bench_of(
+                prepared,
                 revision=client.session.revision.date,
-                logging="logging" in client.session.capabilities,
-                secrets=prepared.secrets,
-                known=prepared.known_folders,
-                roots=host.path_roots(),
+                capabilities=client.session.capabilities,
+                transport=client.transport,
+                strict=False,
             )
             talk = Talk(
                 client, supply.filler(), timeout, opener=supply.opener(), effects=supply.effects, linger=1.0,

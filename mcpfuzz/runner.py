@@ -160,6 +160,7 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
                 exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *late))
         if ending.kind != "alive":
             await talk.main.settle()
+            ending = await _after(talk, ending)
         effects = await _effects(talk)
         return Trace(
             conversation=conversation,
@@ -173,6 +174,27 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
         for name, client in clients.items():
             if name != "c1":
                 await client.close()
+
+
+async def _after(talk: Talk, ending: Ending) -> Ending:
+    """Over a network a closed connection may be all that ended: a fresh client is served or not."""
+    client = talk.main
+    if client.transport == "stdio" or ending.kind == "exited" or ending.serves or talk.opener is None:
+        return ending
+    if client.process is not None and client.process.poll() is not None:
+        code = client.process.returncode
+        return replace(ending, kind="exited", returncode=code, detail=ending_words(code or 0))
+    if ending.kind != "closed":
+        return ending
+    try:
+        other = await talk.opener(Step(action=Open()), True)
+    except TargetError:
+        return ending
+    try:
+        served = (await other.barrier(talk.barrier_patience or talk.patience)).whole
+    finally:
+        await other.close()
+    return replace(ending, serves=served, detail="it closed the connection" if served else ending.detail)
 
 
 async def _effects(talk: Talk) -> tuple[Effect, ...]:

@@ -381,7 +381,7 @@ class Engine:
         )
         trace = await converse(talk, conversation)
         if trace.ending.kind != "alive":
-            await self._supply.drop()
+            await (self._supply.regained("its connection was closed") if trace.ending.serves else self._supply.drop())
         return trace
 
     async def _alone(self, case: Case, unit: Unit) -> bool:
@@ -408,7 +408,7 @@ class Engine:
         """The server is unfit, or calls were lost: find the one case that does it, or the history."""
         history = tuple(self._history)
         if seen.unfit:
-            await self._supply.fresh(f"{seen.damage} during {self._what}")
+            await self._supply.regained(f"{seen.damage} during {self._what}")
         for case in cases if not seen.lost else seen.lost:
             if time.monotonic() > self._until:
                 return

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import trio
 
-from mcpfuzz import host
 from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import TIME_SPENT, Engine
+from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED
 from mcpfuzz.campaign.reach import Reach
@@ -21,7 +21,6 @@ from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
-from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.revisions import Revision, revision
 from mcpfuzz.surface import Leave, discover, file_writers
 from mcpfuzz.target import Prepared
@@ -134,13 +133,12 @@ async def _play(
                     emit(Noted(text=note))
                 if not sendable:
                     raise TargetError(f"nothing to test: every operation {surface.operations[0].skipped}")
-                bench = Bench(
+                bench = bench_of(
+                    prepared,
                     revision=surface.revision,
-                    logging="logging" in surface.capabilities,
+                    capabilities=surface.capabilities,
+                    transport=client.transport,
                     strict=settings.strict,
-                    secrets=prepared.secrets,
-                    known=prepared.known_folders,
-                    roots=host.path_roots(),
                 )
                 state.engine = Engine(settings, supply, surface, bench, state.reach, emit, began)
                 state.engine.corpus = state.corpus

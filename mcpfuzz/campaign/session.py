@@ -13,9 +13,9 @@ from typing import Literal, Self
 
 import trio
 
-from mcpfuzz import host
 from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import RESERVE_S, Engine, ScenarioTally
+from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
@@ -164,13 +164,12 @@ class CampaignSession:
                 await self._supply.drop()
 
     def _bench(self) -> Bench:
-        return Bench(
+        return bench_of(
+            self._prepared,
             revision=self.surface.revision,
-            logging="logging" in self.surface.capabilities,
+            capabilities=self.surface.capabilities,
+            transport=self._supply.transport,
             strict=self._settings.strict,
-            secrets=self._prepared.secrets,
-            known=self._prepared.known_folders,
-            roots=host.path_roots(),
         )
 
     def _as_if_since(self, began: float, max_time: float) -> float:

@@ -4,6 +4,7 @@ often. Every start and every frame is counted here, so that the report's figures
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import trio
@@ -25,6 +26,8 @@ __all__ = ["OutOfStarts", "Supply"]
 
 DROP_GRACE_S = 0.1
 """For a server that is replaced: it is damaged, or its state is not wanted any more."""
+AGAIN_S = 3.0
+"""For another client of a running server to connect and be answered."""
 CONNECT_AGAIN_S = 0.05
 """Between two tries to connect to a server that is just starting."""
 STILLBORN_LIMIT = 3
@@ -62,6 +65,8 @@ class Supply:
         self._tell = tell
         self.starts = 0
         self.current: Client | None = None
+        self.transport = "stdio"
+        """As the last connection spoke it: stdio, http, sse or ws."""
         self._process: Process | None = None
         """Of a networked server that we start; over stdio it belongs to the client."""
         self.quiet = False
@@ -105,7 +110,24 @@ class Supply:
         """The current server, started anew should it be gone."""
         if self.current is not None and self.current.alive:
             return self.current
-        return await self.fresh("it was gone")
+        return await self.regained("it was gone")
+
+    async def regained(self, reason: str) -> Client:
+        """Another client of the same server, where it still serves one; a new server where it does not.
+
+        Raises:
+            OutOfStarts: as `fresh`.
+        """
+        running = self._process is None or self._process.poll() is None
+        if self._prepared.endpoint is not None and running and self.starts:
+            await self._hang_up()
+            with contextlib.suppress(TargetError):
+                client = await self._client_of(self._prepared.way(), time.monotonic() + AGAIN_S)
+                if (await client.barrier(AGAIN_S)).whole:
+                    self.current = client
+                    return client
+                await client.close(DROP_GRACE_S)
+        return await self.fresh(reason)
 
     async def fresh(self, reason: str) -> Client:
         """A new server in place of the current one.
@@ -135,6 +157,7 @@ class Supply:
         self.renew()
         began = time.monotonic()
         self.current = await self._connected(began + self._start_timeout)
+        self.transport = self.current.transport
         self.start_s = time.monotonic() - began
         self.quiet = True
         return self.current
@@ -172,13 +195,17 @@ class Supply:
 
     async def drop(self) -> None:
         """End the current server."""
+        await self._hang_up()
+        process, self._process = self._process, None
+        if process is not None:
+            await process.stop(DROP_GRACE_S)
+
+    async def _hang_up(self) -> None:
+        """Close the current client; a networked server lives on."""
         client, self.current = self.current, None
         if client is not None:
             self._closed_requests += client.sent
             await client.close(DROP_GRACE_S)
-        process, self._process = self._process, None
-        if process is not None:
-            await process.stop(DROP_GRACE_S)
 
     def opener(self) -> Opener:
         """Opens further connections of a conversation: over stdio each is a process of its own, over a network
