@@ -122,14 +122,10 @@ def told_apart(
     if found is None:
         return None
     point, rank = found
-    values = _values(point)
-    if not values:
+    choice = [(value, pair) for value in _values(point) for pair in pairs(value)]
+    if rank >= len(choice):
         return None
-    value = values[rank % len(values)]
-    choice = pairs(value)
-    if rank // len(values) >= len(choice):
-        return None
-    pair = choice[rank // len(values)]
+    value, pair = choice[rank]
     said = (value, pair.true[0], pair.false[0], pair.true[1], pair.false[1], value)
     proof = Proof(
         kind="differential",

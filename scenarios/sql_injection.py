@@ -9,18 +9,16 @@ from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.payload import Payload
 from mcpfuzz.strategies.queries import pairs, unions
 
-FIRST = 16
-"""Cases before the first pair of conditions: what one call proves comes first."""
-BETWEEN = 4
-"""Every so many cases one is a pair of conditions from then on."""
+BOTH = 32
+"""Cases of which every second is a pair of conditions; the others, and all after them, are products."""
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     assert operation is not None
-    turn, place = divmod(index - FIRST, BETWEEN)
-    if index >= FIRST and place == 0:
+    turn, odd = divmod(index, 2)
+    if index < BOTH and odd:
         return told_apart(SCENARIO.id, surface, operation, turn, pairs=pairs)
-    number = index if index < FIRST else index - turn - 1
+    number = turn if index < BOTH else index - BOTH // 2
     calls = kinds_of_call(surface, operation)
     return aimed(SCENARIO.id, surface, operation, number, kind="sql", payloads=unions, claims=_claims, calls=calls)
 

@@ -14,7 +14,7 @@ import trio
 from mcpfuzz.campaign.corpus import Corpus, may_recall
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.plan import Unit, units
-from mcpfuzz.campaign.prover import LETHAL, Prover
+from mcpfuzz.campaign.prover import LETHAL, Prover, fingerprint
 from mcpfuzz.campaign.reach import Reach, good_answer
 from mcpfuzz.campaign.screening import Screened, screen
 from mcpfuzz.campaign.settings import PROFILES, Settings
@@ -129,6 +129,7 @@ class Engine:
         self._later: list[tuple[Case, Suspicion, Unit]] = []
         self._told = 0.0
         self.findings: list[Finding] = []
+        self._replaced: set[str] = set()
         self._origin: dict[str, tuple[Case, Suspicion]] = {}
         self.tallies: dict[str, ScenarioTally] = {item.id: ScenarioTally() for item in settings.scenarios}
         self.cut: str | None = None
@@ -483,7 +484,8 @@ class Engine:
     async def _suspect(self, case: Case, suspicion: Suspicion, unit: Unit, *, generous: bool = False) -> None:
         """Prove a new cause once; a known one costs nothing."""
         key = (suspicion.rule, suspicion.cause)
-        if self._tried.get(key, 0) >= ATTEMPTS:
+        plainer = self._is_plainer(case, suspicion)
+        if self._tried.get(key, 0) >= ATTEMPTS and not plainer:
             if suspicion.rule in LETHAL:
                 self._dead_ends.add(unit.key)
             return
@@ -501,18 +503,29 @@ class Engine:
         proved = finding.confidence == "proved"
         self._tried[key] = ATTEMPTS if proved else self._tried.get(key, 0) + 1
         known = [item for item in self.findings if item.fingerprint == finding.fingerprint]
-        if known and (not proved or known[0].confidence == "proved"):
+        if known and (not proved or (known[0].confidence == "proved" and not plainer)):
             return
         self.findings = [item for item in self.findings if item.fingerprint != finding.fingerprint] + [finding]
         self._origin[finding.fingerprint] = (case, suspicion)
         if proved:
-            self.tallies[unit.scenario.id].findings += 1
+            self.tallies[unit.scenario.id].findings += not plainer
             self._keep(case, suspicion, finding)
-        self._emit(Found(finding=finding))
+        if not plainer:
+            self._emit(Found(finding=finding))
 
     def _keep(self, case: Case, suspicion: Suspicion, finding: Finding) -> None:
         if self.corpus is not None:
             self.corpus.keep(case, suspicion, finding)
+
+    def _is_plainer(self, case: Case, suspicion: Suspicion) -> bool:
+        """Whether a case says in one step what was proved with several: tried once for a cause."""
+        known = next((item for item in self.findings if item.fingerprint == fingerprint(suspicion)), None)
+        if known is None or known.confidence != "proved" or known.fingerprint in self._replaced:
+            return False
+        if len(case.conversation) > 1 or len(known.conversation) == 1:
+            return False
+        self._replaced.add(known.fingerprint)
+        return True
 
     # ---- telling
 
