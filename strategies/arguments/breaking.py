@@ -53,7 +53,7 @@ def _broken(site: Site, walk: Walk, sort: int | None) -> Labelled | None:
     kit, groups = site.kit, flaws(site)
     if sort is None:
         sort = walk.choices.integer(0, len(groups))
-    base = kit.maker(kit.root, "")(walk)
+    base = kit.draw(walk)
     try:
         if sort < len(groups):
             flaw = walk.choices.pick(groups[sort])
@@ -70,6 +70,6 @@ def _broken(site: Site, walk: Walk, sort: int | None) -> Labelled | None:
     if not site.plain and only(kit.document, kit.schema, FILL(value)) != (site.argument, flaw.keyword):
         return None
     return Labelled(
-        value=value if kit.slots else FILL(value), why=flaw.why, pointer=site.argument, keyword=flaw.keyword,
+        value=kit.finished(value), why=flaw.why, pointer=site.argument, keyword=flaw.keyword,
         coercible=flaw.coercible, argument=flaw.argument,
     )  # fmt: skip

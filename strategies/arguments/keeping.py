@@ -16,4 +16,4 @@ def valid(choices: Choices, schema: Json | Plan) -> Json:
     Raises:
         CannotGenerate: there are none, or none was found within the caps; the reason says which.
     """
-    return guarded(compile(schema), lambda kit: kit.make(Walk(choices)))
+    return guarded(compile(schema), lambda kit: kit.finished(kit.draw(Walk(choices))))

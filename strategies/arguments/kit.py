@@ -15,7 +15,7 @@ from mcpfuzz.model import Json, pointer
 from mcpfuzz.strategies.arguments.combining import hinted, of_kinds, one_of, until_accepted
 from mcpfuzz.strategies.arguments.declared import hints_of, members_of
 from mcpfuzz.strategies.arguments.templates import FILL
-from mcpfuzz.strategies.arguments.walk import Maker, Walk
+from mcpfuzz.strategies.arguments.walk import Maker
 from mcpfuzz.strategies.schemas import MAX_DEPTH, CannotGenerate, Document, Schemas, Shape, shown
 
 __all__ = ["KindMaker", "Kit"]
@@ -30,6 +30,9 @@ class Kit:
 
     Args:
         makers: what builds a maker, by kind of value.
+
+    Raises:
+        CannotGenerate: no value can be made.
     """
 
     def __init__(self, schema: Json, slots: bool, whole: bool, makers: Mapping[str, KindMaker]) -> None:
@@ -42,15 +45,14 @@ class Kit:
         self._makers: dict[tuple[str, tuple[int, ...]], tuple[Schemas, Maker]] = {}
         self._locals: dict[tuple[int, ...], Json] = {}
         self._worked_out: dict[tuple[object, ...], Any] = {}
-
-    def check(self) -> None:
         if self.document.height(self.root) == math.inf:
             self.document.variants(self.root)  # has a better reason, if the fault is at the top
             _explain(self.document, self.root)
-        self.maker(self.root, "")
+        self.draw: Maker = self.maker(self.root, "")
+        """Makes a whole value, a template."""
 
-    def make(self, walk: Walk) -> Json:
-        value = self.maker(self.root, "")(walk)
+    def finished(self, value: Json) -> Json:
+        """A template as the plan gives it out: filled where it may hold no slots."""
         return value if self.slots else FILL(value)
 
     def local(self, schemas: Schemas) -> Json:
@@ -118,9 +120,10 @@ class Kit:
     def once(self, work: Callable[[_T], _R], of: _T) -> _R:
         """`work(of)`, worked out when first asked for."""
         key = (work, of)
-        if key not in self._worked_out:
-            self._worked_out[key] = work(of)
-        return self._worked_out[key]  # type: ignore[no-any-return]
+        known = self._worked_out.get(key)
+        if known is None:
+            known = self._worked_out[key] = work(of)
+        return known
 
 
 KindMaker: TypeAlias = Callable[[Kit, Shape, str], Maker]

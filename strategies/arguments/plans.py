@@ -57,11 +57,9 @@ def compile(schema: Json | Plan, *, slots: bool = True, whole: bool = True) -> P
     if isinstance(schema, Plan):
         return schema
     try:
-        kit = Kit(schema, slots, whole, _MAKERS)
-        kit.check()
+        return Plan(schema, slots, whole, Kit(schema, slots, whole, _MAKERS))
     except RecursionError:
         raise CannotGenerate("the schema is nested too deeply") from None
-    return Plan(schema, slots, whole, kit)
 
 
 def guarded(plan: Plan, act: Callable[[Kit], Any]) -> Any:

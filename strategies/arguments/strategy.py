@@ -83,7 +83,7 @@ def _drawn(kit: Kit, walk: Walk, mode: str) -> Json:
                 return break_once(kit, walk).value
             except CannotGenerate:
                 mode = "valid"
-    return kit.make(walk) if mode == "valid" else break_once(kit, walk).value
+    return kit.finished(kit.draw(walk)) if mode == "valid" else break_once(kit, walk).value
 
 
 def _possible(plan: Plan, mode: str) -> bool:

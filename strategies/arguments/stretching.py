@@ -41,7 +41,7 @@ def stretch_once(kit: Kit, walk: Walk, surrogates: bool) -> Labelled:
         extreme = walk.choices.pick(walk.choices.pick(extremes(site)))
         if surrogates and "string" in kit.document.base(site.schemas).kinds and walk.choices.chance(20):
             extreme = Extreme("a\ud800b", "half a surrogate pair", None)
-        base = kit.maker(kit.root, "")(walk)
+        base = kit.draw(walk)
         try:
             value = placed(site, base, extreme.value, walk) if site.steps else _merged(base, extreme.value)
         except (Elsewhere, CannotGenerate):
@@ -70,6 +70,6 @@ def _label(site: Site, extreme: Extreme, value: Json, walk: Walk) -> Labelled:
         holder = placed(site, value, mark, walk) if site.steps else {**value, next(reversed(value)): mark}
         text = json.dumps(holder, ensure_ascii=False).replace(f'"{mark}"', extreme.deep)
     return Labelled(
-        value=value if kit.slots else FILL(value), why=extreme.why, pointer=site.argument,
+        value=kit.finished(value), why=extreme.why, pointer=site.argument,
         keyword=keyword if verdict is False else "", valid=verdict, argument=site.argument, text=text,
     )  # fmt: skip
