@@ -20,7 +20,7 @@ CONVERTIBLE = frozenset(("type", "anyOf", "oneOf"))
 
 
 def conversions(value: Json) -> Iterator[Json]:
-    """What the usual lenient readers make of a value (pydantic's lax mode, JavaScript, JSON in a string)."""
+    """What the usual lenient readers make of a value; nothing for arrays, objects, null."""
     if isinstance(value, bool):
         yield from (int(value), str(value).lower(), str(value))
     elif isinstance(value, int | float):

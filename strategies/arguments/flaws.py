@@ -133,7 +133,7 @@ def _texts_beyond(shape: Shape) -> Iterator[str]:
     seeds = ["a", "0", "!"]
     if shape.patterns:
         try:
-            made = follow(pattern(shape.patterns[0]).tree, 0)
+            made = follow(pattern(shape.patterns[0]).tree)
             seeds.extend(made(RandomChoices("flaw", n), n) for n in (0, 3, shape.min_length + 1))
         except CannotGenerate:
             seeds.append("9")

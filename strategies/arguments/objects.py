@@ -111,7 +111,7 @@ def _cannot(walk: Walk) -> Json:
 def _named_by_patterns(shape: Shape) -> list[str]:
     walk, names = RandomChoices("names"), list[str]()
     for text, _ in shape.patterned[:20]:
-        made = follow(pattern(text).tree, 0)
+        made = follow(pattern(text).tree)
         for stretch in stretches(0):
             name = made(walk, stretch)
             if name not in names and len(names) < 40 and is_safe(name) and not has_slots(name):

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from mcpfuzz.strategies.arguments.limits import TRIES
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.schemas import MAX_DEPTH, CannotGenerate, class_members
-from mcpfuzz.strategies.schemas.patterns import sre
+from mcpfuzz.strategies.schemas.patterns import LOOPS, sre
 
 __all__ = ["TextMaker", "follow", "stretches"]
 
@@ -22,7 +22,7 @@ _PRINTABLE = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_-. 
 _ALNUM = _PRINTABLE[:62]
 
 
-def follow(tree: Any, depth: int) -> TextMaker:
+def follow(tree: Any, depth: int = 0) -> TextMaker:
     """A maker of texts along a parsed pattern. Raises CannotGenerate for what it cannot follow."""
     if depth > MAX_DEPTH:
         raise CannotGenerate("a pattern nested too deeply")
@@ -46,9 +46,9 @@ def _follow_node(op: Any, av: Any, depth: int) -> TextMaker | None:
         return lambda choices, stretch: choices.pick(branches)(choices, stretch)
     if op in (sre.AT, sre.ASSERT, sre.ASSERT_NOT):
         return None  # judged afterwards: the pattern is not `exact`
-    if op in (sre.MAX_REPEAT, sre.MIN_REPEAT, getattr(sre, "POSSESSIVE_REPEAT", None)):
+    if op in LOOPS:
         return _follow_loop(av, depth)
-    if op is getattr(sre, "ATOMIC_GROUP", None):
+    if op is sre.ATOMIC_GROUP:
         return follow(av, depth + 1)
     raise CannotGenerate(f"a pattern with {str(op).lower()} cannot be followed")
 

@@ -64,7 +64,7 @@ def _from_pattern(kit: Kit, shape: Shape) -> Maker:
     makers: list[TextMaker] = []
     reason = ""
     try:
-        makers.append(follow(patterns[0].tree, 0))
+        makers.append(follow(patterns[0].tree))
     except CannotGenerate as error:
         reason = error.reason
     checks = [one for one in patterns if not one.exact or one is not patterns[0]]

@@ -20,7 +20,7 @@ from typing import Any
 from mcpfuzz.strategies.schemas.limits import MAX_DEPTH, MAX_PATTERN, CannotGenerate, Undecided
 from mcpfuzz.strategies.schemas.values import shown
 
-__all__ = ["Pattern", "class_members", "pattern", "sre"]
+__all__ = ["LOOPS", "Pattern", "class_members", "pattern", "sre"]
 
 # re's own parser, as Hypothesis uses it; there is no public one. Loaded by name, since no stub knows it.
 sre: Any = importlib.import_module("re._constants")
@@ -106,7 +106,8 @@ def class_members(op: Any, av: Any, alphabet: str) -> str:
     return "".join([char for char in alphabet if _in_class(op, av, char)])
 
 
-_LOOPS = tuple(getattr(sre, name) for name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") if hasattr(sre, name))
+LOOPS = (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT)
+"""Nodes that repeat what is in them."""
 
 
 class _Cost:
@@ -135,7 +136,7 @@ class _Cost:
             raise CannotGenerate("a pattern nested too deeply")
         last = len(tree) - 1
         for index, (op, av) in enumerate(tree):
-            if op in _LOOPS:
+            if op in LOOPS:
                 self._loop(av, inside, depth)
             elif op is sre.SUBPATTERN:
                 self.add(av[3], inside, depth + 1)
@@ -163,7 +164,7 @@ class _Cost:
         self.exact = False
         if op in (sre.ASSERT, sre.ASSERT_NOT):
             self.add(av[1], inside, depth + 1)
-        elif op is getattr(sre, "ATOMIC_GROUP", None):
+        elif op is sre.ATOMIC_GROUP:
             self.add(av, inside, depth + 1)
         else:  # back references, conditionals: no promise
             self.exponential = True
@@ -172,7 +173,7 @@ class _Cost:
 
 def _has_loop(tree: Any) -> bool:
     for op, av in tree:
-        if op in _LOOPS and (av[1] > av[0] or _has_loop(av[2])):
+        if op in LOOPS and (av[1] > av[0] or _has_loop(av[2])):
             return True
         if op is sre.SUBPATTERN and _has_loop(av[3]):
             return True
@@ -193,7 +194,7 @@ def _marked(mark: Any, rest: list[Any]) -> bool:
     if mark[0] is not sre.LITERAL:
         return False
     for op, av in rest:
-        node = av[2][0] if op in _LOOPS and len(av[2]) == 1 else (op, av)
+        node = av[2][0] if op in LOOPS and len(av[2]) == 1 else (op, av)
         chars = _ascii_set(*node)
         if chars is None or mark[1] in chars:
             return False
