@@ -1,4 +1,4 @@
-"""Makers made of makers: one of several, until the judge agrees, now and then a hint."""
+"""Makers made of makers: one of several, until the judge agrees, or often a hint."""
 
 from __future__ import annotations
 

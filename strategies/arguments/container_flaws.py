@@ -1,4 +1,4 @@
-"""Flaws of arrays and objects: the good value that stands at a site with one member less, more or changed.
+"""Flaws of containers: the good array or object at a site with one member less, more or changed.
 
 They are made from the drawn value, so they cannot be listed beforehand as those of `flaws` are.
 """

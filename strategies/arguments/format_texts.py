@@ -1,4 +1,4 @@
-"""Texts of a `format`, as two tables: makers of ones that keep it, and ones that break it.
+"""Texts of a `format`, as two tables: makers of ones that keep it, ones that break it.
 
 All that they can say is safe: hosts are reserved or loopback, no path, no command. A format that is in neither
 table says nothing.

@@ -1,4 +1,4 @@
-"""Numbers that keep bounds and steps: mostly small ones near zero or the nearer bound, now and then any."""
+"""Makers of numbers within bounds: mostly small ones near zero or the nearer bound, one in five from anywhere."""
 
 from __future__ import annotations
 

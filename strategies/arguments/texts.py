@@ -1,4 +1,4 @@
-"""Texts that keep length, pattern and format: plausible words where the schema leaves room for them."""
+"""Makers of texts: along a pattern, by format, else plausible words of the length asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One value in the making: the choices that decide it, and what is left of its size.
+"""One value in the making: the choices that decide it, what is left of its size.
 
 A maker takes a walk and gives a value. Makers are built once for a schema and walked many times.
 """

@@ -1,5 +1,7 @@
-"""What a JSON Schema says. Nothing is generated here, nothing is drawn, and nothing is ever fetched: a `$ref` that
-does not lead into the document itself is an error.
+"""What a JSON Schema says, how a value is judged by it.
+
+Nothing is generated here, nothing is drawn, and nothing is ever fetched: a `$ref` that does not lead into the
+document itself is an error.
 
 The schema comes from a server that may mean harm, so every step has a bound, and what goes over it, or makes
 no sense, ends as `CannotGenerate` with a reason:

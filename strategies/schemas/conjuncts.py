@@ -1,4 +1,4 @@
-"""All schemas that hold at one place of a document, through `$ref` and `allOf`.
+"""All schemas that hold at one place of a document: what `$ref` leads to, what `allOf` lists.
 
 Each is listed once, told apart by identity: 2**30 paths through shared references are thirty parts.
 """

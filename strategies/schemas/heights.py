@@ -15,7 +15,7 @@ from mcpfuzz.strategies.schemas.variants import Variants
 __all__ = ["Heights"]
 
 _MAX_PLACES = 5_000
-"""Places that one question looks at; a scalar has height 1."""
+"""Places that one question looks at."""
 
 
 class Heights:

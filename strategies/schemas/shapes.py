@@ -85,7 +85,7 @@ def close(shape: Shape, parts: Iterable[Json]) -> None:
 
 
 def settled(shape: Shape) -> Shape:
-    """The contradictions that can be seen without trying. Raises CannotGenerate."""
+    """`shape` without the kinds that contradict themselves. Raises CannotGenerate where nothing is left."""
     kinds = set(shape.kinds)
     if shape.choices is not None:
         if not shape.choices:

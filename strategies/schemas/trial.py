@@ -20,7 +20,13 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Trial:
-    """Args: limit: of faults; `judge` ends when so many are found."""
+    """The faults found so far, with the bounds on finding more.
+
+    Args:
+        checks: what checks each keyword.
+        limit: of faults; `judge` ends when so many are found.
+        outer: the trial that this one tries a branch for; they share their steps.
+    """
 
     __slots__ = ("_checks", "_left", "_verdicts", "conjuncts", "enums", "found", "limit")
 
@@ -48,6 +54,7 @@ class Trial:
         return MAX_STEPS - self._left[0]
 
     def judge(self, schema: Json, value: Json, path: Path) -> None:
+        """Note what is wrong with `value`. Raises Undecided, CannotGenerate."""
         for part in self.conjuncts.of(schema):
             self._part(part, value, path)
             if len(self.found) >= self.limit:
@@ -78,6 +85,7 @@ class Trial:
         return verdict
 
     def fail(self, path: Path, keyword: str) -> None:
+        """Note a fault."""
         if (path, keyword) not in self.found:
             self.found.append((path, keyword))
 

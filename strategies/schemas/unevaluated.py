@@ -1,4 +1,4 @@
-"""Checks of `unevaluatedProperties` and `unevaluatedItems`: what no applicable schema of the place has spoken about.
+"""Checks of the keywords that speak of the rest: properties or items that no applicable schema has spoken about.
 
 The unevaluated vocabulary of Draft 2020-12 (Core, section 11). Items beside branches are Undecided.
 """

@@ -1,7 +1,7 @@
 """JSON values as JSON Schema sees them: their kinds, when two are the same, how one is shown.
 
-Knows no schema. The rules are those of Draft 2020-12, section 4.2: 2.0 is an integer, 1 equals 1.0, true equals
-no number.
+Knows no schema. The rules are those of Draft 2020-12 (Core, sections 4.2.2, 6.3): 2.0 is an integer, 1 equals 1.0,
+true equals no number.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ def fingerprint(value: Json) -> Hashable:
 
 
 def fingerprints(values: Iterable[Json]) -> frozenset[Hashable]:
+    """`fingerprint` of each."""
     return frozenset([one if type(one) is str else fingerprint(one) for one in values])
 
 

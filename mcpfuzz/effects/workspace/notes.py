@@ -12,6 +12,7 @@ class Notes:
         self._names: dict[str, list[str]] = {}
 
     def add(self, kind: str, name: str) -> None:
+        """Note one more name; `kind` is a sentence without its end."""
         self._names.setdefault(kind, []).append(name)
 
     def clear(self) -> None:

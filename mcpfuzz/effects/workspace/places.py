@@ -12,7 +12,12 @@ __all__ = ["Places"]
 
 
 class Places:
-    """Args: source: the folder to be copied, as it was given. destination: the copy."""
+    """Source and destination of one copy.
+
+    Args:
+        source: the folder to be copied, as it was given.
+        destination: the copy; need not be there yet.
+    """
 
     def __init__(self, source: Path, destination: Path) -> None:
         self.given = source

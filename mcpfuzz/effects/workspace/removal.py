@@ -1,4 +1,4 @@
-"""Removing what a server left behind: modes, depth and links of it do not matter. No link is ever followed."""
+"""Removing what a server left behind, whatever its modes, its depth, its links. No link is ever followed."""
 
 from __future__ import annotations
 

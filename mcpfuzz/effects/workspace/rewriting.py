@@ -1,4 +1,4 @@
-"""The copy's path in place of the original's, in texts and in JSON: whole path components only."""
+"""The copy's path in place of the original's, in any text: whole path components only."""
 
 from __future__ import annotations
 

@@ -8,14 +8,16 @@ import stat
 __all__ = ["MAX_TEXT_BYTES", "decode", "encode", "read_text"]
 
 MAX_TEXT_BYTES = 1 << 20
-"""Git's own small text files; a larger one is cut."""
+"""What is read of one file; git's own small files are far smaller."""
 
 
 def decode(data: bytes) -> str:
+    """Text that `encode` turns into the same bytes, whatever they are."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def encode(text: str) -> bytes:
+    """The bytes that `decode` read."""
     return text.encode("utf-8", "surrogateescape")
 
 
