@@ -51,6 +51,7 @@ __all__ = [
     "at_pointer",
     "pointer",
     "replace",
+    "unescaped",
 ]
 
 Json: TypeAlias = Any
@@ -449,10 +450,14 @@ def pointer(*parts: str | int) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+def unescaped(part: str) -> str:
+    """One part of a JSON pointer as the name that it stands for (RFC 6901)."""
+    return part.replace("~1", "/").replace("~0", "~")
+
+
 def at_pointer(value: Json, path: str) -> Json:
     """The value at an RFC 6901 pointer. Raises KeyError where there is none."""
-    for part in path.split("/")[1:]:
-        part = part.replace("~1", "/").replace("~0", "~")
+    for part in map(unescaped, path.split("/")[1:]):
         if isinstance(value, Mapping):
             value = value[part]
         elif isinstance(value, Sequence) and not isinstance(value, str) and _is_index(part, len(value)):

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from functools import lru_cache
 
-from mcpfuzz.model import Action, Case, Conversation, Json, Operation, Place, Raw, Surface
+from mcpfuzz.model import Action, Case, Conversation, Json, Operation, Place, Raw, Surface, unescaped
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.session import envelope
 from mcpfuzz.strategies.arguments import CannotGenerate, Labelled, Plan, compile
@@ -75,7 +75,7 @@ def case_of(scenario: str, choices: Choices, surface: Surface, operation: Operat
 def _grafted(good: Mapping[str, Json], labelled: Labelled) -> Json:
     """The good call with the flawed member in it (or out of it)."""
     value = labelled.value
-    name = labelled.argument.split("/")[1].replace("~1", "/").replace("~0", "~") if labelled.argument else None
+    name = unescaped(labelled.argument.split("/")[1]) if labelled.argument else None
     if not isinstance(value, dict) or name is None:
         return value
     merged = dict(good)

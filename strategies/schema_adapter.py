@@ -15,7 +15,6 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
-import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,8 +22,8 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from mcpfuzz.model import Json
-from mcpfuzz.slots import quote
 from mcpfuzz.strategies.arguments import CannotGenerate, Labelled, Plan, compile, judged
+from mcpfuzz.strategies.arguments.templates import quoted
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.strategies.safety import safe
 
@@ -237,7 +236,7 @@ def _labelled(plan: Plan, mode: Mode, count: int, seed: int, bodies: list[tuple[
         text = _text(body)
         if text is None:
             continue
-        value = safe(_quoted(body), keep=keep)
+        value = safe(quoted(body), keep=keep)
         label = judged(plan, value, words)
         if mode == "boundary" or label.valid is (mode == "valid"):
             found.setdefault(json.dumps(value), label)
@@ -258,14 +257,3 @@ def _text(body: Any) -> str | None:
         return text if len(text.encode("utf-8")) <= MAX_BYTES else None
     except (ValueError, TypeError, RecursionError):
         return None
-
-
-def _quoted(value: Json) -> Json:
-    """Texts as templates: what looks like a slot is none."""
-    if isinstance(value, str):
-        return quote(value)
-    if isinstance(value, dict):
-        return {quote(key): _quoted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_quoted(item) for item in value]
-    return 0 if isinstance(value, float) and not math.isfinite(value) else value

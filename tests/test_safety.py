@@ -17,6 +17,9 @@ from hypothesis import strategies as st
 
 from mcpfuzz.slots import Filler
 from mcpfuzz.strategies import schema_adapter
+from mcpfuzz.strategies.arguments.extremes import extremes
+from mcpfuzz.strategies.arguments.sites import sites
+from mcpfuzz.strategies.arguments.templates import quoted
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.strategies.safety import HARMLESS, destructive, is_safe, safe
 from mcpfuzz.strategies.schemas import FORMAT_CHECKS
@@ -261,8 +264,8 @@ def test_flawed_and_extreme_values_name_nothing_foreign() -> None:
 
 def test_every_extreme_is_safe() -> None:
     plan = arguments.compile({"type": "object", "properties": {"a": {}, "b": {"type": "string", "maxLength": 9}}})
-    for site in plan.kit.sites():
-        for extreme in (one for group in site.extremes() for one in group):
+    for site in sites(plan.kit):
+        for extreme in (one for group in extremes(site) for one in group):
             if "nested" not in extreme.why:
                 assert is_safe(extreme.value), extreme.why
 
@@ -330,7 +333,7 @@ def test_schemathesis_texts_name_nothing_foreign(name: str) -> None:
     openapi = schema_adapter._openapi(schema)
     with schema_adapter._contained():
         schema_adapter._collect(openapi, "valid", SCHEMATHESIS_DRAWS, 1, time.monotonic() + 30, raw)
-    made = [safe(schema_adapter._quoted(body), keep=plan.kit.document.names()) for body, _ in raw]
+    made = [safe(quoted(body), keep=plan.kit.document.names()) for body, _ in raw]
     assert sum(len(body["a"]) for body in made) >= 1_000
     for text in {text for body in made for text in texts(body)}:
         assert not list(complaints(text))

@@ -19,7 +19,16 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from mcpfuzz.model import at_pointer, pointer
 from mcpfuzz.slots import Filler, has_slots
-from mcpfuzz.strategies.arguments import CannotGenerate, Labelled, boundary, injection_points, invalid, judged, valid
+from mcpfuzz.strategies.arguments import (
+    CannotGenerate,
+    Labelled,
+    boundary,
+    extremes,
+    injection_points,
+    invalid,
+    judged,
+    valid,
+)
 from mcpfuzz.strategies.arguments import compile as compile_schema
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.strategies.schemas import FORMAT_CHECKS, Document, Undecided, pattern
@@ -554,7 +563,7 @@ def test_deep_nesting_comes_as_text_beside_a_value_that_can_be_handled(schema: A
 
 
 def test_deep_text_parses_where_the_reader_allows_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made, "_NESTED_TEXT", (50,))
+    monkeypatch.setattr(extremes, "NESTED_TEXT", (50,))
     deep = [label for label in _extremes(needs(a={}, b={"type": "string"}), 600) if label.text is not None]
     assert deep
     for label in deep:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from mcpfuzz.effects import workspace
 from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
 from mcpfuzz.errors import UsageError
 
@@ -550,7 +549,7 @@ def test_removal_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             raise PermissionError(1, "Operation not permitted")
         unlink(name, dir_fd=dir_fd)
 
-    monkeypatch.setattr(workspace.os, "unlink", refuse)
+    monkeypatch.setattr(os, "unlink", refuse)
     left = tree.remove()
     assert left[0] == "stuck: Operation not permitted"
     assert any(str(tree.root) in line for line in left)
