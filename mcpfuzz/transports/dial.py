@@ -39,6 +39,14 @@ async def open_channel(
     if isinstance(way, Launch):
         started = Process.start(way, nursery)
         return StdioChannel(started), started
+    if way.transport == "http":
+        from mcpfuzz.transports.streamable import StreamableChannel
+
+        return await StreamableChannel.open(way, deadline, process), process
+    if way.transport == "sse":
+        from mcpfuzz.transports.sse import SseChannel
+
+        return await SseChannel.open(way, deadline, process), process
     raise Fault(f"transport {way.transport} is not built yet")
 
 

@@ -37,7 +37,19 @@ class EventReader:
         cap: bytes one event may have.
     """
 
-    __slots__ = ("_cap", "_data", "_half", "_kind", "_lines", "_parts", "_size", "_start", "last_id", "noise", "retry_ms")
+    __slots__ = (
+        "_cap",
+        "_data",
+        "_half",
+        "_kind",
+        "_lines",
+        "_parts",
+        "_size",
+        "_start",
+        "last_id",
+        "noise",
+        "retry_ms",
+    )
 
     def __init__(self, cap: int = MAX_FRAME_BYTES) -> None:
         self._cap = cap
