@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import trio
 
@@ -20,8 +20,10 @@ from mcpfuzz.revisions import Revision
 from mcpfuzz.session import Handshake, Session, unagreed
 from mcpfuzz.transports.channel import Channel, Key, Reply, Sent
 from mcpfuzz.transports.dial import Way, open_channel, words_of
+from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import GRACE_S, Process
+from mcpfuzz.transports.refusals import NotStreamable, refusal
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import decode, encode, id_key, is_answer, is_request
 
@@ -70,13 +72,20 @@ class Client:
         sent: frames sent over its life, for the counters.
         largest: bytes of the largest frame received.
         greeting: the frames of the handshake, noise included (a few at most).
+        endpoint: where it listens and how it is spoken to; None over stdio.
     """
 
     def __init__(
-        self, channel: Channel, session: Session, process: Process | None, greeting: tuple[Frame, ...] = ()
+        self,
+        channel: Channel,
+        session: Session,
+        process: Process | None,
+        greeting: tuple[Frame, ...] = (),
+        endpoint: Endpoint | None = None,
     ) -> None:
         self._channel = channel
         self.greeting = greeting
+        self.endpoint = endpoint
         self.session = session
         self.process = process
         self._owns = channel.transport == "stdio"
@@ -111,17 +120,29 @@ class Client:
         """
         deadline = time.monotonic() + start_timeout
         channel, process = await open_channel(way, nursery, deadline, process)
-        heard: list[Frame] = []
+        endpoint = way if isinstance(way, Endpoint) else None
         if not handshake:
-            return cls(channel, unagreed(wanted), process)
+            return cls(channel, unagreed(wanted), process, endpoint=endpoint)
+        heard: list[Frame] = []
         try:
-            session = await _shake_hands(channel, process, way, wanted, deadline, heard)
+            try:
+                session = await _shake_hands(channel, process, way, wanted, deadline, heard)
+            except NotStreamable as refused:
+                if endpoint is None or endpoint.forced or endpoint.transport != "http":
+                    raise
+                await channel.aclose()
+                way = endpoint = replace(endpoint, transport="sse")
+                try:
+                    channel, process = await open_channel(way, nursery, deadline, process)
+                except TargetError:
+                    raise refused from None
+                session = await _shake_hands(channel, process, way, wanted, deadline, heard)
         except BaseException:
             await channel.aclose()
             if process is not None and isinstance(way, Launch):
                 await process.stop()
             raise
-        return cls(channel, session, process, tuple(heard))
+        return cls(channel, session, process, tuple(heard), endpoint)
 
     @property
     def alive(self) -> bool:
@@ -303,7 +324,7 @@ async def _shake_hands(
 ) -> Session:
     handshake = Handshake(wanted)
     try:
-        await _negotiate(channel, handshake, deadline, heard)
+        await _negotiate(channel, way, handshake, deadline, heard)
     except Gone as gone:
         raise _stillborn(way, process, gone, heard) from None
     except Late:
@@ -315,16 +336,22 @@ async def _shake_hands(
     return handshake.session
 
 
-async def _negotiate(channel: Channel, handshake: Handshake, deadline: float, heard: list[Frame]) -> None:
+async def _negotiate(channel: Channel, way: Way, handshake: Handshake, deadline: float, heard: list[Frame]) -> None:
     """Drive the handshake until it has come to an end."""
-    out = handshake.start()
+    # a server of HTTP+SSE is of the legacy era: there is nothing to probe for
+    out = (channel.transport == "sse" and handshake.overdue()) or handshake.start()
     probe_until = min(deadline, time.monotonic() + PROBE_PATIENCE_S)
+    asked: Reply | None = None
     while True:
         if handshake.session is not None:
             channel.agreed(handshake.session.revision)
         for data in out:
-            await channel.send((Sent(data + b"\n"),), deadline)
-        if handshake.session is not None or handshake.failure is not None:
+            for reply in await channel.send((Sent(data + b"\n"),), deadline):
+                asked = reply if b'"method"' in data else asked
+        if handshake.failure is not None:
+            return
+        if handshake.session is not None:
+            await _noted(channel, asked, deadline)
             return
         try:
             lines = await channel.receive(probe_until if handshake.probing else deadline)
@@ -333,9 +360,22 @@ async def _negotiate(channel: Channel, handshake: Handshake, deadline: float, he
             if time.monotonic() >= deadline or not out:
                 raise
             continue
+        if asked is not None and asked.done:
+            lines = [*lines, *channel.waiting()]
         frames = [decode(raw) for raw in lines]
         heard += frames[: MAX_GREETING - len(heard)]
         out = [data for frame in frames for data in handshake.receive(frame)]
+        over = asked is not None and (asked.done if channel.acknowledges else asked.refused)
+        if over and asked is not None and not out and handshake.session is None and handshake.failure is None:
+            out = handshake.overdue()  # what is no answer to the probe says that nobody there knows it
+            if not out and isinstance(way, Endpoint):
+                raise refusal(way, asked)
+
+
+async def _noted(channel: Channel, notice: Reply | None, deadline: float) -> None:
+    """Wait until the last message was taken note of: over HTTP the next one may overtake it."""
+    while notice is not None and not notice.done:
+        await channel.receive(deadline)
 
 
 def _meant(value: Json, due: set[Key]) -> Key | None:
@@ -347,7 +387,9 @@ def _meant(value: Json, due: set[Key]) -> Key | None:
 
 def _stillborn(way: Way, process: Process | None, gone: Gone, heard: list[Frame]) -> TargetError:
     code = gone.returncode
-    how = f"ended with {ending_words(code)}" if code is not None else "closed its output"
+    how = "closed its output" if isinstance(way, Launch) else "closed the connection"
+    if code is not None:
+        how = f"ended with {ending_words(code)}"
     said = _last_line(process.stderr() if process is not None else "") or _last_line(_noise(heard))
     return LaunchError(
         f"{words_of(way)} {how} before it answered initialize"

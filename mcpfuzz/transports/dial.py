@@ -43,6 +43,14 @@ async def open_channel(
         from mcpfuzz.transports.websocket import open_websocket  # 0.2 s of imports that pipes do not need
 
         return await open_websocket(way, nursery, deadline, process), process
+    if way.transport == "http":
+        from mcpfuzz.transports.streamable import StreamableChannel
+
+        return await StreamableChannel.open(way, deadline, process), process
+    if way.transport == "sse":
+        from mcpfuzz.transports.sse import SseChannel
+
+        return await SseChannel.open(way, deadline, process), process
     raise Fault(f"transport {way.transport} is not built yet")
 
 

@@ -6,10 +6,9 @@ nothing of it is normalised or refused: duplicate headers, a foreign Host, a bod
 
 from __future__ import annotations
 
-import re
 import select
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import h11
@@ -29,8 +28,6 @@ MAX_INTERIM = 20
 """Interim responses (1xx) before the final one."""
 FIRST_EVENT_S = 1.0
 """For the first event of a stream that one request opened."""
-BIDDEN = b"\r\n\x00"
-_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _END = h11.EndOfMessage()
 _OUTLINES: dict[bytes, h11.Request] = {}
 
@@ -44,12 +41,16 @@ class Connection:
 
     Attributes:
         served: whole answers that came over it.
+        heard: whether anything of the answer came.
+        ended: whether the connection is known to be over.
     """
 
     def __init__(self, link: Link) -> None:
         self.link = link
         self.fd = link.fd
         self.served = 0
+        self.heard = False
+        self.ended = False
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADER_BYTES)
         self._out = memoryview(b"")
         self._interim = 0
@@ -63,10 +64,16 @@ class Connection:
     def reusable(self) -> bool:
         """Whether another request may follow the answer that came."""
         h = self._h11
-        return not self._out and h.our_state is h11.DONE and h.their_state is h11.DONE and not h.trailing_data[0]
+        return (
+            not self._out
+            and not self.ended
+            and h.our_state is h11.DONE
+            and h.their_state is h11.DONE
+            and not h.trailing_data[0]
+        )
 
     def begin(self, method: bytes, data: bytes) -> None:
-        """Start to send a request. Raises OSError where the connection is broken.
+        """Start to send a request. Where the connection is broken, reading says so.
 
         Args:
             method: for the framing of the answer (a HEAD has no body).
@@ -77,13 +84,18 @@ class Connection:
         self._h11.send(_outline(method))
         self._h11.send(_END)
         self._interim = 0
+        self.heard = False
         self._out = memoryview(data)
         self.flush()
 
     def flush(self) -> None:
-        """Write what the socket takes. Raises OSError."""
+        """Write what the socket takes. An error is left to `read`: an answer may have come before it."""
         while self._out:
-            taken = self.link.write(self._out)
+            try:
+                taken = self.link.write(self._out)
+            except OSError:
+                self.ended, self._out = True, memoryview(b"")
+                return
             if not taken:
                 return
             self._out = self._out[taken:]
@@ -93,11 +105,16 @@ class Connection:
 
         Raises:
             NotHttp: it is no HTTP, or it ended too early.
-            OSError: the connection broke.
         """
-        chunk = self.link.read()
+        try:
+            chunk = self.link.read()
+        except OSError as error:
+            self.ended = True
+            raise NotHttp(f"the connection broke: {error.strerror or error}") from None
         if chunk is None:
             return []
+        self.heard = self.heard or bool(chunk)
+        self.ended = self.ended or not chunk
         events: list[h11.Event] = []
         try:
             self._h11.receive_data(chunk)
@@ -110,7 +127,7 @@ class Connection:
                     if self._interim > MAX_INTERIM or event.status_code == 101:
                         raise NotHttp(f"an interim response {event.status_code} that nobody asked for")
                 elif type(event) is h11.ConnectionClosed:
-                    raise NotHttp("the connection was closed before an answer came")
+                    raise NotHttp("the connection was closed before the answer")
                 else:
                     events.append(event)  # type: ignore[arg-type]
                     if type(event) is h11.EndOfMessage:
@@ -120,7 +137,9 @@ class Connection:
             if events:
                 return events  # the trouble is told at the next reading
             if chunk == b"":
-                raise NotHttp("the connection was closed in the middle of the answer") from None
+                raise NotHttp(
+                    f"the connection was closed {'in the middle of' if self.heard else 'before'} the answer"
+                ) from None
             raise NotHttp(f"what came is not HTTP/1.1: {error}") from None
 
     def close(self) -> None:
@@ -140,10 +159,10 @@ def _outline(method: bytes) -> h11.Request:
 
 def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
     """As they go out, each with its line end; a line end within a value stays what it is (a fuzzer's)."""
-    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("utf-8", "surrogateescape")
+    return "".join([f"{name}: {value}\r\n" for name, value in headers]).encode("utf-8", "surrogatepass")
 
 
-def readable(headers: h11.Headers | Sequence[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+def readable(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     """Of a response: names in lower case, in order of arrival."""
     return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
 
@@ -183,7 +202,7 @@ async def request_once(
     lines = header_lines(headers)
     if body is not None and not names & {"content-length", "transfer-encoding"}:
         lines += b"Content-Length: %d\r\n" % len(body)
-    data = f"{method} {target} HTTP/1.1\r\n".encode("utf-8", "surrogateescape") + lines + b"\r\n" + (body or b"")
+    data = f"{method} {target} HTTP/1.1\r\n".encode("utf-8", "surrogatepass") + lines + b"\r\n" + (body or b"")
     connection = Connection(await connect(endpoint, deadline))
     once = _Once()
     try:
@@ -197,8 +216,8 @@ async def request_once(
         return once.reply()
     except Late:
         return once.reply("" if once.events is not None else "no answer in time")
-    except (NotHttp, OSError, TargetError) as error:
-        return once.reply(str(error) if not isinstance(error, OSError) else f"the connection broke: {error.strerror}")
+    except (NotHttp, TargetError) as error:
+        return once.reply(str(error))
     finally:
         connection.close()
 
