@@ -16,6 +16,11 @@ from mcpfuzz.surface import bind
 _PATTERN = re.compile(r"pattern|regex|regexp|expression|match|mask|filter|query|search|grep", re.IGNORECASE)
 _TEXT = re.compile(r"text|subject|content|input|string|word|body|value|data|message|line|source", re.IGNORECASE)
 _PACKED = re.compile(r"pack|zip|compress|archive|inflate|base64|bundle|blob", re.IGNORECASE)
+_NO_AMOUNT = re.compile(
+    r"duration|seconds|minutes|hours|delay|timeout|wait|sleep|interval|ttl|port|year|month|time|stamp|lat|lon|price|cents|(?:^|_)(?:id|ms|pid)$",
+    re.IGNORECASE,
+)
+"""Numbers that are no amount of anything; to wait as long as one is told is no fault."""
 REPEATS = 3
 
 
@@ -38,7 +43,9 @@ def _cases(operation: Operation, good: Mapping[str, Json]) -> Iterator[Case]:
         if isinstance(schema, Mapping)
     }
     for name, schema in members.items():
-        if schema.get("type") in ("integer", "number") and _bound(schema) >= DOSES[-1] and "enum" not in schema:
+        if schema.get("type") not in ("integer", "number") or _NO_AMOUNT.search(name):
+            continue
+        if _bound(schema) >= DOSES[-1] and "enum" not in schema:
             yield _sized(operation, good, name)
     texts = [
         name

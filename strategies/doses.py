@@ -16,11 +16,9 @@ __all__ = ["DOSES", "PATTERNS", "UNPACKED", "packed", "unpack_form"]
 
 DOSES = (1, 1_000, 100_000)
 """How much is asked for: small, more, and far too much."""
-PATTERNS = tuple(
-    (f"({unit}+)+$", "a" * size + "!", f"{unit}+$") for size in (18, 20, 22, 24, 26, 28) for unit in ("a",)
-)
-"""(hostile pattern, text, benign pattern of the same text): the cost doubles with each letter. Four times from one to
-the next, so that the first that shows is far from two seconds."""
+PATTERNS = tuple(("(a+)+$", "a" * size + "!", "a+$") for size in range(18, 29))
+"""(hostile pattern, text, benign pattern of the same text): the cost doubles with each letter, so that the first that
+shows is far from two seconds."""
 UNPACKED = 48_000_000 + 17
 """Bytes that a bomb unpacks to."""
 FORMS = ("zlib", "gzip", "zip")

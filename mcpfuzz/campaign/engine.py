@@ -53,8 +53,8 @@ SLOW_PROOF = frozenset({"hang", "no-answer"})
 """Rules whose proof waits for `--timeout`: proved together, when most of the time is spent or all is done."""
 SETTLE_SHARE = 0.6
 """Of the budget, after which those are proved."""
-ENDS_PAIR = LETHAL | {"oversized-answer", "resource-consumption", "unsafe-consumption"}
-"""Rules after which a pair is left alone: more of the same costs a start, megabytes, or seconds."""
+ENDS_PAIR = LETHAL | {"oversized-answer", "resource-consumption", "unsafe-consumption", "mass-assignment"}
+"""Rules after which a pair is left alone: more of the same costs a start, megabytes or seconds, or is the same."""
 SOWN = 20_000
 """Canaries of cases that are remembered for effects that come late."""
 ATTEMPTS = 3

@@ -73,6 +73,7 @@ class Desk:
             return Reply("The remark would be cleared. Ask the customer, and call again with the confirmation.")
         # unconfirmed-action: the flag is in the schema, and nobody looks at it
         self.accounts[call.args["account"]] = ""
+        self.shown.pop(call.args["account"], None)
         return Reply("Cleared.")
 
     # ---- what is kept for somebody ----

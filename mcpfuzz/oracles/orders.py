@@ -62,6 +62,8 @@ _MOVES = re.compile(
     r"\b(?:read|open|cat|fetch|collect|copy|pass|send|include|append|forward|ask|put|attach|exfiltrate|upload)\b[^.\n]{0,160}$",
     re.IGNORECASE,
 )
+_SPEAKS_OF = re.compile(r"\b(?:detect|inject|attempt|attack|such as|e\.g\.|example|jailbreak|scan|guard|filter)", re.IGNORECASE)
+"""Whoever guards against such orders quotes them."""
 _WRAPPED = re.compile(r"<(important|system|secret|hidden|instructions?|admin|critical)>", re.IGNORECASE)
 
 
@@ -79,7 +81,8 @@ def hidden_order(text: str) -> str | None:
                 return f"{where} gives orders: {inner.strip()[:120]!r}"
     marks = _bad(text)
     wrapped = _WRAPPED.search(text)
-    if len(marks) >= 2 or (marks and wrapped and _ORDER.search(text)) or "overrides" in marks:
+    alone = "overrides" in marks and _SPEAKS_OF.search(text) is None
+    if len(marks) >= 2 or (marks and wrapped and _ORDER.search(text)) or alone:
         return f"an order that {' and '.join(marks)}: {_excerpt(text)!r}"
     return None
 
