@@ -67,8 +67,12 @@ def fire(environment: Environment, row: str, outcome: Outcome) -> None:
 @events.init_command_line_parser.add_listener
 def _options(parser: LocustArgumentParser) -> None:
     group = parser.add_argument_group("MCP")
-    group.add_argument("--mcp-header", action="append", default=[], metavar="NAME: VALUE", help="repeatable; ${VAR} too")
-    group.add_argument("--mcp-command", default="", env_var="MCP_COMMAND", help="a stdio server's command, as JSON array")
+    group.add_argument(
+        "--mcp-header", action="append", default=[], metavar="NAME: VALUE", help="repeatable; ${VAR} too"
+    )
+    group.add_argument(
+        "--mcp-command", default="", env_var="MCP_COMMAND", help="a stdio server's command, as JSON array"
+    )
     group.add_argument("--mcp-example", default="", env_var="MCP_EXAMPLE", help="known-good calls, JSON Lines")
     group.add_argument("--mcp-tool", default="", env_var="MCP_TOOL", help="call only this tool")
     group.add_argument("--mcp-revision", default="auto", env_var="MCP_REVISION", help="MCP revision, or auto")
@@ -104,7 +108,7 @@ class McpUser(User):
 
     def endpoint(self) -> Endpoint:
         """Where to; from `--host` and the `--mcp-` options."""
-        options: Namespace = self.environment.parsed_options  # type: ignore[assignment]
+        options: Namespace = self.environment.parsed_options
         command = tuple(json.loads(options.mcp_command)) if options.mcp_command else ()
         url = self.host or None
         if url is not None:
@@ -118,7 +122,7 @@ class McpUser(User):
         )
 
     def on_start(self) -> None:
-        options: Namespace = self.environment.parsed_options  # type: ignore[assignment]
+        options: Namespace = self.environment.parsed_options
         endpoint = self.endpoint()
         plain: Mapping[str, Any] = {name: getattr(endpoint, name) for name in ("url", "argv", "transport", "revision")}
         key = {"endpoint": {**plain, "headers": dict(endpoint.headers)}, "example": options.mcp_example}
@@ -156,7 +160,7 @@ class OpenMcpUser(McpUser):
 
     @task
     def call(self) -> None:
-        options: Namespace = self.environment.parsed_options  # type: ignore[assignment]
+        options: Namespace = self.environment.parsed_options
         gap = 1.0 / options.mcp_rate
         due = monotonic() + random.random() * gap
         while self._state == "running":

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from mcpfuzz.blocking.outcome import Outcome
 
@@ -26,6 +26,14 @@ def _bucket(ms: float) -> int:
 
 def _middle(bucket: int) -> float:
     return _BASE_MS * math.exp((bucket + 0.5) * _LOG)
+
+
+_K = TypeVar("_K")
+
+
+def _add(mine: dict[_K, int], theirs: Mapping[_K, int]) -> None:
+    for key, count in theirs.items():
+        mine[key] = mine.get(key, 0) + count
 
 
 @dataclass(slots=True)
@@ -61,9 +69,9 @@ class Cell:
         self.ok += other.ok
         self.failed += other.failed
         self.limited += other.limited
-        for mine, theirs in ((self.errors, other.errors), (self.times, other.times), (self.firsts, other.firsts)):
-            for key, count in theirs.items():  # type: ignore[attr-defined]
-                mine[key] = mine.get(key, 0) + count  # type: ignore[index,attr-defined]
+        _add(self.errors, other.errors)
+        _add(self.times, other.times)
+        _add(self.firsts, other.firsts)
 
     @property
     def requests(self) -> int:
@@ -158,9 +166,9 @@ class Counter:
         wanted_parts, wanted_roles = set(parts), set(roles)
         made: dict[int, Cell] = {}
         for (name, part, role, tick), cell in self.cells.items():
-            if name == scenario and (not wanted_parts or part in wanted_parts):
-                if not wanted_roles or role in wanted_roles:
-                    made.setdefault(tick, Cell()).merge(cell)
+            fits = (not wanted_parts or part in wanted_parts) and (not wanted_roles or role in wanted_roles)
+            if name == scenario and fits:
+                made.setdefault(tick, Cell()).merge(cell)
         return sorted(made.items())
 
     def sum(self, scenario: str, parts: Iterable[str] = (), roles: Iterable[str] = ()) -> Cell:

@@ -82,7 +82,7 @@ class Estimate:
     notes: list[str] = field(default_factory=list)
 
     def plain(self) -> dict[str, object]:
-        return {name: getattr(self, name) for name in self.__slots__}  # type: ignore[attr-defined]
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 def estimate(prober: Prober, seconds: float) -> Estimate:

@@ -14,7 +14,13 @@ DEFAULT_SLO = "p95<1s,errors<1%,recovery<10s"
 """Loose on purpose: what misses it is broken for anybody."""
 
 _ONE = re.compile(r"(p50|p90|p95|p99|errors|recovery|rps)\s*([<>])\s*(\d+(?:\.\d+)?)\s*(ms|s|%|/s)?")
-_UNITS = {"p": {"ms": 1.0, "s": 1000.0, None: 1.0}, "errors": {"%": 0.01, None: 1.0}, "recovery": {"s": 1.0, "ms": 0.001}}
+_UNITS: dict[str, dict[str | None, float]] = {
+    "p": {"ms": 1.0, "s": 1000.0, None: 1.0},
+    "errors": {"%": 0.01, None: 1.0},
+    "recovery": {"s": 1.0, "ms": 0.001},
+}
+
+_RATE: dict[str | None, float] = {"/s": 1.0, None: 1.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ def parse_slo(text: str) -> tuple[Objective, ...]:
     made = []
     for part in (piece.strip() for piece in text.split(",")):
         found = _ONE.fullmatch(part)
-        units = _UNITS.get("p" if part.startswith("p") else part.split("<")[0].strip(), {"/s": 1.0, None: 1.0})
+        units = _UNITS.get("p" if part.startswith("p") else part.split("<")[0].strip(), _RATE)
         if found is None or found[4] not in units or (found[2] == ">") != (found[1] == "rps"):
             raise UsageError(
                 f"--slo {part or text!r}: must be p50, p90, p95, p99 (ms, s), errors (%) or recovery (s) with <, "
@@ -50,7 +56,9 @@ def parse_slo(text: str) -> tuple[Objective, ...]:
     return tuple(made)
 
 
-def missed(objectives: Sequence[Objective], measured: Mapping[str, float | None]) -> list[tuple[Objective, float | None]]:
+def missed(
+    objectives: Sequence[Objective], measured: Mapping[str, float | None]
+) -> list[tuple[Objective, float | None]]:
     """The objectives that do not hold, with what was measured.
 
     Args:

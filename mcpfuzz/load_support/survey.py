@@ -97,7 +97,9 @@ def take_survey(
             else:
                 timed.append(found)
     if not timed:
-        timed = [call for call in (listing, _barrier(client)) if client.call(call.method, dict(call.params)).kind == "ok"]
+        timed = [
+            call for call in (listing, _barrier(client)) if client.call(call.method, dict(call.params)).kind == "ok"
+        ]
     if not timed:
         raise TargetError("nothing to put load on: no tool, no listing and no ping is answered well")
     made.calls = sorted(timed, key=lambda call: call.took_ms)
