@@ -16,6 +16,7 @@ from mcpfuzz.blocking.http1 import place_of
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import LaunchRecord
 from mcpfuzz.load_support.loopback import is_loopback
+from mcpfuzz.load_support.plan import chosen
 from mcpfuzz.load_support.slo import DEFAULT_SLO, Objective, parse_slo
 from mcpfuzz.model import Json, Severity
 from mcpfuzz.target import Prepared, Target, expand_variables, read_examples
@@ -68,6 +69,7 @@ def settings_of(options: Mapping[str, Any]) -> LoadSettings:
         raise UsageError(f"--rate {rate:g}: must be calls a second, greater than 0")
     if not 5 <= max_time <= MAX_TIME_S:
         raise UsageError(f"--max-time {max_time:g}: must be 5 to {MAX_TIME_S} seconds; load is bounded in time")
+    chosen(tuple(options.get("scenario", ())), "http")
     roles = [name for name in ("master", "worker") if options.get(name)]
     if len(roles) == 2 or (roles and options.get("processes", 1) > 1):
         raise UsageError("--master, --worker and --processes exclude each other")

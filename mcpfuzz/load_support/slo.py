@@ -49,7 +49,7 @@ def parse_slo(text: str) -> tuple[Objective, ...]:
         units = _UNITS.get("p" if part.startswith("p") else part.split("<")[0].strip(), _RATE)
         if found is None or found[4] not in units or (found[2] == ">") != (found[1] == "rps"):
             raise UsageError(
-                f"--slo {part or text!r}: must be p50, p90, p95, p99 (ms, s), errors (%) or recovery (s) with <, "
+                f"--slo {part or text}: must be p50, p90, p95, p99 (ms, s), errors (%) or recovery (s) with <, "
                 'or rps with >, as in "p95<200ms,errors<1%,recovery<10s"'
             )
         made.append(Objective(found[1], float(found[3]) * units[found[4]], found[2] == ">", part))
