@@ -14,11 +14,13 @@ from gevent.event import Event
 from locust import events, runners
 from locust.env import Environment
 
+from mcpfuzz.blocking import dial
+from mcpfuzz.errors import TargetError
 from mcpfuzz.load_support.counting import Counter
 from mcpfuzz.load_support.orders import Lap, Record, write_json
 from mcpfuzz.load_support.plan import RECOVERY, Phase
 from mcpfuzz.load_support.verdict import recovered_after
-from mcpfuzz.locustfiles.state import PHASE, POLICY, STATE
+from mcpfuzz.locustfiles.state import PHASE, POLICY, REST, STATE
 
 __all__ = ["install", "is_done"]
 
@@ -27,6 +29,7 @@ REPORT_S = 0.5
 SETTLE_S = 1.5
 """After the last phase, for the reports that are still under way."""
 WATCH_PER_S = 10.0
+MEND_S = 8.0
 
 _record = Record()
 _done = False
@@ -120,7 +123,7 @@ def _direct(environment: Environment) -> None:
     _record.workers = len(runner.clients.ready) if isinstance(runner, runners.MasterRunner) else 0
     for phase in STATE.orders.phases:
         _play(runner, phase)
-    _enter(runner, Phase(scenario="", part="", doing="rest", seconds=0.0, share=0.0))
+    _enter(runner, REST)
     gevent.sleep(SETTLE_S if _record.workers else 0.3)
     _record.done = True
     _write()
@@ -160,13 +163,37 @@ def _play(runner: Any, phase: Phase) -> None:
     lap.ended = time.time()
     if phase.doing == "probe":
         _rest(runner, phase)
+    elif phase.part == RECOVERY and not _is_back(phase.scenario, lap):
+        _mend(runner)
+
+
+def _mend(runner: Any) -> None:
+    """What one storm broke is not the next one's fault: wait, within bounds, until the server serves again. Where
+    mcpfuzz started it, it is started anew meanwhile."""
+    _enter(runner, REST)
+    orders, until = STATE.orders, time.monotonic() + MEND_S
+    gevent.sleep(1.0)
+    while time.monotonic() < until:
+        try:
+            client = dial(orders.endpoint, headers=orders.identities[0][1] if orders.identities else {})
+            try:
+                client.open()
+                outcome = client.call(orders.survey.cheap.method, dict(orders.survey.cheap.params))
+            finally:
+                client.drop()
+            if outcome.kind in ("ok", "limited") and outcome.took_s < 0.5:
+                gevent.sleep(0.7)  # the users come back, too
+                return
+        except TargetError:
+            pass
+        gevent.sleep(0.25)
 
 
 def _rest(runner: Any, phase: Phase) -> None:
     """Let a bucket fill before the baseline is taken."""
     for policy in _record.policies:
         if policy.get("per_s") and policy.get("burst"):
-            _enter(runner, Phase(scenario="", part="", doing="rest", seconds=0.0, share=0.0))
+            _enter(runner, REST)
             gevent.sleep(min(policy["burst"] / policy["per_s"], 2.0))
 
 

@@ -14,8 +14,8 @@ import gevent
 from gevent.pool import Group
 from locust import LoadTestShape, User, task
 
-from mcpfuzz.blocking import Client, Outcome, StreamableHttp, dial
-from mcpfuzz.errors import TargetError
+from mcpfuzz.blocking import Client, Outcome, Stdio, StreamableHttp, dial
+from mcpfuzz.errors import Late, TargetError
 from mcpfuzz.load_support.survey import LoadCall
 from mcpfuzz.locustfiles import director
 from mcpfuzz.locustfiles.behaviours import BEHAVIOURS
@@ -218,11 +218,38 @@ class Bystander(_Client):
             over.wait()
             return
         gap = 1.0 / STATE.watch_per_s
-        due = monotonic() + gap
+        due, number = monotonic() + gap, 0
         while not over.wait(max(0.0, due - monotonic())):
-            self.spawn(self.say, STATE.orders.survey.cheap, due)
+            number += 1
+            # who is connected already may be served while nobody new gets in
+            self.spawn(self.newcomer if number % 2 else self.say, STATE.orders.survey.cheap, due)
             due += gap
         gevent.sleep(0)
+
+    def newcomer(self, call: LoadCall, due: float) -> None:
+        """A call on a connection of its own; over channels whose connection is the session, a session of its own."""
+        phase, client = STATE.phase, self._client
+        if isinstance(client, Stdio) or client is None or client.session is None:
+            self.say(call, due)
+            return
+        if isinstance(client, StreamableHttp):
+            outcome = client.call(call.method, dict(call.params), due=due, fresh=True)
+        else:
+            outcome = self._whole(call, due)
+        STATE.count(self.environment, self.role, call.row, outcome, phase)
+
+    def _whole(self, call: LoadCall, due: float) -> Outcome:
+        try:
+            client = dial(STATE.orders.endpoint, headers=self.headers, source=self.source)
+            try:
+                client.open()
+                return client.call(call.method, dict(call.params), due=due)
+            finally:
+                client.drop()
+        except Late:
+            return Outcome("late", "no session in time", monotonic() - due)
+        except TargetError:
+            return Outcome("broken", "no session", monotonic() - due)
 
 
 class UntilDone(LoadTestShape):

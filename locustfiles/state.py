@@ -21,7 +21,7 @@ from mcpfuzz.load_support.orders import VARIABLE, Orders
 from mcpfuzz.load_support.plan import Phase
 from mcpfuzz.locustfiles.users import fire
 
-__all__ = ["PHASE", "POLICY", "STATE", "State"]
+__all__ = ["PHASE", "POLICY", "REST", "STATE", "State"]
 
 PHASE, POLICY = "mcpfuzz-phase", "mcpfuzz-policy"
 """Names of the messages between master and workers."""

@@ -19,11 +19,11 @@ from mcpfuzz.events import Discovered, Event, Finished, Found, Noted, Outcome, P
 from mcpfuzz.load_support.findings import findings_of
 from mcpfuzz.load_support.locust import Locust
 from mcpfuzz.load_support.orders import Orders, Record
-from mcpfuzz.load_support.plan import chosen, deal
+from mcpfuzz.load_support.plan import RECOVERY, chosen, deal
 from mcpfuzz.load_support.serving import Served
 from mcpfuzz.load_support.settings import LoadSettings, LoadTarget, settings_of, target_of_load
 from mcpfuzz.load_support.survey import Survey, take_survey
-from mcpfuzz.load_support.verdict import load_json
+from mcpfuzz.load_support.verdict import load_json, recovered_after
 from mcpfuzz.model import SEVERITIES, Finding, Operation, OperationStats, ScenarioResult, Surface
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.reports import Gate, Look, Setting, known_secrets, open_sinks
@@ -84,6 +84,7 @@ class _Run:
         self.survey: Survey | None = None
         self.served: Served | None = None
         self.found: tuple[Finding, ...] = ()
+        self._looked: set[str] = set()
 
     def run(self) -> Outcome:
         self.emit(
@@ -163,6 +164,7 @@ class _Run:
                     self.served.look()
                 self.record = Record.read(orders.out)
                 self._progress()
+                self._mend()
         except KeyboardInterrupt:
             interrupted = True
         locust.stop()
@@ -170,6 +172,16 @@ class _Run:
         if not interrupted and not self.record.laps:
             locust.complain()
         return interrupted
+
+    def _mend(self) -> None:
+        """A server of ours that does not come back is started anew, so that the next scenario finds a sound one."""
+        if self.served is None:
+            return
+        for lap in self.record.laps:
+            if lap.part == RECOVERY and lap.ended is not None and lap.scenario not in self._looked:
+                self._looked.add(lap.scenario)
+                if recovered_after(self.record, lap.scenario) is None:
+                    self.served.restart()
 
     def _progress(self) -> None:
         lap = self.record.laps[-1] if self.record.laps else None
@@ -184,7 +196,7 @@ class _Run:
                 elapsed_s=time.monotonic() - self.began,
                 requests=total,
                 cases=0,
-                restarts=len(self.served.deaths) if self.served else 0,
+                restarts=self.served.restarts if self.served else 0,
                 findings=0,
                 what=what,
             )
@@ -235,7 +247,7 @@ class _Run:
                 duration_s=time.monotonic() - self.began,
                 requests=self.load["requests"],
                 cases=0,
-                restarts=len(self.served.deaths) if self.served else 0,
+                restarts=self.served.restarts if self.served else 0,
                 operations=self._operations(),
                 scenarios=results,
                 findings=self.found,

@@ -117,7 +117,7 @@ WEAK = [
     ("expensive-tool", {"blocking_tool": True, "expensive_ms": 120}, "p95<300ms", "load-starvation"),
     ("slow-clients", {"slots": 60, "head_timeout": None}, "p95<500ms,errors<5%", "load-starvation"),
     ("session-flood", {"leak_sessions": 200_000}, "errors<50%", "session-leak"),
-    ("notification-storm", {"no_recovery": 150}, "p95<5s,recovery<2s", "no-recovery"),
+    ("notification-storm", {"no_recovery": 600}, "p95<5s,recovery<2s", "no-recovery"),
 ]
 
 

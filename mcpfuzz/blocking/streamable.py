@@ -153,26 +153,33 @@ class StreamableHttp:
         return b"%bContent-Length: %d\r\n%b\r\n%b" % (self._head, len(body), more, body)
 
     def call(
-        self, method: str, params: Json = None, *, due: float | None = None, extra: Mapping[str, str] | None = None
+        self,
+        method: str,
+        params: Json = None,
+        *,
+        due: float | None = None,
+        extra: Mapping[str, str] | None = None,
+        fresh: bool = False,
     ) -> Outcome:
         """One request and what came of it; never raises for what the server did.
 
         Args:
             due: the instant it was due, by the session's clock; None: now.
             extra: further headers.
+            fresh: on a connection of its own, opened and closed for it.
         """
         session = self.session
         if session is None:
             raise Gone("the session is not open")
         request_id = session.next_id()
         message = session.message(method, params, request_id)
-        return self.run(self.bytes_of(message, extra), request_id, due=due)
+        return self.run(self.bytes_of(message, extra), request_id, due=due, fresh=fresh)
 
-    def run(self, request: bytes, request_id: Json, *, due: float | None = None) -> Outcome:
+    def run(self, request: bytes, request_id: Json, *, due: float | None = None, fresh: bool = False) -> Outcome:
         """A request of `bytes_of` and what came of it."""
         began = self._clock() if due is None else due
         try:
-            response = self.exchange(request)
+            response = self._once(request) if fresh else self.exchange(request)
         except Late as error:
             return Outcome("late", "no answer in time", self._clock() - began, value=str(error))
         except TargetError as error:
@@ -214,6 +221,13 @@ class StreamableHttp:
             else:
                 connection.close()
             return response
+
+    def _once(self, request: bytes) -> Response:
+        connection = self.connect()
+        try:
+            return connection.exchange(request)
+        finally:
+            connection.close()
 
     def connect(self) -> Connection:
         """A connection of its own to the server."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mcpfuzz.errors import UsageError
 
-__all__ = ["SCENARIOS", "LoadScenario", "Phase", "chosen", "deal"]
+__all__ = ["ATTACK", "RECOVERY", "SCENARIOS", "LoadScenario", "Phase", "chosen", "deal"]
 
 ATTACK, RECOVERY = "attack", "recovery"
 RECOVERY_SHARE = 0.3

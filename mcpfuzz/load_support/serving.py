@@ -34,6 +34,7 @@ class Served:
     deaths: list[float] = field(default_factory=list)
     """When it was found gone, seconds since the epoch."""
     samples: list[dict[str, Any]] = field(default_factory=list)
+    restarts: int = 0
     _process: subprocess.Popen[bytes] | None = None
     _watched: psutil.Process | None = None
 
@@ -76,11 +77,7 @@ class Served:
         """One sample; restarts our own server where it died."""
         if self._process is not None and self._process.poll() is not None:
             self.deaths.append(time.time())
-            if len(self.deaths) <= MAX_RESTARTS:
-                with contextlib.suppress(LaunchError):
-                    self.start()
-            else:
-                self._process = None
+            self.restart()
             return
         if self._watched is None:
             return
@@ -97,6 +94,19 @@ class Served:
             span = sample["at"] - last["at"] if last else 0.0
             sample["cpu"] = round((cpu - last["cpu_s"]) / span, 3) if last and span > 0 else 0.0
             self.samples.append(sample)
+
+    def restart(self) -> None:
+        """A fresh process of our own server; a few times, then it stays as it is."""
+        if self.launch is None:
+            return
+        if self.restarts >= MAX_RESTARTS:
+            if self._process is not None and self._process.poll() is not None:
+                self._process = None
+            return
+        self.restarts += 1
+        self.stop()
+        with contextlib.suppress(LaunchError):
+            self.start()
 
     def stop(self) -> None:
         """End what we started."""
