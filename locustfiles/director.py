@@ -163,8 +163,10 @@ def _play(runner: Any, phase: Phase) -> None:
     lap.ended = time.time()
     if phase.doing == "probe":
         _rest(runner, phase)
-    elif phase.part == RECOVERY and not _is_back(phase.scenario, lap):
-        _mend(runner)
+    elif phase.part == RECOVERY:
+        _gather(STATE.take())
+        if recovered_after(_record, phase.scenario) is None:
+            _mend(runner)
 
 
 def _mend(runner: Any) -> None:
@@ -198,7 +200,7 @@ def _rest(runner: Any, phase: Phase) -> None:
 
 
 def _is_back(scenario: str, lap: Lap) -> bool:
-    if time.time() - lap.began < 1.5:
+    if time.time() - lap.began < 1.2:
         return False
     _gather(STATE.take())
     return recovered_after(_record, scenario) is not None

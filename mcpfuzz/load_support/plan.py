@@ -13,7 +13,9 @@ __all__ = ["ATTACK", "RECOVERY", "SCENARIOS", "LoadScenario", "Phase", "chosen",
 ATTACK, RECOVERY = "attack", "recovery"
 RECOVERY_SHARE = 0.3
 """Of a scenario's time; cut short once the server is itself again."""
-LEAST_S = 2.0
+LEAST_RECOVERY_S = 1.6
+"""Two ticks and what is cut off at their edges."""
+LEAST_S = 2.4
 """A scenario that gets less is not run."""
 RAMP = (0.1, 0.25, 0.5, 0.75, 1.0)
 """Shares of the users, one step each."""
@@ -109,7 +111,7 @@ def deal(scenarios: Iterable[LoadScenario], seconds: float) -> tuple[list[Phase]
 
 
 def _phases(scenario: LoadScenario, seconds: float) -> list[Phase]:
-    name, rest = scenario.id, seconds * RECOVERY_SHARE
+    name, rest = scenario.id, max(seconds * RECOVERY_SHARE, LEAST_RECOVERY_S)
     if scenario.doing == "probe":
         return [Phase(scenario=name, part=ATTACK, doing="probe", seconds=seconds)]
     if name == "baseline":
