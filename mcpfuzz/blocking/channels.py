@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from mcpfuzz.blocking.http1 import Connection, Place, Response, events_in, request_bytes
+from mcpfuzz.blocking.http1 import NEVER, WATCH, Connection, Place, Response, events_in, request_bytes
 from mcpfuzz.blocking.mux import Mux
 from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError
 from mcpfuzz.revisions import Revision
@@ -148,6 +148,8 @@ class WebSocket(Mux):
                 **options,
             )
             self._socket = self._stack.enter_context(made)
+            self.deadline, self.overdue = NEVER, False
+            WATCH.add(self)
         except TimeoutError:
             raise Late(f"no WebSocket within {timeout:g} s") from None
         except (OSError, WebSocketException) as error:
@@ -164,12 +166,15 @@ class WebSocket(Mux):
     def read(self, deadline: float) -> bytes:
         from websockets.exceptions import ConnectionClosed
 
+        self.deadline = deadline  # a timer for each message would double its cost
         try:
-            return self._socket.recv(timeout=max(deadline - monotonic(), 0.001), decode=False)
-        except TimeoutError:
-            raise Late(f"no answer within {self._timeout:g} s") from None
+            return self._socket.recv(decode=False)
         except ConnectionClosed as error:
+            if self.overdue:
+                raise Late(f"no answer within {self._timeout:g} s") from None
             raise Gone(f"the WebSocket was closed: {error}") from None
+        finally:
+            self.deadline = NEVER
 
     @property
     def socket(self) -> Any:
@@ -177,6 +182,7 @@ class WebSocket(Mux):
         return self._socket.socket
 
     def shut(self) -> None:
+        WATCH.discard(self)
         with contextlib.suppress(OSError):
             self._stack.close()
 

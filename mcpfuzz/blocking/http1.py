@@ -7,20 +7,26 @@ bounded.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit
 
 from mcpfuzz.errors import Gone, Late, TooMuch, UsageError
 
-__all__ = ["Connection", "Place", "Response", "events_in", "place_of", "request_bytes"]
+__all__ = ["NEVER", "WATCH", "Connection", "Place", "Response", "events_in", "place_of", "request_bytes"]
 
 MAX_HEAD = 64 << 10
 MAX_BODY = 34 << 20
 READ = 65_536
+NEVER = float("inf")
+ROUND_S, IDLE_ROUNDS = 0.1, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +84,7 @@ class Response:
     """The header lines, names in lower case as needed by `header`."""
     body: bytes
     first_at: float | None = None
-    """When the first bytes of an SSE body came."""
-    done_at: float = 0.0
+    """When the first bytes of an SSE body came, monotonic."""
 
     def header(self, name: bytes) -> str | None:
         """A header's value; `name` in lower case, without the colon."""
@@ -119,12 +124,19 @@ class Connection:
         self._timeout = timeout
         self._rest = b""
         self.fresh = True
+        self.deadline = NEVER
+        self.overdue = False
+        self._timed = place.scheme in ("https", "wss")
+        """TLS has its own timeouts: it cannot be shut down from outside without harm."""
         try:
             bound = (source, 0) if source else None
             made = socket.create_connection((place.host, place.port), timeout, bound)
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if place.scheme in ("https", "wss"):
+            if self._timed:
                 made = (tls or ssl.create_default_context()).wrap_socket(made, server_hostname=place.host)
+            else:
+                made.settimeout(None)
+                WATCH.add(self)
             self.socket = made
         except TimeoutError:
             raise Late(f"no connection to {place.authority} within {timeout:g} s") from None
@@ -132,14 +144,22 @@ class Connection:
             raise Gone(f"no connection to {place.authority}: {error.strerror or error}") from None
 
     def close(self) -> None:
+        WATCH.discard(self)
         self.socket.close()
 
     def send(self, data: bytes) -> None:
+        self.deadline = monotonic() + self._timeout
         try:
-            self.socket.sendall(data)
+            if self._timed:
+                self.socket.settimeout(self._timeout)
+            sent = self.socket.send(data)
+            if sent < len(data):
+                self.socket.sendall(data[sent:])
         except TimeoutError:
             raise Late("the server does not read what is sent") from None
         except OSError as error:
+            if self.overdue:
+                raise Late("the server does not read what is sent") from None
             raise Gone(f"the connection broke while sending: {error.strerror or error}") from None
 
     def exchange(self, request: bytes, *, on_head: Callable[[Response], bool] | None = None) -> Response:
@@ -153,7 +173,7 @@ class Connection:
 
     def response(self, *, on_head: Callable[[Response], bool] | None = None) -> Response:
         """Read one response."""
-        deadline = monotonic() + self._timeout
+        deadline = self.deadline = monotonic() + self._timeout
         data = self._rest or self.more(deadline)
         while True:
             end = data.find(b"\r\n\r\n")
@@ -172,17 +192,21 @@ class Connection:
         self._rest = data[end + 4 :]
         self.fresh = False
         if on_head is not None and on_head(made):
+            self.deadline = NEVER
             return made
         self._body(made, deadline)
-        made.done_at = monotonic()
+        self.deadline = NEVER
         return made
 
     def _body(self, made: Response, deadline: float) -> None:
-        low = made.head.lower()
-        at = low.find(b"\r\ncontent-length:")
+        low = made.head
+        at = low.find(b"\r\nContent-Length:")
+        if at < 0:
+            low = low.lower()
+            at = low.find(b"\r\ncontent-length:")
         if at >= 0:
             stop = low.find(b"\r\n", at + 17)
-            length = int(low[at + 17 : stop if stop >= 0 else len(low)])
+            length = _number(low[at + 17 : stop if stop >= 0 else len(low)])
             if length > MAX_BODY:
                 raise TooMuch(f"a response body of over {MAX_BODY >> 20} MiB")
             have = self._rest
@@ -198,7 +222,7 @@ class Connection:
             self._chunked(made, deadline)
         elif made.status not in (204, 304) and made.status >= 200:
             self._to_the_end(made, deadline)
-        if b"\r\nconnection: close" in low:
+        if b"onnection: close" in low:
             self.close()
 
     def _chunked(self, made: Response, deadline: float) -> None:
@@ -262,16 +286,64 @@ class Connection:
         return rest
 
     def _read(self, deadline: float) -> bytes:
-        left = deadline - monotonic()
-        if left <= 0:
-            raise Late(f"no whole answer within {self._timeout:g} s")
         try:
-            self.socket.settimeout(left)
-            return self.socket.recv(READ)
+            if self._timed:
+                left = deadline - monotonic()
+                if left <= 0:
+                    raise TimeoutError
+                self.socket.settimeout(left)
+            piece = self.socket.recv(READ)
         except TimeoutError:
             raise Late(f"no whole answer within {self._timeout:g} s") from None
         except OSError as error:
+            if self.overdue:
+                raise Late(f"no whole answer within {self._timeout:g} s") from None
             raise Gone(f"the connection broke: {error.strerror or error}") from None
+        if not piece and self.overdue:
+            raise Late(f"no whole answer within {self._timeout:g} s")
+        return piece
+
+
+def _number(text: bytes) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise Gone(f"a Content-Length that is no number: {text[:20]!r}") from None
+
+
+class _Watch:
+    """Ends connections (whatever has `deadline`, `overdue`, `socket`) whose deadline is over. One look at all of them ten times a second costs less than a timer for
+    each read, which under gevent is a fifth of a request."""
+
+    def __init__(self) -> None:
+        self._all: set[Any] = set()
+        self._thread: threading.Thread | None = None
+
+    def add(self, connection: Any) -> None:
+        self._all.add(connection)
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+
+    def discard(self, connection: Any) -> None:
+        self._all.discard(connection)
+
+    def _run(self) -> None:
+        idle = 0
+        while idle < IDLE_ROUNDS:
+            time.sleep(ROUND_S)
+            now = time.monotonic()
+            everyone = list(self._all)
+            idle = 0 if everyone else idle + 1
+            for one in everyone:
+                if one.deadline < now:
+                    self._all.discard(one)
+                    one.overdue = True
+                    with contextlib.suppress(OSError):
+                        one.socket.shutdown(socket.SHUT_RDWR)
+
+
+WATCH = _Watch()
 
 
 def events_in(body: bytes) -> list[tuple[str, bytes]]:

@@ -135,7 +135,10 @@ class Mux(ABC):
 
     def _await(self, slot: _Slot, deadline: float) -> None:
         while slot.frame is None:
-            if not self._reading.acquire(timeout=max(deadline - monotonic(), 0.001)):
+            # without contention no timer is armed: under gevent that is a good part of a call
+            if not self._reading.acquire(blocking=False) and not self._reading.acquire(
+                timeout=max(deadline - monotonic(), 0.001)
+            ):
                 raise Late(f"no answer within {self._timeout:g} s")
             try:
                 while slot.frame is None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from time import monotonic
+
+import orjson
 
 from mcpfuzz.blocking.http1 import Connection, Place, Response, events_in, request_bytes
 from mcpfuzz.blocking.outcome import Outcome, classify
@@ -32,7 +34,6 @@ class StreamableHttp:
     Args:
         headers: go with every request (identity, for one).
         source: local address to connect from.
-        clock: monotonic seconds.
     """
 
     transport = "http"
@@ -46,14 +47,12 @@ class StreamableHttp:
         timeout: float = 10.0,
         source: str | None = None,
         tls: ssl.SSLContext | None = None,
-        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.place = place
         self._wanted = wanted
         self._timeout = timeout
         self._source = source
         self._tls = tls
-        self._clock = clock
         self._idle: list[Connection] = []
         self.session: Session | None = None
         self.session_id: str | None = None
@@ -82,7 +81,7 @@ class StreamableHttp:
             raise
 
     def _open(self) -> Outcome:
-        began = self._clock()
+        began = monotonic()
         shake = Handshake(self._wanted)
         todo = shake.start()
         last: Outcome | None = None
@@ -97,7 +96,7 @@ class StreamableHttp:
         self._settle()
         for frame in todo:  # notifications/initialized
             self._post(frame, self._session_headers())
-        return Outcome("ok", took_s=self._clock() - began)
+        return Outcome("ok", took_s=monotonic() - began)
 
     def _handshake_answer(self, shake: Handshake, response: Response, todo: list[bytes]) -> Outcome:
         frame = self._answer(response, None)
@@ -164,7 +163,7 @@ class StreamableHttp:
         """One request and what came of it; never raises for what the server did.
 
         Args:
-            due: the instant it was due, by the session's clock; None: now.
+            due: the instant it was due, monotonic; None: now.
             extra: further headers.
             fresh: on a connection of its own, opened and closed for it.
         """
@@ -177,21 +176,21 @@ class StreamableHttp:
 
     def run(self, request: bytes, request_id: Json, *, due: float | None = None, fresh: bool = False) -> Outcome:
         """A request of `bytes_of` and what came of it."""
-        began = self._clock() if due is None else due
+        began = monotonic() if due is None else due
         try:
             response = self._once(request) if fresh else self.exchange(request)
         except Late as error:
-            return Outcome("late", "no answer in time", self._clock() - began, value=str(error))
+            return Outcome("late", "no answer in time", monotonic() - began, value=str(error))
         except TargetError as error:
-            return Outcome("broken", _short(error), self._clock() - began, value=str(error))
-        done = self._clock()
-        frame = self._answer(response, request_id)
+            return Outcome("broken", _short(error), monotonic() - began, value=str(error))
+        done = monotonic()
+        value = self._value(response, request_id)
         retry = response.header(b"retry-after") if response.status >= 400 else None
-        outcome = classify(frame.value if frame else None, response.status, retry)
+        outcome = classify(value, response.status, retry)
         outcome.took_s = done - began
         outcome.size = len(response.body)
         if response.first_at is not None and response.is_sse:
-            outcome.first_s = response.first_at - response.done_at + outcome.took_s
+            outcome.first_s = response.first_at - began
         return outcome
 
     def notify(self, method: str, params: Json = None) -> Outcome:
@@ -235,6 +234,17 @@ class StreamableHttp:
 
     def _post(self, body: bytes, headers: Mapping[str, str]) -> Response:
         return self.exchange(request_bytes("POST", self.place.path, headers, body))
+
+    @classmethod
+    def _value(cls, response: Response, request_id: Json) -> Json:
+        """The answer's value, read without looking for faults: those are the campaign's business."""
+        if response.is_sse:
+            frame = cls._answer(response, request_id)
+            return None if frame is None else frame.value
+        try:
+            return orjson.loads(response.body) if response.body else None
+        except ValueError:
+            return None
 
     @staticmethod
     def _answer(response: Response, request_id: Json) -> Frame | None:
