@@ -37,7 +37,7 @@ import asyncio, json, re, sys
 
 ID = re.compile(rb'"id":(\d+)')
 RESULT = b'{"jsonrpc":"2.0","id":%b,"result":{"content":[{"type":"text","text":"3"}]}}'
-INIT = b'{"jsonrpc":"2.0","id":%b,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"r"}}}'
+INIT = b'{"jsonrpc":"2.0","id":%b,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{}}}'
 
 class Http(asyncio.Protocol):
     def connection_made(self, transport): self.t, self.b = transport, b""

@@ -145,7 +145,9 @@ def payloads(actor: Actor) -> None:
         outcome = actor.raw(body % (request_id, deep), request_id)
         actor.count("deep payload", outcome if outcome.kind in ("late",) else Outcome("ok", took_s=outcome.took_s))
         _after(outcome)
-        actor.revive()
+        if outcome.kind in ("broken", "late", "http-error"):
+            actor.revive()
+            actor.connect()
 
 
 def cancel(actor: Actor) -> None:
@@ -154,7 +156,7 @@ def cancel(actor: Actor) -> None:
     while True:
         client = actor.client
         if client.session is None:
-            actor.revive()
+            actor.connect()
             continue
         request_id = client.session.next_id()
         message = client.session.message(survey.expensive.method, dict(survey.expensive.params), request_id)
@@ -192,6 +194,7 @@ def notify(actor: Actor) -> None:
         _after(outcome)
         if outcome.kind == "broken":
             actor.revive()
+            actor.connect()
         gevent.sleep(0)
 
 

@@ -117,7 +117,7 @@ class _Run:
         if endpoint.url is not None:
             self.served = Served(endpoint.url, self.target.launch, self.settings.start_timeout)
             self.served.start()
-        client = reach(endpoint)
+        client = reach(endpoint, headers=self.target.first_headers)
         try:
             self.survey = take_survey(
                 client,
@@ -285,7 +285,7 @@ class _Run:
 
 def _worker(target: LoadTarget, settings: LoadSettings) -> int:
     """A worker of a distributed run: acts on the master's word, reports to it, writes no report of its own."""
-    client = reach(target.endpoint)
+    client = reach(target.endpoint, headers=target.first_headers)
     try:
         survey = take_survey(client, examples=target.examples, destructive=settings.destructive, seed=settings.seed)
         transport = client.transport

@@ -90,13 +90,13 @@ def dial(endpoint: Endpoint, *, headers: Mapping[str, str] | None = None, source
     return make(place, headers=sent, wanted=wanted, timeout=endpoint.timeout, source=source, tls=tls)
 
 
-def reach(endpoint: Endpoint) -> Client:
+def reach(endpoint: Endpoint, *, headers: Mapping[str, str] | None = None) -> Client:
     """An open client; a server of the old HTTP+SSE kind is found behind an http URL too, as the specification says.
 
     Raises:
         TargetError: it cannot be reached, or is no MCP server.
     """
-    client = dial(endpoint)
+    client = dial(endpoint, headers=headers)
     try:
         client.open()
         return client
@@ -109,7 +109,7 @@ def reach(endpoint: Endpoint) -> Client:
         client.drop()
         raise
     try:
-        client = dial(replace(endpoint, transport="sse"))
+        client = dial(replace(endpoint, transport="sse"), headers=headers)
         client.open()
     except TargetError:
         raise refused from None

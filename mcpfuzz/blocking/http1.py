@@ -312,8 +312,8 @@ def _number(text: bytes) -> int:
 
 
 class _Watch:
-    """Ends connections (whatever has `deadline`, `overdue`, `socket`) whose deadline is over. One look at all of them ten times a second costs less than a timer for
-    each read, which under gevent is a fifth of a request."""
+    """Ends connections (whatever has `deadline`, `overdue`, `socket`) whose deadline is over. One look at all of them
+    ten times a second costs less than a timer for each read, which under gevent is a fifth of a request."""
 
     def __init__(self) -> None:
         self._all: set[Any] = set()

@@ -97,7 +97,12 @@ class _Seen:
 
     @property
     def let_in(self) -> bool:
-        return self.outcome.kind != "limited"
+        """Whether the limit let it pass; an error of the tool's own did pass, an unknown path did not."""
+        return self.outcome.kind in ("ok", "tool-error", "rpc-error")
+
+    @property
+    def refused(self) -> bool:
+        return self.outcome.kind == "limited"
 
 
 class _Work:
@@ -114,7 +119,7 @@ class _Work:
     def run(self) -> Estimate:
         budget = self.left
         flood = self._flood(Key(), min(FLOOD_S, budget * 0.25))
-        if flood[-1].let_in:
+        if not flood[-1].refused:
             return self._no_limit(flood, budget)
         self.found.form = flood[-1].outcome.form
         self._rate(self._steady(min(STEADY_S, budget * 0.45)))
@@ -137,7 +142,7 @@ class _Work:
     def _flood(self, key: Key, seconds: float) -> list[_Seen]:
         """Until the first refusal, or the end of the range."""
         began, made = self.prober.now(), [self._ask(key)]
-        while made[-1].let_in and len(made) < MAX_FLOOD and self.prober.now() - began < seconds:
+        while not made[-1].refused and len(made) < MAX_FLOOD and self.prober.now() - began < seconds:
             made.append(self._ask(key))
         took = max(made[-1].at - began, 1e-6)
         self.found.probed_per_s = max(self.found.probed_per_s, len(made) / took)
@@ -227,17 +232,15 @@ class _Work:
             return
         self.prober.sleep(rest)
         flood = self._flood(Key(), min(FLOOD_S, max(self.left, 0.5)))
-        if not flood[-1].let_in:
+        if flood[-1].refused:
             self._burst(flood)
 
     # ---- scope
 
     def _exhaust(self) -> bool:
         """Make sure that the first key is refused right now."""
-        refused = 0
         for _ in range(MAX_FLOOD // 4):
-            refused = 0 if self._ask(Key()).let_in else refused + 1
-            if refused >= 1:
+            if self._ask(Key()).refused:
                 return True
         return False
 
@@ -248,7 +251,8 @@ class _Work:
         for _ in range(3):
             if not self._exhaust():
                 return 0.5
-            shares.append(sum(self._ask(key).let_in for _ in range(size)) / size)
+            asked = [self._ask(key) for _ in range(size)]
+            shares.append(sum(s.outcome.kind == "ok" if key.step else s.let_in for s in asked) / size)
             if size > 1 and shares[-1] in (0.0, 1.0):
                 break
             wait = size / self.found.per_s if self.found.per_s else 1.0
@@ -288,7 +292,7 @@ class _Work:
     # ---- what the refusal says
 
     def _retry_after(self) -> None:
-        told = [(seen.at, seen.outcome.retry_after_s) for seen in self.log if not seen.let_in]
+        told = [(seen.at, seen.outcome.retry_after_s) for seen in self.log if seen.refused]
         values = [wait for _, wait in told if wait is not None]
         if not values:
             return
@@ -309,10 +313,10 @@ class _Work:
         long = counted = 0
         promise: float | None = None
         for seen in self.log:
-            if not seen.let_in:
+            if seen.refused:
                 wait = seen.outcome.retry_after_s
                 promise = None if wait is None else seen.at + wait
-            elif promise is not None:
+            elif promise is not None and seen.let_in:
                 counted += 1
                 long += promise - seen.at > 1.2
                 promise = None
@@ -328,7 +332,7 @@ def _clusters(steady: Sequence[_Seen]) -> list[list[_Seen]]:
             if after:
                 made.append([])
             made[-1].append(seen)
-        after = not seen.let_in
+        after = seen.refused or (after and not seen.let_in)
     return made
 
 

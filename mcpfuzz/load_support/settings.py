@@ -116,6 +116,11 @@ class LoadTarget:
     trusted_lab: bool = False
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def first_headers(self) -> Mapping[str, str]:
+        """Of the identity that the run acts as."""
+        return self.identities[0][1] if self.identities else {}
+
     def endpoint_as(self, transport: str) -> Endpoint:
         """The endpoint with the transport that was found."""
         return replace(self.endpoint, transport=transport)
