@@ -239,10 +239,7 @@ class _Work:
 
     def _exhaust(self) -> bool:
         """Make sure that the first key is refused right now."""
-        for _ in range(MAX_FLOOD // 4):
-            if self._ask(Key()).refused:
-                return True
-        return False
+        return any(self._ask(Key()).refused for _ in range(MAX_FLOOD // 4))
 
     def _passes(self, key: Key) -> float:
         """How much of a small burst of `key` is let in while the first key is exhausted: 0 to 1."""
