@@ -109,7 +109,7 @@ def test_all_scenarios_pass_on_a_sound_server_and_the_report_holds_what_it_must(
     page = html.read_text(encoding="utf-8")
     assert page.count('class="plot"') >= 4 and "<script" not in page
     rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
-    assert {row["what"] for row in rows} == {"scenario", "row", "all"}
+    assert {row["what"] for row in rows} == {"scenario", "row", "run"}
     told = [*(path.read_text(encoding="utf-8") for path in tmp_path.glob("r.*")), ran.output]
     assert not any("alice-secret" in text for text in told)
 
