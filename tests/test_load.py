@@ -201,6 +201,30 @@ def test_a_server_out_of_reach_could_not_be_tested() -> None:
     assert "no connection to 127.0.0.1:9" in done.stdout
 
 
+def test_the_fixture_measures_and_fails_on_what_counts(pytester: pytest.Pytester) -> None:
+    command = f"{sys.executable} {SERVER} --port {{port}} --config {{config}}"
+    pytester.makeconftest(
+        f"""
+        from mcpfuzz import Target
+        def pytest_mcpfuzz_targets(config):
+            return Target(command={tuple(command.replace("{config}", "{}").split())!r})
+        """
+    )
+    pytester.makepyfile(
+        """
+        URL = "http://127.0.0.1:{port}/mcp"
+        def test_fast_enough(mcp_load):
+            load = mcp_load("baseline", url=URL, users=4, max_time=8, slo="errors<1%")
+            assert load["requests"] > 10
+        def test_limited(mcp_load):
+            mcp_load("rate-limit", url=URL, users=1, max_time=12)
+        """
+    )
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:asyncio", timeout=100)
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(["*low rate-limit-missing*none was refused*"])
+
+
 def test_nothing_of_the_door_imports_gevent_or_locust() -> None:
     code = "import sys, mcpfuzz.load, mcpfuzz.blocking; print(*({'gevent', 'locust'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
