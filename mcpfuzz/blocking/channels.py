@@ -126,10 +126,11 @@ class WebSocket(Mux):
         tls: ssl.SSLContext | None = None,
         subprotocols: Sequence[str] = ("mcp",),
     ) -> None:
-        from websockets.exceptions import WebSocketException
+        from websockets.exceptions import ConnectionClosed, WebSocketException
         from websockets.sync.client import connect
 
         super().__init__(wanted=wanted, timeout=timeout)
+        self._closed = ConnectionClosed
         self._stack = contextlib.ExitStack()
         options: dict[str, Any] = {"ssl": tls} if tls is not None and url.startswith("wss") else {}
         if source:
@@ -156,20 +157,16 @@ class WebSocket(Mux):
             raise Gone(f"no WebSocket at {url}: {error}") from None
 
     def write(self, data: bytes) -> None:
-        from websockets.exceptions import ConnectionClosed
-
         try:
             self._socket.send(data, text=True)
-        except ConnectionClosed as error:
+        except self._closed as error:
             raise Gone(f"the WebSocket is closed: {error}") from None
 
     def read(self, deadline: float) -> bytes:
-        from websockets.exceptions import ConnectionClosed
-
         self.deadline = deadline  # a timer for each message would double its cost
         try:
             return self._socket.recv(decode=False)
-        except ConnectionClosed as error:
+        except self._closed as error:
             if self.overdue:
                 raise Late(f"no answer within {self._timeout:g} s") from None
             raise Gone(f"the WebSocket was closed: {error}") from None
