@@ -24,7 +24,7 @@ from mcpfuzz.transports.launch import Launch
 
 __all__ = ["LoadSettings", "LoadTarget", "settings_of", "target_of_load"]
 
-MAX_USERS = 20_000
+MAX_USERS = 1_000_000
 MAX_TIME_S = 24 * 3600
 
 
@@ -64,7 +64,7 @@ def settings_of(options: Mapping[str, Any]) -> LoadSettings:
     """
     users, rate, max_time = int(options["users"]), options.get("rate"), float(options["max_time"])
     if not 1 <= users <= MAX_USERS:
-        raise UsageError(f"--users {users}: must be 1 to {MAX_USERS} in one run; see docs/load.md for more machines")
+        raise UsageError(f"--users {users}: must be 1 to {MAX_USERS} in one run; docs/scale.md has a plan for many")
     if rate is not None and not 0 < rate < float("inf"):
         raise UsageError(f"--rate {rate:g}: must be calls a second, greater than 0")
     if not 5 <= max_time <= MAX_TIME_S:
