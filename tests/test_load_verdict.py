@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from mcpfuzz.blocking import Outcome
@@ -77,10 +79,6 @@ def test_counts_of_two_workers_add_up_to_those_of_one() -> None:
         halves[number % 2].add(*what)
     merged = Counter.of(halves[0].take())
     merged.merge(Counter.of(halves[1].take()))
-    assert (
-        sorted(merged.plain()[0]) == sorted(one.plain()[0])
-        or merged.sum("spike").plain()[:4] == one.sum("spike").plain()[:4]
-    )
     assert merged.sum("spike").p(0.95) == one.sum("spike").p(0.95)
     assert merged.sum("spike").times == one.sum("spike").times
     assert not halves[0].cells
@@ -150,15 +148,13 @@ def test_a_verdict_says_what_was_missed() -> None:
 def test_what_is_missed_becomes_a_finding_under_its_rule() -> None:
     load = load_json(record(recovered=False, slow_ms=40), objectives=parse_slo("p95<20ms,recovery<5s"), left={})
     found = {finding.rule: finding for finding in findings_of(load, CALL, [])}
-    assert set(found) == {"no-recovery", "slo-missed"}
+    assert set(found) == {"no-recovery"}, "who never comes back starves others, too: one cause, one finding"
     assert "bystander" in found["no-recovery"].observed
     again = findings_of(load, CALL, [])
     assert [one.fingerprint for one in again] == [one.fingerprint for one in found.values()]
 
 
-def test_a_record_reads_back_as_it_was_written(tmp_path: object) -> None:
-    import json
-
+def test_a_record_reads_back_as_it_was_written() -> None:
     plain = json.loads(json.dumps(record().plain()))
     assert Counter.of(plain["counter"]).sum("baseline").ok == record().counter.sum("baseline").ok
 
