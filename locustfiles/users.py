@@ -23,7 +23,6 @@ from locust.env import Environment
 from mcpfuzz.blocking import Client, Endpoint, Outcome, dial, reach
 from mcpfuzz.errors import McpfuzzError
 from mcpfuzz.load_support.survey import LoadCall, Survey, take_survey
-from mcpfuzz.target import expand_variables, read_examples
 
 __all__ = ["Failure", "McpUser", "OpenMcpUser", "fire"]
 
@@ -83,7 +82,15 @@ def _options(parser: LocustArgumentParser) -> None:
 
 def _headers(given: list[str]) -> dict[str, str]:
     pairs = (item.partition(":") for item in given)
-    return {name.strip(): expand_variables(value.strip(), os.environ) for name, _, value in pairs}
+    return {name.strip(): os.path.expandvars(value.strip()) for name, _, value in pairs}
+
+
+def _examples(path: str) -> list[dict[str, Any]]:
+    """Known-good calls, JSON Lines."""
+    if not path:
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file if line.strip()]
 
 
 @functools.lru_cache(maxsize=8)
@@ -91,7 +98,7 @@ def _surveyed(key: str) -> Survey:
     """What to call, found once per process."""
     given = json.loads(key)
     client = reach(Endpoint(**given["endpoint"]))
-    examples = read_examples(given["example"]) if given["example"] else ()
+    examples = _examples(given["example"])
     try:
         return take_survey(client, examples=examples, destructive=given["destructive"])
     finally:

@@ -16,12 +16,12 @@ from mcpfuzz import __version__, host
 from mcpfuzz.blocking import Endpoint, reach
 from mcpfuzz.errors import McpfuzzError, TargetError
 from mcpfuzz.events import Discovered, Event, Finished, Found, Noted, Outcome, Progress, Started
+from mcpfuzz.load.locust import Locust
+from mcpfuzz.load.serving import Served
+from mcpfuzz.load.settings import LoadSettings, LoadTarget, settings_of, target_of_load
 from mcpfuzz.load_support.findings import findings_of
-from mcpfuzz.load_support.locust import Locust
 from mcpfuzz.load_support.orders import Orders, Record
 from mcpfuzz.load_support.plan import RECOVERY, chosen, deal
-from mcpfuzz.load_support.serving import Served
-from mcpfuzz.load_support.settings import LoadSettings, LoadTarget, settings_of, target_of_load
 from mcpfuzz.load_support.survey import Survey, take_survey
 from mcpfuzz.load_support.verdict import load_json, recovered_after
 from mcpfuzz.model import SEVERITIES, Finding, Operation, OperationStats, ScenarioResult, Surface
@@ -122,7 +122,7 @@ class _Run:
             self.survey = take_survey(
                 client,
                 examples=self.target.examples,
-                destructive=self.settings.destructive or self.target.trusted_lab,
+                destructive=self.settings.destructive,
                 seed=self.settings.seed,
             )
             transport = client.transport

@@ -13,8 +13,8 @@ from typing import Self
 
 import mcpfuzz
 from mcpfuzz.errors import Fault, TargetError, UsageError
+from mcpfuzz.load.settings import LoadSettings
 from mcpfuzz.load_support.orders import VARIABLE, Orders, write_json
-from mcpfuzz.load_support.settings import LoadSettings
 
 __all__ = ["Locust"]
 

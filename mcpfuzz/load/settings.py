@@ -7,19 +7,19 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from mcpfuzz import host
 from mcpfuzz.blocking import Endpoint
 from mcpfuzz.blocking.http1 import place_of
+from mcpfuzz.campaign.config import target_of
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import LaunchRecord
-from mcpfuzz.load_support.loopback import is_loopback
+from mcpfuzz.identities import Identity
 from mcpfuzz.load_support.plan import chosen
 from mcpfuzz.load_support.slo import DEFAULT_SLO, Objective, parse_slo
 from mcpfuzz.model import Json, Severity
-from mcpfuzz.target import Prepared, Target, expand_variables, read_examples
+from mcpfuzz.target import Prepared
 from mcpfuzz.transports.launch import Launch
 
 __all__ = ["LoadSettings", "LoadTarget", "settings_of", "target_of_load"]
@@ -113,8 +113,7 @@ class LoadTarget:
     examples: tuple[Mapping[str, Json], ...] = ()
     secrets: tuple[str, ...] = ()
     token: str = ""
-    trusted_lab: bool = False
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def first_headers(self) -> Mapping[str, str]:
@@ -139,107 +138,65 @@ class LoadTarget:
 def target_of_load(command: tuple[str, ...], options: Mapping[str, Any]) -> Iterator[LoadTarget]:
     """The target that options and COMMAND describe; leaving removes all that was made for it.
 
+    Its server runs outside the sandbox: Locust's processes must reach it.
+
     Raises:
         UsageError: there is none, it is remote, or its description is wrong.
     """
-    url = options.get("url")
-    if not url and not command:
-        raise UsageError("no server to put load on: give --url URL, or its command after --")
-    if url and not options.get("allow_remote") and not is_loopback(url):
-        raise UsageError(f"--url {url} is not on this machine: load goes there only with --allow-remote")
-    env = dict(_pair("--env", item, "=") for item in options.get("env", ()))
-    headers = dict(_pair("--header", item, ":") for item in options.get("header", ()))
-    identities = _identities(options.get("identity", ()))
-    kind = options.get("transport") or "auto"
-    record = LaunchRecord(
-        command=command,
-        url=url,
-        transport=kind if kind != "auto" else Endpoint(url=url, argv=command if not url else ()).kind,
-        cwd=options.get("cwd") or ".",
-        workspace=tuple(options.get("workspace", ())),
-        env=env,
-        headers=headers,
-        identities={name: tuple(f"header:{k}: {v}" for k, v in given.items()) for name, given in identities},
-    )
-    examples = tuple(item for path in options.get("example", ()) for item in read_examples(path))
-    expanded = [(name, {k: expand_variables(v) for k, v in given.items()}) for name, given in identities]
-    made = LoadTarget(
-        endpoint=Endpoint(
-            url=url,
-            transport=kind,
-            headers={name: expand_variables(value) for name, value in headers.items()},
-            revision=options.get("revision") or "auto",
-            timeout=float(options.get("timeout") or 10.0),
-            cacert=options.get("cacert"),
-            insecure=bool(options.get("insecure")),
-        ),
-        launch=None,
-        record=record,
-        folder="",
-        identities=tuple(expanded),
-        examples=examples,
-        token=secrets.token_hex(8),
-    )
+    transport = options.get("transport")
+    target = target_of(command, {**options, "transport": None if transport == "auto" else transport, "sandbox": "off"})
     with contextlib.ExitStack() as stack:
-        made.folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mcpfuzz-load-"))
-        if command:
-            _prepare(made, stack, command, options, env)
-        yield made
-
-
-def _prepare(
-    made: LoadTarget,
-    stack: contextlib.ExitStack,
-    command: tuple[str, ...],
-    options: Mapping[str, Any],
-    env: Mapping[str, str],
-) -> None:
-    """A server that mcpfuzz starts: workspace copied, placeholders filled."""
-    target = Target(
-        command=command,
-        env=dict(env),
-        cwd=options.get("cwd"),
-        workspaces=tuple(options.get("workspace", ())),
-        examples=made.examples,
-        state=options.get("state") or ".mcpfuzz",
-    )
-    prepared = stack.enter_context(Prepared.of(target))
-    made.secrets, made.examples, made.token = prepared.secrets, prepared.examples, prepared.launch.token
-    made.notes += prepared.notes
-    url = made.endpoint.url
-    if url is None:
-        env_of = prepared.launch.environment(f"{prepared.launch.token}-load")
-        made.endpoint = replace(
-            made.endpoint,
-            argv=prepared.launch.argv,
-            env={**env_of, host.MARK: env_of[host.MARK]},
-            cwd=prepared.launch.cwd,
+        prepared = stack.enter_context(Prepared.of(target))
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mcpfuzz-load-"))
+        identities = tuple((name, _headers_of(who)) for name, who in prepared.identities.items())
+        token = prepared.launch.token if prepared.launch is not None else secrets.token_hex(8)
+        yield LoadTarget(
+            endpoint=_endpoint(prepared, options),
+            launch=prepared.served if prepared.endpoint is not None else None,
+            record=target.record,
+            folder=folder,
+            identities=identities,
+            examples=tuple(rewrite_slots(example, prepared.places) for example in prepared.examples),
+            secrets=prepared.secrets,
+            token=token,
+            notes=tuple(prepared.notes),
         )
-        return
-    made.launch = prepared.launch
-    for name, value in prepared.places.items():
-        url = url.replace("{" + name + "}", value)
-    if "{" in url:
-        raise UsageError(f"--url {url} holds a placeholder that the command does not: both need {{port}}")
-    made.endpoint = replace(made.endpoint, url=url)
 
 
-def _pair(option: str, text: str, mark: str) -> tuple[str, str]:
-    name, found, value = text.partition(mark)
-    if not found or not name.strip():
-        shape = "KEY=VALUE" if mark == "=" else '"Name: value"'
-        raise UsageError(f"{option} {text}: must be {shape}")
-    return name.strip(), value.strip() if mark == ":" else value
+def _endpoint(prepared: Prepared, options: Mapping[str, Any]) -> Endpoint:
+    """The target as the blocking clients reach it."""
+    limits: dict[str, Any] = {
+        "revision": options.get("revision") or "auto",
+        "timeout": float(options.get("timeout") or 10.0),
+    }
+    if prepared.endpoint is None:
+        launch = prepared.served
+        assert launch is not None
+        env = launch.environment(f"{launch.token}-load")
+        return Endpoint(argv=launch.argv, env=env, cwd=launch.cwd, transport="stdio", **limits)
+    there = prepared.endpoint
+    return Endpoint(
+        url=there.url,
+        transport=prepared.target.transport or "auto",
+        headers=dict(there.headers),
+        cacert=there.cacert,
+        insecure=there.insecure,
+        **limits,
+    )
 
 
-def _identities(given: tuple[str, ...]) -> list[tuple[str, dict[str, str]]]:
-    made: dict[str, dict[str, str]] = {}
-    for text in given:
-        name, found, spec = text.partition("=")
-        kind, _, rest = spec.partition(":")
-        if not found or not name or kind != "header" or ":" not in rest:
-            raise UsageError(
-                f'--identity {text}: load takes NAME=header:Name: value, as in "alice=header:X-Key: ${{KEY}}"'
-            )
-        made.setdefault(name, {}).update([_pair("--identity", rest, ":")])
-    return list(made.items())
+def rewrite_slots(value: Json, places: Mapping[str, str]) -> Json:
+    """An example with its slots filled: load repeats what it says."""
+    if isinstance(value, str):
+        for name, place in places.items():
+            value = value.replace("{" + name + "}", place)
+        return value
+    if isinstance(value, Mapping):
+        return {key: rewrite_slots(item, places) for key, item in value.items()}
+    return [rewrite_slots(item, places) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _headers_of(who: Identity) -> dict[str, str]:
+    if who.query or who.subprotocols or who.first_message or not who.headers:
+        raise UsageError(f'--identity {who.name}: load takes header:Name: value, as in "alice=header:X-Key: ${{KEY}}"')
+    return dict(who.headers)
