@@ -301,6 +301,21 @@ def mcp_snapshot(mcp: Session, request: pytest.FixtureRequest) -> Snapshot:
     return Snapshot(mcp, request.path.parent, name, update=update)
 
 
+@pytest.fixture(scope="session")
+def mcp_load(request: pytest.FixtureRequest) -> Callable[..., Mapping[str, Any]]:
+    """`mcp_load("rate-limit", "spike", slo="p95<200ms", url="http://127.0.0.1:{port}/mcp")` puts load on the server of
+    mcp_target, or on one that listens already, fails on what counts and returns the report's `load`."""
+    from mcpfuzz.errors import McpfuzzError
+    from mcpfuzz.pytest_support.loading import Loading
+
+    support = _support(request.config)
+    try:
+        target = support.target(None)
+    except McpfuzzError:
+        target = None  # each call names a url
+    return Loading(target, support.settings.seed)
+
+
 def _ready(request: pytest.FixtureRequest) -> Support:
     support = _support(request.config)
     register_profiles()

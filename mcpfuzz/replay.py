@@ -47,6 +47,10 @@ def replay_report(
     with Prepared.of(target) as prepared:
         for finding in findings:
             name = visible(f"{finding.get('rule')} {finding.get('fingerprint')}")
+            if (finding.get("proof") or {}).get("kind") == "load":
+                untried += 1
+                say(f"could not be tried: {name}: load is measured, not replayed: see `mcpfuzz load`")
+                continue
             try:
                 seen = trio.run(_one, prepared, report, finding, float(options["timeout"]))
             except TargetError as error:

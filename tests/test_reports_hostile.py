@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -24,8 +25,14 @@ LOAD = {
     "p50_ms": 1.0,
     "p95_ms": 2.0,
     "p99_ms": None,
-    "policies": [],
+    "policies": [{"scope": "global", "per_s": 5, "burst": None, "confidence": 0.5, "bypasses": ["<b>x</b>"]}],
     "scenarios": [{"id": "storm", "verdict": "pass", "requests": 9, "failures": 0, "rps": 3.5, "errors": {}}],
+    "rows": [{"name": "=1+1", "requests": 9, "failures": 0}],
+    "timeline": {
+        "laps": [{"scenario": "storm", "part": "attack", "from": 0, "to": 2}],
+        "points": [{"s": 1, "rps": 3, "p50_ms": 1, "p95_ms": 2, "p99_ms": None, "errors": {"<script>": 2}}],
+        "samples": [{"s": 1, "rss": 1 << 20, "cpu": 0.5}],
+    },
 }
 
 
@@ -41,11 +48,11 @@ class Page(HTMLParser):
 
     TAGS = re.compile(
         "html|head|meta|title|style|body|main|section|article|footer|h[123]|p|span|div|ul|ol|li|pre|code|a|b"
-        "|table|thead|tbody|tr|th|td|svg|rect|details|summary"
+        "|table|thead|tbody|tr|th|td|svg|rect|details|summary|figure|figcaption|polyline|line|text"
     )
     ATTRIBUTES = re.compile(
         "lang|charset|http-equiv|content|name|class|style|href|id|title|scope|width|height|x|rx|viewbox"
-        "|preserveaspectratio|role|aria-label"
+        "|preserveaspectratio|role|aria-label|points|y|x1|x2|y1|y2"
     )
 
     def __init__(self) -> None:
@@ -83,6 +90,12 @@ def unsafe_junit(text: str) -> str | None:
     return None if ET.fromstring(text).tag == "testsuites" else "no test suites"
 
 
+def unsafe_csv(text: str) -> str | None:
+    rows = list(csv.reader(text.splitlines()))
+    odd = [cell for row in rows for cell in row if cell[:1] in "=+-@" and cell]
+    return str(odd) if odd or len({len(row) for row in rows}) != 1 else None
+
+
 UNSAFE: Mapping[str, Callable[[str], str | None]] = {
     "json": unsafe_json,
     "jsonl": unsafe_json,
@@ -90,6 +103,7 @@ UNSAFE: Mapping[str, Callable[[str], str | None]] = {
     "html": unsafe_html,
     "markdown": unsafe_markdown,
     "junit": unsafe_junit,
+    "csv": unsafe_csv,
 }
 
 

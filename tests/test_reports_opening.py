@@ -78,7 +78,7 @@ def test_replay_commands_name_the_json_report_that_is_written(tmp_path: Path) ->
     ("spec", "why"),
     [
         ("jsn=x", "did you mean json"),
-        ("pdf=x", "there is json, jsonl, sarif, junit, html and markdown"),
+        ("pdf=x", "there is json, jsonl, sarif, junit, html, markdown and csv"),
         ("json", "say where to"),
         ("json=", "say where to"),
         ("json=.", "is a folder"),

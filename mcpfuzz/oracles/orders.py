@@ -62,7 +62,9 @@ _MOVES = re.compile(
     r"\b(?:read|open|cat|fetch|collect|copy|pass|send|include|append|forward|ask|put|attach|exfiltrate|upload)\b[^.\n]{0,160}$",
     re.IGNORECASE,
 )
-_SPEAKS_OF = re.compile(r"\b(?:detect|inject|attempt|attack|such as|e\.g\.|example|jailbreak|scan|guard|filter)", re.IGNORECASE)
+_SPEAKS_OF = re.compile(
+    r"\b(?:detect|inject|attempt|attack|such as|e\.g\.|example|jailbreak|scan|guard|filter)", re.IGNORECASE
+)
 """Whoever guards against such orders quotes them."""
 _WRAPPED = re.compile(r"<(important|system|secret|hidden|instructions?|admin|critical)>", re.IGNORECASE)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcpfuzz.oracles.attack_rules import ATTACK_RULES
+from mcpfuzz.oracles.load_rules import LOAD_RULES
 from mcpfuzz.oracles.rule import Rule
 
 __all__ = ["RULES", "Rule"]
@@ -125,4 +126,4 @@ _ROWS = (
          references=("CWE-404", "MCP FR-06")),
 )  # fmt: skip
 
-RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*_ROWS, *ATTACK_RULES)}
+RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *LOAD_RULES)}

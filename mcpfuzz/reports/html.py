@@ -13,6 +13,7 @@ from typing import Any
 from mcpfuzz.model import SEVERITIES
 from mcpfuzz.reports.document import Document
 from mcpfuzz.reports.html_map import coverage_map
+from mcpfuzz.reports.html_plots import load_plots
 from mcpfuzz.reports.html_style import STYLE
 from mcpfuzz.reports.html_tags import Child, Markup, coloured_json, join, page, tag, text
 from mcpfuzz.reports.html_time import timeline
@@ -22,6 +23,7 @@ from mcpfuzz.reports.words import (
     by_reason,
     load_rows,
     pasted,
+    policy_words,
     settings,
     since,
     standing,
@@ -277,7 +279,15 @@ def _bar(one: Mapping[str, Any], most: int) -> Markup:
 def _load(document: Document) -> Markup | None:
     if "load" not in document:
         return None
-    return _section("Load", _table(LOAD_HEAD, load_rows(document["load"]), figures=len(LOAD_HEAD) - 2))
+    load = document["load"]
+    missed = [(one["id"], one["reason"]) for one in load["scenarios"] if one.get("reason")]
+    return _section(
+        "Load",
+        _table(LOAD_HEAD, load_rows(load), figures=len(LOAD_HEAD) - 2),
+        _table(("scenario", "why"), missed) if missed else None,
+        *(tag("p", policy_words(policy)) for policy in load["policies"]),
+        *load_plots(load),
+    )
 
 
 def _notes(notes: Sequence[str]) -> Markup | None:

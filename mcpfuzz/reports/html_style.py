@@ -78,6 +78,14 @@ border-radius:8px}
 .time .found{fill:var(--high);stroke:var(--card)}.time .start{stroke:var(--medium);stroke-width:1.5}
 svg.bar{display:block;width:7rem;height:.7rem}
 .bar .all{fill:var(--rule)}.bar .ok{fill:var(--good)}.bar .no{fill:var(--medium)}
+.plotted{margin:1rem 0;background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.5rem .7rem}
+.plotted figcaption{font-size:.82rem;display:flex;flex-wrap:wrap;gap:.9rem}
+.plot{display:block;width:100%;height:auto}.plot .line{fill:none;stroke-width:1.6;stroke-linejoin:round}
+.plot .grid{stroke:var(--rule)}.plot .axis{fill:var(--soft);font-size:10px}.plot .end{text-anchor:end}
+.plot .band{fill:var(--code);opacity:.55}.plot .b1{opacity:0}
+.c0{stroke:var(--accent)}.c1{stroke:var(--medium)}.c2{stroke:var(--high)}.c3{stroke:var(--good)}.c4{stroke:var(--lit)}
+.c5{stroke:var(--low)}.key-0{color:var(--accent)}.key-1{color:var(--medium)}.key-2{color:var(--high)}
+.key-3{color:var(--good)}.key-4{color:var(--lit)}.key-5{color:var(--low)}
 footer{margin-top:3rem;color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}
 @media (max-width:40rem){.pair{grid-template-columns:1fr;gap:0}h1{font-size:1.3rem}main{padding:1rem .7rem 3rem}
 .map tbody th{max-width:9rem}th,td{padding:.3rem .4rem}

@@ -16,7 +16,7 @@ from typing import Self, TextIO, TypeAlias
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import Event
 from mcpfuzz.model import Finding, Json
-from mcpfuzz.reports import html, json_report, junit, markdown, sarif
+from mcpfuzz.reports import csv_report, html, json_report, junit, markdown, sarif
 from mcpfuzz.reports.document import Document, finding_json
 from mcpfuzz.reports.gate import Gate
 from mcpfuzz.reports.github import GithubSink
@@ -29,7 +29,7 @@ from mcpfuzz.reports.words import finding_text, pasted
 
 __all__ = ["FORMATS", "Reports", "Setting", "as_test", "describe", "open_sinks", "render", "write"]
 
-FORMATS = ("json", "jsonl", "sarif", "junit", "html", "markdown")
+FORMATS = ("json", "jsonl", "sarif", "junit", "html", "markdown", "csv")
 """What `--report FORMAT=PATH` takes."""
 
 _Rules: TypeAlias = Mapping[str, RuleText]
@@ -40,6 +40,7 @@ _RENDERERS: Mapping[str, Callable[[Document, _Rules], str]] = {
     "junit": junit.render,
     "html": html.render,
     "markdown": markdown.render,
+    "csv": lambda document, rules: csv_report.render(document),
 }
 """The formats that are one document; jsonl is a stream."""
 

@@ -25,6 +25,7 @@ from mcpfuzz.reports.words import (
     LOAD_HEAD,
     by_reason,
     load_rows,
+    policy_words,
     settings,
     since,
     standing,
@@ -237,6 +238,8 @@ class TerminalSink:
             words = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
             figures = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
             self._line("  ".join([*words, *figures]).rstrip())
+        for policy in load["policies"]:
+            self._line(policy_words(policy))
 
 
 class _Live:

@@ -25,6 +25,7 @@ __all__ = [
     "headline",
     "load_rows",
     "pasted",
+    "policy_words",
     "settings",
     "since",
     "standing",
@@ -297,6 +298,21 @@ def load_rows(load: Mapping[str, Any]) -> list[tuple[str, ...]]:
         (str(one["id"]), str(one["verdict"]), *(_figure(one.get(name)) for name in names)) for one in load["scenarios"]
     ]
     return [*rows, ("all", "", *(_figure(load.get(name)) for name in names))]
+
+
+def policy_words(policy: Mapping[str, Any]) -> str:
+    """A rate limit that was measured, in one line."""
+    probed = f"{policy.get('probed_requests') or 0:,} requests, up to {policy.get('probed_per_s') or 0:,.0f} a second"
+    if policy["scope"] == "none":
+        return f"rate limit: none met ({probed})"
+    sure = f"confidence {policy['confidence']:.0%}"
+    rate = "an unknown number" if policy["per_s"] is None else f"{policy['per_s']:g}"
+    burst = "an unknown burst" if policy["burst"] is None else f"a burst of {policy['burst']}"
+    said = f"rate limit: {rate} a second, {burst}, scope {policy['scope']}, {sure}"
+    if policy.get("form"):
+        said += f"; refusals as {policy['form']}, Retry-After {policy.get('retry_after', 'none')}"
+    around = policy.get("bypasses") or ()
+    return said + (f"; stepped around by {', '.join(map(str, around))}" if around else "")
 
 
 def _figure(value: Json) -> str:

@@ -1,0 +1,124 @@
+"""The clients behind an estimate of a rate limit: every combination of identity, session, address and tool."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import gevent
+from gevent.pool import Pool
+from locust.env import Environment
+
+from mcpfuzz.blocking import Client, Outcome, StreamableHttp, dial
+from mcpfuzz.errors import TargetError
+from mcpfuzz.load_support.estimate import Estimate, Key, estimate
+from mcpfuzz.load_support.survey import LoadCall
+from mcpfuzz.locustfiles.state import POLICY, STATE
+from mcpfuzz.wire import encode
+
+__all__ = ["LiveProber", "probe"]
+
+SIDE_BY_SIDE = 16
+FORWARDED = dict.fromkeys(("X-Forwarded-For", "X-Real-IP"), "203.0.113.7")  # RFC 5737: nobody's address
+
+
+def probe(environment: Environment, seconds: float) -> None:
+    """Estimate the policy and tell the director."""
+    prober = LiveProber(environment)
+    try:
+        prober.open()
+        gevent.sleep(min(1.0, seconds / 10))  # what was asked so far may have been counted
+        found = estimate(prober, max(1.0, seconds * 0.93 - 1.0))
+    except TargetError as error:
+        found = Estimate(notes=[f"it could not be probed: {error}"])
+    finally:
+        prober.close()
+    environment.runner.send_message(POLICY, found.plain())  # type: ignore[union-attr]
+
+
+class LiveProber:
+    """See `estimate.Prober`."""
+
+    def __init__(self, environment: Environment) -> None:
+        orders = STATE.orders
+        self._environment = environment
+        self._clients: dict[tuple[int, int, int], Client] = {}
+        self._calls = self._two_calls()
+        varies = {"identity": len(orders.identities) > 1, "address": len(orders.addresses) > 1}
+        varies["session"] = orders.survey.has_sessions or orders.endpoint.kind in ("ws", "sse")
+        varies["tool"] = len(self._calls) > 1
+        self.varies = frozenset(name for name, there in varies.items() if there)
+        http = orders.endpoint.kind == "http"
+        batches = orders.survey.revision == "2025-03-26"
+        self.steps: tuple[str, ...] = ("forwarded", "case", *(("batch",) if batches else ())) if http else ()
+
+    @staticmethod
+    def _two_calls() -> list[LoadCall]:
+        """The cheapest tool, and another."""
+        survey = STATE.orders.survey
+        others = [call for call in survey.calls if call.row != survey.cheap.row]
+        return [survey.cheap, *others[:1]]
+
+    def open(self) -> None:
+        """Make all sessions beforehand: a handshake may be limited, too."""
+        self._client(Key())
+        others = {"identity": Key(identity=1), "session": Key(session=1), "address": Key(address=1)}
+        for name in self.varies - {"tool"}:
+            self._client(others[name])
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.drop()
+
+    def _client(self, key: Key) -> Client:
+        place = (key.identity, key.session, key.address)
+        if place not in self._clients:
+            orders = STATE.orders
+            headers = orders.identities[key.identity][1] if orders.identities else {}
+            source = orders.addresses[key.address] if orders.addresses else None
+            client = dial(orders.endpoint, headers=headers, source=source)
+            client.open()
+            self._clients[place] = client
+        return self._clients[place]
+
+    def send(self, key: Key) -> Outcome:
+        client, call = self._client(key), self._calls[min(key.tool, len(self._calls) - 1)]
+        if key.step and isinstance(client, StreamableHttp):
+            outcome = self._around(client, call, key.step)
+        else:
+            outcome = client.call(call.method, dict(call.params))
+        if not (key.step and outcome.failed):  # a server may refuse a way around in any form
+            STATE.count(self._environment, "probe", call.row, outcome)
+        return outcome
+
+    @staticmethod
+    def _around(client: StreamableHttp, call: LoadCall, step: str) -> Outcome:
+        assert client.session is not None
+        if step == "forwarded":
+            return client.call(call.method, dict(call.params), extra=FORWARDED)
+        request_id = client.session.next_id()
+        message = client.session.message(call.method, dict(call.params), request_id)
+        if step == "batch":
+            return client.run(client.bytes_around(encode([message])), request_id)
+        return client.run(client.bytes_of(message).replace(b"POST /", b"POST //", 1), request_id)
+
+    def crowd(self, key: Key, seconds: float) -> list[tuple[float, Outcome]]:
+        end = monotonic() + seconds
+        made: list[tuple[float, Outcome]] = []
+
+        def one() -> None:
+            while monotonic() < end and len(made) < 8_000:
+                outcome = self.send(key)
+                made.append((monotonic(), outcome))
+
+        pool = Pool(SIDE_BY_SIDE)
+        for _ in range(SIDE_BY_SIDE):
+            pool.spawn(one)
+        pool.join(seconds + 5)
+        pool.kill()
+        return sorted(made, key=lambda item: item[0])
+
+    def now(self) -> float:
+        return monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        gevent.sleep(max(seconds, 0.0))
