@@ -122,6 +122,8 @@ class Client:
         channel, process = await open_channel(way, nursery, deadline, process)
         endpoint = way if isinstance(way, Endpoint) else None
         if not handshake:
+            if wanted is not None:
+                channel.agreed(wanted)
             return cls(channel, unagreed(wanted), process, endpoint=endpoint)
         heard: list[Frame] = []
         try:
@@ -152,6 +154,12 @@ class Client:
     def transport(self) -> str:
         """stdio, http, sse or ws."""
         return self._channel.transport
+
+    @property
+    def http_session(self) -> str | None:
+        """`Mcp-Session-Id` of a Streamable HTTP session; None where there is none."""
+        found = getattr(self._channel, "session", None)
+        return found if isinstance(found, str) else None
 
     @property
     def acknowledges(self) -> bool:

@@ -119,6 +119,9 @@ class Open:
     """Open the step's connection. Without it a connection opens, handshake included, at its first use."""
 
     handshake: bool = True
+    headers: tuple[tuple[str, str], ...] = ()
+    """Further headers of every HTTP request of it (of the upgrade, over WebSocket); one that we send ourselves is
+    replaced. May hold slots, `{session}` the main connection's session id among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +313,10 @@ class Surface:
     notes: tuple[str, ...] = ()
     """Odd things met on the way (page caps, repeated cursors, unreadable entries)."""
     places: frozenset[str] = frozenset()
-    """Slots that this run can fill (`slots`): what an attack may aim at."""
+    """Slots that this run can fill (`slots`): what an attack may aim at; `network`, `credential`, `second` for a
+    networked server, a caller with a credential, two of them."""
+    callers: tuple[str, ...] = ()
+    """Names of the identities that were given, in order."""
     pages: Mapping[str, int] = field(default_factory=dict)
     """Method of a listing -> pages it came in."""
 

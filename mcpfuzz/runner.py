@@ -40,8 +40,8 @@ from mcpfuzz.wire import encode, id_key
 
 __all__ = ["Talk", "call_message", "converse", "outgoing", "owes_answer", "take_answer"]
 
-Opener = Callable[[Step, bool], Awaitable[Client]]
-"""(step, handshake) -> a new connection for the step's identity; the caller closes it."""
+Opener = Callable[[Step, Open], Awaitable[Client]]
+"""(step, how) -> a new connection for the step's identity; the caller closes it."""
 LEAVE_S = 3.0
 """For a server to leave once its stdin is closed (FR-06)."""
 LARGE = 1 << 20
@@ -146,6 +146,8 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
     ending = Ending()
     for client in clients.values():
         client.forget_stderr()
+    if talk.main.http_session is not None:
+        talk.filler.place("session", talk.main.http_session)
     try:
         for indices in _groups(conversation):
             steps = [conversation.steps[index] for index in indices]
@@ -187,7 +189,7 @@ async def _after(talk: Talk, ending: Ending) -> Ending:
     if ending.kind != "closed":
         return ending
     try:
-        other = await talk.opener(Step(action=Open()), True)
+        other = await talk.opener(Step(action=Open()), Open())
     except TargetError:
         return ending
     try:
@@ -241,11 +243,14 @@ async def _connection(
     if step.on not in clients:
         if talk.opener is None:
             raise Fault("a conversation with several connections needs an opener")
-        handshake = step.action.handshake if isinstance(step.action, Open) else True
+        how = step.action if isinstance(step.action, Open) else Open()
+        headers = tuple((name, str(_filled(talk.filler, value))) for name, value in how.headers)
+        how = replace(how, headers=headers)
         try:
-            clients[step.on] = await talk.opener(step, handshake)
+            clients[step.on] = await talk.opener(step, how)
         except TargetError as error:
-            return talk.main, Ending(kind="closed", at_step=index, detail=str(error))
+            refused = talk.main.transport != "stdio"  # the main connection is not touched by it
+            return talk.main, Ending(kind="closed", at_step=index, detail=str(error), serves=refused)
     return clients[step.on], Ending()
 
 

@@ -5,6 +5,7 @@
     {listener}         base URL of the loopback listener        {port}        a free loopback port
     {bait}             base URL that nobody was told of         {watch}       a folder that nothing should write to
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
+    {session}          the main connection's HTTP session id
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
@@ -38,7 +39,7 @@ stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
     r"""\{(?:
-    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|brace)
+    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|session|brace)
     |canary:([A-Za-z0-9_./-]+)
     |number:([A-Za-z0-9_.-]+)
     |repeat:(\d{1,9}):([^{}]+)
@@ -87,6 +88,10 @@ class Filler:
         self._answers: dict[int, Json] = {}
         self._made_up: dict[str, Json] = {}
         self._grown = 0
+
+    def place(self, name: str, value: str) -> None:
+        """Give a place its value, once it is known."""
+        self._places[name] = value
 
     def remember(self, step: int, answer: Json) -> None:
         """Keep step's answer (index from 0) for `{step:...}` slots."""

@@ -208,8 +208,13 @@ class Prepared:
                 token=secrets.token_hex(8),
                 sandbox=sandbox,
             )
+        if target.identities:
+            places["credential"] = next(iter(target.identities))
+        if len(target.identities) > 1:
+            places["second"] = list(target.identities)[1]
         if target.url is not None:
             endpoint = _endpoint(target, fill)
+            places["network"] = endpoint.origin
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
         secret = tuple(value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= 6)

@@ -66,6 +66,7 @@ def quoting(*words: str, found: tuple[bool, ...]) -> Trace:
 
 CLIMB = {"benign": "benign", "canary": "1"}
 DIFFERENCE = {"plain": 0, "true": [1], "false": [2]}
+UNANSWERED = Trace(conversation=Conversation.of(CALL), exchanges=(Exchange(step=0, sent=b"{}"),))
 PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
     "file-read": ({}, trace(f"it says {DECOY}"), trace(f"no such file: {DECOY}", sent=f'{{"path": "{DECOY}"}}')),
     "file-read in base64": (
@@ -131,6 +132,11 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
         quoting("ann", "ann' AND 1=1", "ann' AND 1=2", found=(True, True, True)),
     ),
     "differential false": (DIFFERENCE, trace("ann", "ann", "none"), trace("ann", "ann", "ann")),
+    "served": (
+        {"step": 0},
+        trace("ok"),
+        Trace(conversation=Conversation.of(CALL), exchanges=(Exchange(step=0, sent=b"{}"),)),
+    ),
 }
 
 

@@ -26,6 +26,7 @@ from mcpfuzz.model import (
     replace,
 )
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.network_rules import NETWORK_RULES
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.reading import strings
 from mcpfuzz.oracles.rules import RULES
@@ -44,9 +45,19 @@ ANYTHING_GOES = LETHAL | {
     "duplicate-answer", "result-shape",
 }  # fmt: skip
 """Rules that hold whatever is said, so that shrinking may change what is said."""
-INTRINSIC = frozenset({"malformed-frame", "malformed-message", "malformed-params", "answer-to-notification",
-                       "fabricated-success", "wrong-id", "duplicate-answer", "result-shape", "output-schema",
-                       "stdout-pollution", "data-exposure"})  # fmt: skip
+INTRINSIC = {rule.id for rule in NETWORK_RULES} | {
+    "malformed-frame",
+    "malformed-message",
+    "malformed-params",
+    "answer-to-notification",
+    "fabricated-success",
+    "wrong-id",
+    "duplicate-answer",
+    "result-shape",
+    "output-schema",
+    "stdout-pollution",
+    "data-exposure",
+}
 """Rules about the answer itself, wrong under any stimulus: the control only shows that the server serves."""
 SHRINK_STARTS = 30
 """Starts that shrinking one finding may spend; a third of what is left, at most."""

@@ -30,6 +30,9 @@ __all__ = ["counts", "run"]
 NEEDED = {
     "workspace": "give the folder it is meant to stay inside with --workspace",
     "upstream": "give the server {listener} as its upstream",
+    "network": "it is about networked servers: --url",
+    "credential": "give a caller with --identity NAME=SPEC",
+    "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
 LEARN_SHARE = 0.2
@@ -117,7 +120,7 @@ async def _play(
                     contained=bool(prepared.target.workspaces) or prepared.target.trusted_lab,
                 )
                 surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
-                surface = replace(surface, places=frozenset(prepared.places))
+                surface = replace(surface, places=frozenset(prepared.places), callers=tuple(prepared.identities))
                 state.surface = surface
                 if not surface.operations:
                     raise TargetError(

@@ -12,7 +12,7 @@ import trio
 from mcpfuzz.client import Client
 from mcpfuzz.errors import LaunchError, TargetError
 from mcpfuzz.events import Restarted
-from mcpfuzz.model import Effect, Step
+from mcpfuzz.model import Effect, Open, Step
 from mcpfuzz.revisions import Revision
 from mcpfuzz.runner import Opener
 from mcpfuzz.slots import Filler
@@ -211,14 +211,16 @@ class Supply:
         """Opens further connections of a conversation: over stdio each is a process of its own, over a network
         another client of the same."""
 
-        async def open_one(step: Step, handshake: bool) -> Client:
+        async def open_one(step: Step, how: Open) -> Client:
             way = self._prepared.way(step.as_)
             if isinstance(way, Launch):
                 if self.starts_left <= 0:
                     raise OutOfStarts("no starts left for a second connection")
                 self.starts_left -= 1
                 self.starts += 1
-            return await self._client_of(way, time.monotonic() + self._start_timeout, handshake=handshake)
+            else:
+                way = way.with_headers(how.headers)
+            return await self._client_of(way, time.monotonic() + self._start_timeout, handshake=how.handshake)
 
         return open_one
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from mcpfuzz.oracles.attack_rules import ATTACK_RULES
 from mcpfuzz.oracles.load_rules import LOAD_RULES
+from mcpfuzz.oracles.network_rules import NETWORK_RULES
 from mcpfuzz.oracles.rule import Rule
 
 __all__ = ["RULES", "Rule"]
@@ -126,4 +127,4 @@ _ROWS = (
          references=("CWE-404", "MCP FR-06")),
 )  # fmt: skip
 
-RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *LOAD_RULES)}
+RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *LOAD_RULES)}

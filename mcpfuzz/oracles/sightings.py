@@ -261,6 +261,16 @@ def _html(value: Json) -> list[Json]:
     return found
 
 
+def _served(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A step that should have been refused got a normal answer."""
+    step = int(params["step"])
+    for exchange in trace.exchanges:
+        if exchange.step == step and accepted(exchange):
+            status = f"HTTP {exchange.status} and " if exchange.status is not None else ""
+            return f"step {step + 1} was served: {status}a normal answer"
+    return None
+
+
 SIGHTINGS: Mapping[str, Seen] = {
     "file-read": _decoy_read,
     "file-made": _file_made,
@@ -271,6 +281,7 @@ SIGHTINGS: Mapping[str, Seen] = {
     "computed": _computed,
     "told": _told,
     "differential": _differential,
+    "served": _served,
     "repeated": _repeated,
     "unescaped": _unescaped,
 }

@@ -19,6 +19,7 @@ from mcpfuzz.model import (
     Finding,
     Http,
     Json,
+    Open,
     Operation,
     OperationStats,
     Place,
@@ -205,6 +206,9 @@ class Gate:
                 headers = tuple((self._value(name), self._value(value)) for name, value in action.headers)
                 path, body = self._value(action.path), self._stimulus(action.body, cut)
                 return Http(self._value(action.method), path, headers, body)
+            case Open():
+                pairs = tuple((self._value(name), self._value(value)) for name, value in action.headers)
+                return replace(action, headers=pairs)
             case Ws():
                 return replace(action, payload=self._stimulus(action.payload, cut))
             case _:

@@ -81,8 +81,9 @@ def _action_json(action: Action, number: int) -> dict[str, Json]:
         case Ws(opcode, payload, fin, masked, length):
             wrong = {**({} if masked else {"masked": False}), **({} if length is None else {"length": length})}
             return {"ws": {"opcode": opcode, "fin": fin, "payload": _data(payload), **wrong}}
-        case Open(handshake):
-            return {"open": {"handshake": handshake}}
+        case Open(handshake, headers):
+            given = {"headers": [[scrub(name), scrub(value)] for name, value in headers]} if headers else {}
+            return {"open": {"handshake": handshake, **given}}
         case Close():
             return {"close": True}
         case Wait(seconds):
@@ -210,7 +211,9 @@ def _ws_of(step: Mapping[str, Any]) -> Action:
 
 
 def _open_of(step: Mapping[str, Any]) -> Action:
-    return Open(bool(step["open"].get("handshake", True))) if isinstance(step["open"], Mapping) else Open()
+    given = step["open"] if isinstance(step["open"], Mapping) else {}
+    headers = tuple((_text(name, "header"), _text(value, "header")) for name, value in given.get("headers") or ())
+    return Open(bool(given.get("handshake", True)), headers)
 
 
 def _wait_of(step: Mapping[str, Any]) -> Action:

@@ -102,7 +102,7 @@ def sample_finding(
         Step(action=Raw(b"\xff\xfe{}\n"), on="c2", group="g"),
         Step(action=Http("POST", "/mcp", (("X-Test", text or "1"),), text or "{}")),
         Step(action=Ws(1, text or "{}", fin=False)),
-        Step(action=Open(handshake=False), on="c3"),
+        Step(action=Open(handshake=False, headers=(("Origin", text or "x"),)), on="c3"),
         Step(action=Close(), on="c3"),
         Step(action=Wait(0.5)),
     )

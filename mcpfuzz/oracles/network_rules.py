@@ -1,0 +1,37 @@
+"""The rules of networked servers and of their callers: one row a rule, in the form of `rules`."""
+
+from __future__ import annotations
+
+from mcpfuzz.oracles.rule import Rule
+
+__all__ = ["NETWORK_RULES"]
+
+NETWORK_RULES = (
+    Rule(id="origin-unchecked", title="A foreign Origin is served", cwe=346, severity="high",
+         about="Any web page that the user opens can speak to the server from the user's browser (cross-site WebSocket "
+         "hijacking, DNS rebinding) with whatever the server is allowed to do.",
+         proof="A connection whose Origin header names another site gets a normal answer, again on a fresh server.",
+         mend="Compare Origin with a list of those allowed, before the session or the upgrade, and answer 403.",
+         references=("CWE-346", "CWE-1385", "OWASP-API8", "MCP TR-01")),
+    Rule(id="host-unchecked", title="A foreign Host is served", cwe=350, severity="high",
+         about="A name that an attacker controls and points at this address (DNS rebinding) makes a browser send the "
+         "attacker's page here as if it were of the same origin.",
+         proof="A connection whose Host header names another site gets a normal answer, again on a fresh server.",
+         mend="Compare Host with the names that are served (localhost, 127.0.0.1, your own), and answer 403 or 421.",
+         references=("CWE-350", "CWE-346", "MCP TR-01")),
+    Rule(id="auth-missing", title="Without a credential one is served", cwe=306, severity="critical",
+         about="Whoever can reach the port can do what a caller with a credential can.",
+         proof="The same call gets a normal answer on a connection that carries no credential.",
+         mend="Check the credential on every request, every method and every endpoint; answer 401.",
+         references=("CWE-306", "OWASP-API2", "OWASP-LLM07")),
+    Rule(id="auth-unchecked", title="A credential that is nobody's is accepted", cwe=287, severity="critical",
+         about="The credential is looked for and not looked at.",
+         proof="The same call gets a normal answer on a connection whose credential has other characters at its end.",
+         mend="Verify the credential: signature, issuer, audience, expiry; compare secrets in constant time.",
+         references=("CWE-287", "OWASP-API2")),
+    Rule(id="session-hijack", title="A session id of one caller works for another", cwe=639, severity="high",
+         about="Who learns a session id speaks as its owner: ids stand in logs and URLs.",
+         proof="A call with another caller's credential, on the first one's session, gets a normal answer.",
+         mend="Bind the session to the identity that began it, and check both on every request.",
+         references=("CWE-639", "CWE-384", "OWASP-API1", "OWASP-API2")),
+)  # fmt: skip

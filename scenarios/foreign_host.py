@@ -1,0 +1,40 @@
+"""Connections that name another host, as a rebound DNS name does."""
+
+from __future__ import annotations
+
+from mcpfuzz.model import Case, Operation, Surface
+from mcpfuzz.scenarios.base import Scenario
+from mcpfuzz.scenarios.networked import second_connection
+from mcpfuzz.strategies.choices import Choices
+
+HOSTS = (
+    ("attacker.example", "another site's name"),
+    ("attacker.example:80", "another site's name and port"),
+    ("localhost.attacker.example", "a name that begins with localhost"),
+)
+"""(Host, words)"""
+
+
+def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    name, words = HOSTS[index % len(HOSTS)]
+    headers = (("Host", name), ("Origin", f"http://{name}"))
+    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=headers)
+
+
+SCENARIO = Scenario(
+    id="foreign-host",
+    title="Connections under another host name",
+    about="A second connection names another site in Host (and as its Origin), as a browser does after a DNS "
+    "name was rebound to this address. A normal answer on it proves that nobody looks.",
+    draw=draw,
+    rules=("host-unchecked",),
+    cases=3,
+    rounds=1,
+    early=True,
+    alone=True,
+    needs=("network",),
+    references=(
+        "CWE-350",
+        "CWE-346",
+    ),
+)
