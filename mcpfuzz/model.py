@@ -121,7 +121,9 @@ class Open:
     handshake: bool = True
     headers: tuple[tuple[str, str], ...] = ()
     """Further headers of every HTTP request of it (of the upgrade, over WebSocket); one that we send ourselves is
-    replaced. May hold slots, `{session}` the main connection's session id among them."""
+    replaced. May hold slots; `{session}` is the session id of the connection that was opened last."""
+    revision: str | None = None
+    """Insist on this MCP revision; None: the one that the run agreed on."""
 
 
 @dataclass(frozen=True, slots=True)

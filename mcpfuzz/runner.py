@@ -244,13 +244,17 @@ async def _connection(
         if talk.opener is None:
             raise Fault("a conversation with several connections needs an opener")
         how = step.action if isinstance(step.action, Open) else Open()
-        headers = tuple((name, str(_filled(talk.filler, value))) for name, value in how.headers)
-        how = replace(how, headers=headers)
         try:
+            headers = tuple((name, str(talk.filler.fill(value))) for name, value in how.headers)
+            how = replace(how, headers=headers)
             clients[step.on] = await talk.opener(step, how)
         except TargetError as error:
             refused = talk.main.transport != "stdio"  # the main connection is not touched by it
             return talk.main, Ending(kind="closed", at_step=index, detail=str(error), serves=refused)
+        except KeyError as slot:
+            return talk.main, Ending(kind="closed", at_step=index, detail=f"this run has no {slot}", serves=True)
+        if (session := clients[step.on].http_session) is not None:
+            talk.filler.place("session", session)
     return clients[step.on], Ending()
 
 

@@ -5,7 +5,7 @@
     {listener}         base URL of the loopback listener        {port}        a free loopback port
     {bait}             base URL that nobody was told of         {watch}       a folder that nothing should write to
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
-    {session}          the main connection's HTTP session id
+    {session}          the HTTP session id of the connection opened last
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1

@@ -17,14 +17,13 @@ HOSTS = (
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     name, words = HOSTS[index % len(HOSTS)]
-    headers = (("Host", name), ("Origin", f"http://{name}"))
-    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=headers)
+    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=(("Host", name),))
 
 
 SCENARIO = Scenario(
     id="foreign-host",
     title="Connections under another host name",
-    about="A second connection names another site in Host (and as its Origin), as a browser does after a DNS "
+    about="A second connection names another site in Host, as a browser does after a DNS "
     "name was rebound to this address. A normal answer on it proves that nobody looks.",
     draw=draw,
     rules=("host-unchecked",),

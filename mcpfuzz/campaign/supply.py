@@ -13,7 +13,7 @@ from mcpfuzz.client import Client
 from mcpfuzz.errors import LaunchError, TargetError
 from mcpfuzz.events import Restarted
 from mcpfuzz.model import Effect, Open, Step
-from mcpfuzz.revisions import Revision
+from mcpfuzz.revisions import BY_DATE, Revision
 from mcpfuzz.runner import Opener
 from mcpfuzz.slots import Filler
 from mcpfuzz.target import Prepared
@@ -183,11 +183,13 @@ class Supply:
                     raise LaunchError(f"{error}; the command was started {self._start_timeout:g} s ago") from None
                 await trio.sleep(CONNECT_AGAIN_S)
 
-    async def _client_of(self, way: Way, deadline: float, *, handshake: bool = True) -> Client:
+    async def _client_of(
+        self, way: Way, deadline: float, *, handshake: bool = True, revision: str | None = None
+    ) -> Client:
         return await Client.connect(
             way,
             self._nursery,
-            wanted=self._wanted,
+            wanted=BY_DATE.get(revision, self._wanted) if revision is not None else self._wanted,
             start_timeout=max(0.1, deadline - time.monotonic()),
             handshake=handshake,
             process=self._process,
@@ -220,7 +222,9 @@ class Supply:
                 self.starts += 1
             else:
                 way = way.with_headers(how.headers)
-            return await self._client_of(way, time.monotonic() + self._start_timeout, handshake=how.handshake)
+            return await self._client_of(
+                way, time.monotonic() + self._start_timeout, handshake=how.handshake, revision=how.revision
+            )
 
         return open_one
 

@@ -81,8 +81,12 @@ def _action_json(action: Action, number: int) -> dict[str, Json]:
         case Ws(opcode, payload, fin, masked, length):
             wrong = {**({} if masked else {"masked": False}), **({} if length is None else {"length": length})}
             return {"ws": {"opcode": opcode, "fin": fin, "payload": _data(payload), **wrong}}
-        case Open(handshake, headers):
-            given = {"headers": [[scrub(name), scrub(value)] for name, value in headers]} if headers else {}
+        case Open(handshake, headers, revision):
+            given: dict[str, Json] = (
+                {"headers": [[scrub(name), scrub(value)] for name, value in headers]} if headers else {}
+            )
+            if revision is not None:
+                given["revision"] = scrub(revision)
             return {"open": {"handshake": handshake, **given}}
         case Close():
             return {"close": True}
@@ -213,7 +217,9 @@ def _ws_of(step: Mapping[str, Any]) -> Action:
 def _open_of(step: Mapping[str, Any]) -> Action:
     given = step["open"] if isinstance(step["open"], Mapping) else {}
     headers = tuple((_text(name, "header"), _text(value, "header")) for name, value in given.get("headers") or ())
-    return Open(bool(given.get("handshake", True)), headers)
+    revision = given.get("revision")
+    wanted = _text(revision, "revision") if revision is not None else None
+    return Open(bool(given.get("handshake", True)), headers, wanted)
 
 
 def _wait_of(step: Mapping[str, Any]) -> Action:
