@@ -74,7 +74,14 @@ def _pairs(
     scenarios: tuple[Scenario, ...], surface: Surface, only: tuple[tuple[str, str], ...]
 ) -> Iterator[tuple[Scenario, Operation | None]]:
     for scenario in sorted(
-        scenarios, key=lambda item: (item.rounds is not None, not item.early, bool(item.kinds), item.cases, item.id)
+        scenarios,
+        key=lambda item: (
+            not item.early,
+            bool(item.kinds) if item.early else item.rounds is not None,
+            bool(item.kinds),
+            item.cases,
+            item.id,
+        ),
     ):
         if not surface.places.issuperset(scenario.needs):
             continue
