@@ -23,6 +23,7 @@ from mcpfuzz.model import (
     Ending,
     Exchange,
     Frame,
+    Http,
     Json,
     Open,
     Raw,
@@ -34,7 +35,9 @@ from mcpfuzz.model import (
     replace,
 )
 from mcpfuzz.slots import Filler
+from mcpfuzz.transports.channel import Reply
 from mcpfuzz.transports.frames import frame_bytes
+from mcpfuzz.transports.once import http_exchange
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import encode, id_key
 
@@ -272,12 +275,14 @@ async def _say(
     talk: Talk, client: Client, steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
 ) -> Ending:
     """Send neighbouring steps together and file what comes back."""
+    if any(isinstance(step.action, Http) for step in steps):
+        return await _below(talk, client, steps, indices, exchanges)
     if len(steps) == 1 and steps[0].times > 1:
         return await _repeat(talk, client, steps[0], indices[0], exchanges)
     made = [outgoing(client, step, talk.filler, talk.owed) for step in steps]
     things = [sent for sent, _, _ in made]
     owed = all(due for _, _, due in made)
-    if not owed:
+    if not owed and not client.acknowledges:
         barrier_id = client.session.next_id()
         things.append(Sent(encode(client.session.barrier(barrier_id)) + b"\n", (("int", barrier_id),)))
     volley = await client.volley(things, patience=talk.patience)
@@ -291,6 +296,42 @@ async def _say(
     return Ending()
 
 
+async def _below(
+    talk: Talk, client: Client, steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
+) -> Ending:
+    """HTTP requests beside the session, those of one group at the same time."""
+    endpoint = client.endpoint
+    if endpoint is None or not all(isinstance(step.action, Http) for step in steps):
+        raise Fault("Http steps need a networked target, and a group of their own")
+    made: dict[int, Exchange] = {}
+    failed: dict[int, TargetError] = {}
+    deadline = time.monotonic() + talk.patience
+
+    async def one(step: Step, index: int) -> None:
+        action = step.action
+        assert isinstance(action, Http)
+        filled = Http(
+            action.method, _filled(talk.filler, action.path),
+            tuple((name, _filled(talk.filler, value)) for name, value in action.headers),
+            _filled(talk.filler, action.body) if isinstance(action.body, str) else action.body,
+        )  # fmt: skip
+        try:
+            for _ in range(step.times):
+                made[index] = await http_exchange(endpoint, filled, index, deadline)
+        except TargetError as error:
+            failed[index] = error
+
+    async with trio.open_nursery() as nursery:
+        for step, index in zip(steps, indices, strict=True):
+            nursery.start_soon(one, step, index)
+    for index in indices:
+        exchange = made.get(index, Exchange(step=index, sent=b"", due=False))
+        exchanges.append(exchange)
+        if exchange.answer is not None:
+            talk.filler.remember(index, exchange.answer.value)
+    return (await _ending(talk, client, indices[-1]))[0] if failed else Ending()
+
+
 def _file(
     volley: Volley,
     made: Sequence[tuple[Sent, Json, bool]],
@@ -301,20 +342,33 @@ def _file(
     """One exchange per step; what belongs to none of them goes to the last."""
     extra = list(volley.extra)
     matched = dict(volley.answers)
+    silent = Reply()
     for position, ((sent, carried, due), index) in enumerate(zip(made, indices, strict=True)):
         key = sent.due[0] if sent.due else id_key(carried)
         answer = matched.pop(key, None) if key else None
         if answer is None and key is not None:
             answer = take_answer(extra, key)
-        others: tuple[Frame, ...] = tuple(extra) if position == len(made) - 1 else ()
+        reply = volley.replies[position] if volley.replies else silent
+        others = tuple(extra) if position == len(made) - 1 else _brought(extra, reply)
         exchanges.append(
             Exchange(
                 step=index, sent=sent.data, id=carried, answer=answer, others=others,
                 took_s=volley.took.get(key, 0.0) if key else 0.0, due=due,
+                status=reply.status, headers=reply.headers,
             )
         )  # fmt: skip
         if answer is not None:
             filler.remember(index, answer.value)
+
+
+def _brought(extra: list[Frame], reply: Reply) -> tuple[Frame, ...]:
+    """What came in the body of one reply, taken from the rest: over HTTP the exchange says whose it is."""
+    if not reply.messages or not extra:
+        return ()
+    own = {id(message) for message in reply.messages}
+    found = tuple(frame for frame in extra if id(frame.raw) in own)
+    extra[:] = [frame for frame in extra if id(frame.raw) not in own]
+    return found
 
 
 def take_answer(extra: list[Frame], key: object) -> Frame | None:

@@ -6,28 +6,18 @@ nothing of it is normalised or refused: duplicate headers, a foreign Host, a bod
 
 from __future__ import annotations
 
-import select
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import h11
-import trio
 
-from mcpfuzz.errors import Late, TargetError
-from mcpfuzz.transports.endpoint import Endpoint
-from mcpfuzz.transports.events import EventReader
-from mcpfuzz.transports.tcp import Link, connect
-from mcpfuzz.wire import MAX_FRAME_BYTES
+from mcpfuzz.transports.tcp import Link
 
-__all__ = ["MAX_HEADER_BYTES", "Connection", "NotHttp", "OneReply", "header_lines", "readable", "request_once"]
+__all__ = ["MAX_HEADER_BYTES", "Connection", "NotHttp", "header_lines", "readable"]
 
 MAX_HEADER_BYTES = 64 << 10
 """Status line and headers of a response together; h11 refuses more."""
 MAX_INTERIM = 20
 """Interim responses (1xx) before the final one."""
-FIRST_EVENT_S = 1.0
-"""For the first event of a stream that one request opened."""
 _END = h11.EndOfMessage()
 _OUTLINES: dict[bytes, h11.Request] = {}
 
@@ -165,119 +155,3 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> bytes:
 def readable(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     """Of a response: names in lower case, in order of arrival."""
     return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers])
-
-
-@dataclass(frozen=True, slots=True)
-class OneReply:
-    """What one request brought."""
-
-    status: int | None
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    """Of an event stream: the data of its first event, or what came of it within a second."""
-    problem: str = ""
-    """Why there is no status, or why the body is not whole."""
-
-
-async def request_once(
-    endpoint: Endpoint,
-    method: str,
-    target: str,
-    headers: Sequence[tuple[str, str]],
-    body: bytes | None,
-    deadline: float,
-) -> OneReply:
-    """One request over a connection of its own, to the endpoint's own host and port whatever the headers say.
-
-    Args:
-        target: as it goes into the request line.
-        headers: exactly these go out. Where there is a body but no length, a Content-Length is added.
-        deadline: `time.monotonic()`, total.
-
-    Raises:
-        LaunchError: the connection does not come about.
-        Late: the same, in time.
-    """
-    names = {name.lower() for name, _ in headers}
-    lines = header_lines(headers)
-    if body is not None and not names & {"content-length", "transfer-encoding"}:
-        lines += b"Content-Length: %d\r\n" % len(body)
-    data = f"{method} {target} HTTP/1.1\r\n".encode("utf-8", "surrogatepass") + lines + b"\r\n" + (body or b"")
-    connection = Connection(await connect(endpoint, deadline))
-    once = _Once()
-    try:
-        connection.begin(method.encode("utf-8", "replace"), data)
-        while not once.done:
-            until = deadline if once.events is None else min(deadline, once.began + FIRST_EVENT_S)
-            await wait_for(connection, until)
-            if connection.unsent:
-                connection.flush()
-            once.take(connection.read())
-        return once.reply()
-    except Late:
-        return once.reply("" if once.events is not None else "no answer in time")
-    except (NotHttp, TargetError) as error:
-        return once.reply(str(error))
-    finally:
-        connection.close()
-
-
-class _Once:
-    """The answer to one request, as it grows."""
-
-    def __init__(self) -> None:
-        self.done = False
-        self.began = 0.0
-        self.events: EventReader | None = None
-        self._first: bytes | None = None
-        self._status: int | None = None
-        self._headers: tuple[tuple[str, str], ...] = ()
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._problem = ""
-
-    def take(self, events: list[h11.Event]) -> None:
-        for event in events:
-            if isinstance(event, h11.Response):
-                self._status, self._headers = event.status_code, readable(event.headers)
-                if ("content-type", "text/event-stream") in {(n, v.partition(";")[0]) for n, v in self._headers}:
-                    self.events, self.began = EventReader(), time.monotonic()
-            elif isinstance(event, h11.Data):
-                self._size += len(event.data)
-                self._parts.append(bytes(event.data))
-                if self._size > MAX_FRAME_BYTES:
-                    self.done, self._problem = True, f"a body of over {MAX_FRAME_BYTES >> 20} MiB"
-                elif self.events is not None and (found := self.events.feed(event.data)):
-                    self._first, self.done = found[0].data, True
-            elif isinstance(event, h11.EndOfMessage):
-                self.done = True
-            if self.done:
-                return
-
-    def reply(self, problem: str = "") -> OneReply:
-        body = self._first if self._first is not None else b"".join(self._parts)
-        return OneReply(self._status, self._headers, body, problem or self._problem)
-
-
-async def wait_for(connection: Connection, deadline: float) -> None:
-    """Until there is something to read, or to go on writing. Raises Late."""
-    poller = select.poll()
-    poller.register(connection.fd, select.POLLIN | (select.POLLOUT if connection.unsent else 0))
-    if poller.poll(1):
-        await trio.lowlevel.checkpoint()
-        return
-    left = deadline - time.monotonic()
-    with trio.move_on_after(max(0.0, left)):
-        if not connection.unsent:
-            await trio.lowlevel.wait_readable(connection.fd)
-            return
-        async with trio.open_nursery() as nursery:
-
-            async def one(wait: object) -> None:
-                await wait(connection.fd)  # type: ignore[operator]
-                nursery.cancel_scope.cancel()
-
-            nursery.start_soon(one, trio.lowlevel.wait_readable)
-            nursery.start_soon(one, trio.lowlevel.wait_writable)
-        return
-    raise Late("no answer in time")
