@@ -22,13 +22,14 @@ SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", 
 MAX_TIME = 60
 SCENARIOS = (
     "use-after-delete", "replay-and-race", "annotation-lies", "declared-restraint", "hidden-tool",
-    "poisoned-description", "listing-changes", "mass-assignment", "data-exposure", "resource-consumption", "unsafe-consumption",
+    "poisoned-description", "listing-changes", "mass-assignment", "data-exposure", "resource-consumption",
+    "unsafe-consumption",
 )  # fmt: skip
 RULES = frozenset(
     {
         "use-after-delete", "stale-read", "replayed-action", "race", "annotation-lies", "unconfirmed-action",
-        "hidden-tool", "poisoned-description", "listing-changes", "mass-assignment", "data-exposure", "resource-consumption",
-        "unsafe-consumption",
+        "hidden-tool", "poisoned-description", "listing-changes", "mass-assignment", "data-exposure",
+        "resource-consumption", "unsafe-consumption",
     }
 )  # fmt: skip
 ROWS = [item for item in weaknesses() if item.expected[0] in RULES or item.name == "dry-run-writes"]
