@@ -170,7 +170,7 @@ def _exposed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | Non
         for name, why in exposed_in(answered_result(exchange), params.get("declared")):
             value = next((str(found) for key, found in members(answered_result(exchange)) if key == name), "")
             if value and value not in sent:
-                return f"{name} is {why}: {value[:12]}... ({len(value)} characters)"
+                return f"{name} is {why}: {value[:4]}... ({len(value)} characters)"
     return None
 
 
