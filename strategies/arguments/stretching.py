@@ -36,9 +36,10 @@ def stretch_once(kit: Kit, walk: Walk, surrogates: bool) -> Labelled:
     known = sites(kit)
     for _ in range(TRIES if known else 0):
         site = walk.choices.pick(known)
-        if not extremes(site):
+        sorts = extremes(site)
+        if not sorts:
             continue
-        extreme = walk.choices.pick(walk.choices.pick(extremes(site)))
+        extreme = walk.choices.pick(walk.choices.pick(sorts))
         if surrogates and "string" in kit.document.base(site.schemas).kinds and walk.choices.chance(20):
             extreme = Extreme("a\ud800b", "half a surrogate pair", None)
         base = kit.draw(walk)

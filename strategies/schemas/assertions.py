@@ -29,7 +29,7 @@ def _type(trial: Trial, arg: Json, value: Json, schema: Json, path: Path) -> Non
 
 
 def _enum(trial: Trial, arg: Json, value: Json, schema: Json, path: Path) -> None:
-    if not _is_member(value, arg, trial.enums):
+    if not _is_member(value, arg, trial.court.enums):
         trial.fail(path, "enum")
 
 

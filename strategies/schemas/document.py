@@ -18,10 +18,10 @@ from mcpfuzz.strategies.schemas.applicators import APPLICATORS
 from mcpfuzz.strategies.schemas.assertions import ASSERTIONS
 from mcpfuzz.strategies.schemas.conjuncts import Conjuncts
 from mcpfuzz.strategies.schemas.heights import Heights
-from mcpfuzz.strategies.schemas.limits import CannotGenerate, Undecided
+from mcpfuzz.strategies.schemas.limits import MAX_STEPS, CannotGenerate, Undecided
 from mcpfuzz.strategies.schemas.references import References
 from mcpfuzz.strategies.schemas.shapes import Schemas, Shape
-from mcpfuzz.strategies.schemas.trial import Check, Trial
+from mcpfuzz.strategies.schemas.trial import Check, Court, Trial
 from mcpfuzz.strategies.schemas.unevaluated import UNEVALUATED
 from mcpfuzz.strategies.schemas.variants import Variants
 
@@ -98,7 +98,8 @@ class Document:
         Raises:
             Undecided: a bound was met, or a keyword is not understood.
         """
-        trial = Trial(self._conjuncts, _CHECKS, limit, self._enums)
+        court = Court(self._conjuncts, _CHECKS, self._enums)
+        trial = Trial(court, limit)
         try:
             trial.judge(schema, value, ())
         except CannotGenerate as error:
@@ -106,7 +107,7 @@ class Document:
         except (TypeError, AttributeError, KeyError, ValueError, RecursionError) as error:
             raise Undecided(f"the schema cannot be read: {type(error).__name__}") from None
         finally:
-            self.steps += trial.steps
+            self.steps += MAX_STEPS - court.left
         return [(pointer(*path), keyword) for path, keyword in trial.found]
 
     def accepts(self, schema: Json, value: Json) -> bool | None:

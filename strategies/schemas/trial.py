@@ -13,59 +13,62 @@ from mcpfuzz.model import Json
 from mcpfuzz.strategies.schemas.conjuncts import Conjuncts
 from mcpfuzz.strategies.schemas.limits import MAX_DEPTH, MAX_STEPS, Undecided
 
-__all__ = ["Check", "Path", "Trial"]
+__all__ = ["Check", "Court", "Path", "Trial"]
 
 Path: TypeAlias = tuple[str | int, ...]
 """Where in the value, from the top."""
 
 
-class Trial:
-    """The faults found so far, with the bounds on finding more.
+class Court:
+    """What all trials of one verdict share.
 
     Args:
         checks: what checks each keyword.
-        limit: of faults; `judge` ends when so many are found.
-        outer: the trial that this one tries a branch for; they share their steps.
+        enums: fingerprints of long enums, by identity; kept from verdict to verdict.
     """
 
-    __slots__ = ("_checks", "_left", "_verdicts", "conjuncts", "enums", "found", "limit")
+    __slots__ = ("checks", "conjuncts", "enums", "left", "verdicts")
 
     def __init__(
-        self,
-        conjuncts: Conjuncts,
-        checks: Mapping[str, Check],
-        limit: int,
-        enums: dict[int, frozenset[Hashable]],
-        outer: Trial | None = None,
+        self, conjuncts: Conjuncts, checks: Mapping[str, Check], enums: dict[int, frozenset[Hashable]]
     ) -> None:
         self.conjuncts = conjuncts
+        self.checks = checks
         self.enums = enums
-        """Fingerprints of long enums, by identity; kept from trial to trial."""
-        self.found: list[tuple[Path, str]] = []
-        self.limit = limit
-        self._checks = checks
-        self._left: list[int] = outer._left if outer else [MAX_STEPS]
-        self._verdicts: dict[tuple[int, int], bool] = outer._verdicts if outer else {}
+        self.left = MAX_STEPS
+        """Parts that may still be judged."""
+        self.verdicts: dict[tuple[int, int], bool] = {}
         """Of one part on one value: shared branches are judged once, however many ways lead to them."""
 
-    @property
-    def steps(self) -> int:
-        """Parts judged so far."""
-        return MAX_STEPS - self._left[0]
+
+class Trial:
+    """The faults found so far.
+
+    Args:
+        limit: of faults; `judge` ends when so many are found.
+    """
+
+    __slots__ = ("court", "found", "limit")
+
+    def __init__(self, court: Court, limit: int) -> None:
+        self.court = court
+        self.found: list[tuple[Path, str]] = []
+        self.limit = limit
 
     def judge(self, schema: Json, value: Json, path: Path) -> None:
         """Note what is wrong with `value`. Raises Undecided, CannotGenerate."""
-        for part in self.conjuncts.of(schema):
+        for part in self.court.conjuncts.of(schema):
             self._part(part, value, path)
             if len(self.found) >= self.limit:
                 return
 
     def _part(self, part: Json, value: Json, path: Path) -> None:
-        self._left[0] -= 1
-        if self._left[0] < 0 or len(path) > 2 * MAX_DEPTH:
+        court = self.court
+        court.left -= 1
+        if court.left < 0 or len(path) > 2 * MAX_DEPTH:
             raise Undecided(f"a verdict takes more than {MAX_STEPS} steps")
         for keyword, arg in part.items():
-            check = self._checks.get(keyword)
+            check = court.checks.get(keyword)
             if check is not None:
                 check(self, arg, value, part, path)
                 if len(self.found) >= self.limit:
@@ -73,15 +76,15 @@ class Trial:
 
     def accepts(self, schema: Json, value: Json) -> bool:
         """Whether `value` keeps a branch; nothing is noted."""
-        return all(self._holds(part, value) for part in self.conjuncts.of(schema))
+        return all(self._holds(part, value) for part in self.court.conjuncts.of(schema))
 
     def _holds(self, part: Json, value: Json) -> bool:
-        key = (id(part), id(value))
-        verdict = self._verdicts.get(key)
+        key, verdicts = (id(part), id(value)), self.court.verdicts
+        verdict = verdicts.get(key)
         if verdict is None:
-            inner = Trial(self.conjuncts, self._checks, 1, self.enums, self)
+            inner = Trial(self.court, 1)
             inner._part(part, value, ())
-            verdict = self._verdicts[key] = not inner.found
+            verdict = verdicts[key] = not inner.found
         return verdict
 
     def fail(self, path: Path, keyword: str) -> None:

@@ -44,7 +44,7 @@ def _speaking(trial: Trial, schema: Json, value: dict[str, Json]) -> Iterator[Js
     """The subschemas of the same place that count: what is referred to, and what holds."""
     for keyword in REFERRING:
         if keyword in schema:
-            yield trial.conjuncts.references.resolve(schema[keyword])
+            yield trial.court.conjuncts.references.resolve(schema[keyword])
     yield from (one for name, one in (schema.get("dependentSchemas") or {}).items() if name in value)
     for keyword in ("allOf", "anyOf", "oneOf"):
         yield from (one for one in schema.get(keyword) or () if trial.accepts(one, value))
@@ -57,7 +57,7 @@ def _speaking(trial: Trial, schema: Json, value: dict[str, Json]) -> Iterator[Js
 
 def _unevaluated_items(trial: Trial, arg: Json, value: Json, schema: Json, path: Path) -> None:
     if isinstance(value, list) and arg is not True:
-        parts = trial.conjuncts.of(schema)
+        parts = trial.court.conjuncts.of(schema)
         if any(word in part for part in parts for word in ("anyOf", "oneOf", "if", "contains")):
             raise Undecided("unevaluatedItems beside branches")
         known = max((len(part.get("prefixItems", ())) for part in parts), default=0)
