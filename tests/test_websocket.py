@@ -566,7 +566,7 @@ def test_nobody_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         there = Endpoint.of(f"ws://127.0.0.1:{free.getsockname()[1]}/")
-        with pytest.raises(LaunchError, match="is the server running there"):
+        with pytest.raises(LaunchError, match="is the server running"):
             with_channel(there, exchange)
 
 
