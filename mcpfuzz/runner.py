@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import trio
 
 from mcpfuzz.client import Client, Sent, Volley
-from mcpfuzz.errors import Fault, TargetError
+from mcpfuzz.errors import Fault, Gone, TargetError
 from mcpfuzz.model import (
     Call,
     Close,
@@ -199,7 +199,8 @@ async def _after(talk: Talk, ending: Ending) -> Ending:
         served = (await other.barrier(talk.barrier_patience or talk.patience)).whole
     finally:
         await other.close()
-    return replace(ending, serves=served, detail="it closed the connection" if served else ending.detail)
+    closed = "it closed the connection" if ending.code is None else ending.detail
+    return replace(ending, serves=served, detail=closed if served else ending.detail)
 
 
 async def _effects(talk: Talk) -> tuple[Effect, ...]:
@@ -288,7 +289,7 @@ async def _say(
     volley = await client.volley(things, patience=talk.patience)
     _file(volley, made, indices, exchanges, talk.filler)
     if volley.gone is not None:
-        return _gone(client, indices[-1], volley.gone.returncode)
+        return _gone(client, indices[-1], volley.gone)
     if volley.too_much is not None:
         return Ending(kind="closed", at_step=indices[-1], detail=str(volley.too_much))
     if volley.late:
@@ -390,7 +391,7 @@ async def _repeat(talk: Talk, client: Client, step: Step, index: int, exchanges:
         if not volley.whole:
             exchanges.append(Exchange(step=index, sent=made[0][0].data, id=made[0][1]))
             if volley.gone is not None:
-                return _gone(client, index, volley.gone.returncode)
+                return _gone(client, index, volley.gone)
             return (await _ending(talk, client, index))[0]
         last, size = volley.answers[made[-1][0].due[0]], len(made[-1][0].data)
         carried = made[-1][1]
@@ -405,7 +406,7 @@ async def _ending(talk: Talk, client: Client, index: int) -> tuple[Ending, list[
     volley = await client.barrier(patience)
     ending = Ending()
     if volley.gone is not None:
-        ending = _gone(client, index, volley.gone.returncode)
+        ending = _gone(client, index, volley.gone)
     elif volley.too_much is not None:
         ending = Ending(kind="closed", at_step=index, detail=str(volley.too_much))
     elif volley.late:
@@ -415,7 +416,8 @@ async def _ending(talk: Talk, client: Client, index: int) -> tuple[Ending, list[
     return ending, volley.extra
 
 
-def _gone(client: Client, index: int, returncode: int | None) -> Ending:
-    if returncode is None:
-        return Ending(kind="closed", at_step=index, detail="it closed its output but lives")
-    return Ending(kind="exited", at_step=index, returncode=returncode, detail=ending_words(returncode))
+def _gone(client: Client, index: int, gone: Gone) -> Ending:
+    if gone.returncode is not None:
+        return Ending(kind="exited", at_step=index, returncode=gone.returncode, detail=ending_words(gone.returncode))
+    detail = "it closed its output but lives" if gone.code is None else str(gone)
+    return Ending(kind="closed", at_step=index, detail=detail, code=gone.code)

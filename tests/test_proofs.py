@@ -22,10 +22,12 @@ from mcpfuzz.model import (
     Operation,
     Place,
     Proof,
+    Raw,
     Send,
     Step,
     Surface,
     Trace,
+    replace,
 )
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace, normalised
@@ -117,6 +119,11 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
     ),
     "server-hang": ({}, trace(exchange(), ending=Ending(kind="silent")), GOOD),
     "no-answer": ({}, trace(exchange()), trace(exchange(due=False))),
+    "no-answer but an end": (
+        {},
+        trace(exchange(None), ending=Ending(kind="closed", serves=True, code=1011, detail="it closed with 1011")),
+        trace(exchange(None), ending=Ending(kind="closed", serves=True, code=1008, detail="it closed with 1008")),
+    ),
     "no-answer while dead": ({}, trace(exchange()), trace(exchange(), ending=Ending(kind="exited"))),
     "poisoned": (POISON, trace(exchange(error("broken"))), GOOD),
     "poisoned by isError": (
@@ -628,3 +635,11 @@ json_values = st.recursive(
 @settings(deadline=None, max_examples=200)
 def test_whatever_a_result_is_its_faults_are_words(method: str, value: Any, date: str) -> None:
     assert all(isinstance(fault, str) and fault for fault in shape_faults(method, value, BY_DATE[date]))
+
+
+@pytest.mark.parametrize(("code", "rules"), [(1006, {"malformed-frame"}), (1011, {"malformed-frame"}), (1007, set())])
+def test_a_websocket_that_ends_of_a_malformed_frame_is_judged_by_its_close_code(code: int, rules: set[str]) -> None:
+    ending = Ending(kind="closed", serves=True, code=code, detail=f"closed with {code}")
+    seen = trace(exchange(due=False), actions=(Raw(b"{"),), ending=ending)
+    case = case_of(row="F1", valid=False, ids=(), conversation=seen.conversation)
+    assert rules_of(seen, case, bench=replace(BENCH, transport="ws")) == rules

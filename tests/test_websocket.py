@@ -23,7 +23,7 @@ from websockets.server import ServerProtocol
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TooMuch
 from mcpfuzz.lab.served import Served
-from mcpfuzz.model import Call, Conversation, Trace, Ws, replace
+from mcpfuzz.model import Call, Conversation, Step, Trace, Ws, replace
 from mcpfuzz.revisions import revision as revision_of
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.slots import Filler
@@ -566,7 +566,7 @@ def test_nobody_listens() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         there = Endpoint.of(f"ws://127.0.0.1:{free.getsockname()[1]}/")
-        with pytest.raises(LaunchError, match="is the server running there"):
+        with pytest.raises(LaunchError, match="is the server running"):
             with_channel(there, exchange)
 
 
@@ -586,3 +586,30 @@ def test_redirects_are_not_followed_and_no_credential_leaves() -> None:
         with contextlib.suppress(TimeoutError):
             heard.append(elsewhere.accept()[0].recv(100))
     assert heard == []
+
+
+# ---- in a conversation ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("payload", "code"), [(b"\xff", 1007), (b"", None)])
+def test_a_connection_that_ends_is_told_from_a_server_that_does(payload: bytes, code: int | None) -> None:
+    async def main() -> Trace:
+        async with trio.open_nursery() as nursery:
+            client = await Client.connect(there, nursery, start_timeout=15)
+
+            async def opener(step: Step, handshake: bool) -> Client:
+                return await Client.connect(there, nursery, start_timeout=5, handshake=handshake)
+
+            if code is None:
+                served.process.kill()
+                served.died()
+            talk = Talk(main=client, filler=Filler(), patience=3, opener=opener)
+            trace = await converse(talk, Conversation.of(Ws(1, payload)))
+            await client.close()
+            nursery.cancel_scope.cancel()
+        return trace
+
+    with Served("ws") as served:
+        there = Endpoint.of(served.url)
+        ending = _run(main).ending
+        assert (ending.kind, ending.serves, ending.code) == ("closed", code is not None, code or 1006)

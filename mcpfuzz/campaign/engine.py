@@ -24,7 +24,7 @@ from mcpfuzz.events import Event, Found, Progress
 from mcpfuzz.model import Call, Case, Conversation, Finding, Place, Proof, Step, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import POISON, judge_trace
-from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.proofs import lost, observe
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.runner import Talk, converse
@@ -410,16 +410,18 @@ class Engine:
         history = tuple(self._history)
         if seen.unfit:
             await self._supply.regained(f"{seen.damage} during {self._what}")
+        explained = False  # one case alone ended its connection: that was the damage, and its finding tells it
         for case in cases if not seen.lost else seen.lost:
             if time.monotonic() > self._until:
                 return
             trace = await self._say(case.conversation, self.patience(), case.row)
+            explained = explained or lost(trace)
             found = list(judge_trace(case, trace, self._bench, self._surface))
             for suspicion in found:
                 await self._suspect(case, suspicion, unit)
             if any(suspicion.rule in LETHAL for suspicion in found):
                 return
-        if seen.unfit:
+        if seen.unfit and not explained:
             await self._blame_history(cases[-1], history, unit)
 
     async def _blame_history(self, last: Case, history: tuple[Step, ...], unit: Unit) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mcpfuzz.model import Case, Place, Proof, Surface, Suspicion, Trace
 from mcpfuzz.oracles.bench import Bench
-from mcpfuzz.oracles.proofs import observe, row_verdict
+from mcpfuzz.oracles.proofs import lost, observe, row_verdict
 from mcpfuzz.oracles.rules import RULES
 
 __all__ = ["judge_trace", "normalised"]
@@ -74,6 +74,8 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
         seen = observe(proof, trace, bench)
         if seen is not None:
             yield _suspicion(rule, case, proof, seen, _cause(rule, case, trace, seen))
+    if lost(trace) and case.row is not None:
+        yield from _by_table(case, trace, bench)
     if trace.ending.kind != "alive":
         return
     yield from _by_schema(case, trace, bench, surface)

@@ -31,13 +31,15 @@ from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.slots import quote
 from mcpfuzz.wire import MAX_FRAME_BYTES, encode, is_answer
 
-__all__ = ["PROOFS", "case_outcome", "observe", "row_verdict"]
+__all__ = ["PROOFS", "case_outcome", "lost", "observe", "row_verdict"]
 
 ANSWER_CAP_BYTES = 4 << 20
 """An answer of more is oversized where its request was small (`AMPLIFICATION`)."""
 AMPLIFICATION = 1_000
 CAP = "MAX_FRAME_BYTES"
 """In an ending's detail: we stopped reading, the server did not fail."""
+ABNORMAL = frozenset({1006, 1011})
+"""Close codes of a server whose code failed (MCP U2); the others are its protocol's way to say no."""
 GROWTH_PER_CALL = 12 << 10
 """Bytes a call may leave behind; allocators round, caches warm up, so two windows must both show more."""
 GROWTH_TOTAL = 24 << 20
@@ -97,7 +99,16 @@ def _server_hang(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str |
     return f"nothing answered any more: {trace.ending.detail}" if trace.ending.kind == "silent" else None
 
 
+def lost(trace: Trace) -> bool:
+    """Whether a WebSocket ended by the server's doing, while the server serves others."""
+    return trace.ending.kind == "closed" and trace.ending.serves and trace.ending.code is not None
+
+
 def _no_answer(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    if lost(trace) and trace.ending.code in ABNORMAL:
+        last = trace.exchanges[-1] if trace.exchanges else None
+        if last is not None and last.due and last.answer is None and last.sent:
+            return f"the connection was ended instead: {trace.ending.detail}"
     if trace.ending.kind != "alive":
         return None
     for exchange in trace.exchanges:
@@ -319,7 +330,9 @@ def _accepted(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
 def case_outcome(trace: Trace, ids: Json, trap: Json) -> Outcomes:
     """What a malformed message came to: all that arrived for its steps."""
     arrived = [frame for frame in frames(trace) if frame.faults != ("blank",)]
-    closed = trace.ending.kind in ("exited", "closed")
+    closed: int | bool = trace.ending.kind in ("exited", "closed")
+    if lost(trace):
+        closed = trace.ending.code or 1006
     return outcome_of(tuple(ids) if isinstance(ids, list) else ids, None, arrived, closed=closed, trap=trap)
 
 
@@ -343,7 +356,7 @@ def _said(ids: Json, trace: Trace) -> bool:
 
 
 def _verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    if trace.ending.kind != "alive" or not _said(params.get("ids"), trace):
+    if not (trace.ending.kind == "alive" or lost(trace)) or not _said(params.get("ids"), trace):
         return None
     verdict = row_verdict(params, trace, bench)
     return verdict.because if verdict.level == "FAIL" else None
