@@ -29,6 +29,8 @@ CONNECTIONS = 400
 """Idle or slow connections of all users together, in one process."""
 SESSIONS_PER_S = 200
 PAYLOAD = 1 << 20
+PAYLOADS_PER_S = 20
+"""Of all users in one process: the harm must come of the size, not of the number."""
 DEPTH = 5_000
 REFUSED_PAUSE = 0.02
 BROKEN_PAUSE = 0.1
@@ -114,6 +116,7 @@ def slow(actor: Actor) -> None:
                     connection.send(f"POST {_path(actor)} HTTP/1.1\r\nHost: {_authority(actor)}\r\nX-Slow: ".encode())
                     trickling.append(connection.socket)
                 STATE.note("slow connections")
+            gevent.sleep(0.01)
         while True:
             gevent.sleep(0.5)
             for one in list(trickling):
@@ -135,7 +138,10 @@ def payloads(actor: Actor) -> None:
     """A megabyte of text, then thousands of nested arrays, as arguments of the cheap call."""
     cheap = STATE.orders.survey.cheap
     deep = b"[" * DEPTH + b"]" * DEPTH
+    gap = max(1, len(STATE.actors)) / PAYLOADS_PER_S
+    gevent.sleep(actor.dice.random() * gap)
     while True:
+        began = monotonic()
         params = {**cheap.params, "arguments": {**_arguments(cheap), "mcpfuzz": "x" * PAYLOAD}}
         outcome = actor.client.call("tools/call" if "name" in cheap.params else cheap.method, params)
         # a server may refuse it in any form: only silence and death count
@@ -148,6 +154,7 @@ def payloads(actor: Actor) -> None:
         if outcome.kind in ("broken", "late", "http-error"):
             actor.revive()
             actor.connect()
+        gevent.sleep(max(0.0, gap - (monotonic() - began)))
 
 
 def cancel(actor: Actor) -> None:
@@ -238,12 +245,12 @@ def _listen(actor: Actor) -> bytes:
 
 
 def _unread(actor: Actor) -> bytes:
-    """Twenty requests in one go whose answers nobody reads."""
+    """Two requests in one go whose answers nobody reads: more would be a storm of calls, which is another scenario."""
     client, survey = actor.client, STATE.orders.survey
     if not isinstance(client, StreamableHttp) or client.session is None:
         return _listen(actor)
     made = b""
-    for _ in range(20):
+    for _ in range(2):
         message = client.session.message(
             survey.expensive.method, dict(survey.expensive.params), client.session.next_id()
         )

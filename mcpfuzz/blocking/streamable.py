@@ -276,11 +276,12 @@ class StreamableHttp:
 
 
 def _short(error: TargetError) -> str:
+    """The error as a row of a table: nothing in it that differs from one request to the next."""
     text = str(error)
     for words, told in _WORDS.items():
         if words in text:
             return told
-    return "connection broken"
+    return f"connection broken: {text.rpartition(': ')[2][:60]}"
 
 
 _WORDS = {"no connection": "no connection", "closed the connection": "closed before the answer", "no HTTP": "no HTTP"}

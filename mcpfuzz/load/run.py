@@ -8,6 +8,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ __all__ = ["EXIT_CODES", "run_load"]
 EXIT_CODES: Mapping[Outcome, int] = {"clean": 0, "findings": 1, "could-not-test": 3, "fault": 4, "interrupted": 130}
 OVERHEAD_S = 4.0
 """Locust's start and end, and the report."""
+SURVEY_SHARE = 0.12
+SURVEY_PATIENCE_S = 3.0
 GRACE_S = 15.0
 """Beyond --max-time: then Locust is stopped."""
 
@@ -117,13 +120,14 @@ class _Run:
         if endpoint.url is not None:
             self.served = Served(endpoint.url, self.target.launch, self.settings.start_timeout)
             self.served.start()
-        client = reach(endpoint, headers=self.target.first_headers)
+        client = reach(_patient(endpoint), headers=self.target.first_headers)
         try:
             self.survey = take_survey(
                 client,
                 examples=self.target.examples,
                 destructive=self.settings.destructive,
                 seed=self.settings.seed,
+                seconds=self.settings.max_time * SURVEY_SHARE,
             )
             transport = client.transport
         finally:
@@ -283,9 +287,14 @@ class _Run:
         return tuple(made)
 
 
+def _patient(endpoint: Endpoint) -> Endpoint:
+    """For the survey: a tool that takes longer is none to repeat by the thousand."""
+    return replace(endpoint, timeout=min(endpoint.timeout, SURVEY_PATIENCE_S))
+
+
 def _worker(target: LoadTarget, settings: LoadSettings) -> int:
     """A worker of a distributed run: acts on the master's word, reports to it, writes no report of its own."""
-    client = reach(target.endpoint, headers=target.first_headers)
+    client = reach(_patient(target.endpoint), headers=target.first_headers)
     try:
         survey = take_survey(client, examples=target.examples, destructive=settings.destructive, seed=settings.seed)
         transport = client.transport

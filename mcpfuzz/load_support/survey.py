@@ -63,7 +63,12 @@ class Survey:
 
 
 def take_survey(
-    client: Client, *, examples: Sequence[Mapping[str, Json]] = (), destructive: bool = False, seed: int = 0
+    client: Client,
+    *,
+    examples: Sequence[Mapping[str, Json]] = (),
+    destructive: bool = False,
+    seed: int = 0,
+    seconds: float = 20.0,
 ) -> Survey:
     """List the tools and find a good call of each.
 
@@ -71,6 +76,7 @@ def take_survey(
         client: open.
         examples: known-good calls of the user's; tried first.
         destructive: tools that may destroy or send something are called too.
+        seconds: after which no further tool is tried, once there is one.
 
     Raises:
         TargetError: not even a listing or a ping is answered well.
@@ -84,10 +90,13 @@ def take_survey(
     )
     listing = LoadCall("tools/list", "tools/list", {})
     timed: list[LoadCall] = []
+    end = time.monotonic() + seconds
     for tool in _tools(client):
         made.tools.append(tool["name"])
         if len(timed) >= MAX_TOOLS:
             made.skipped[tool["name"]] = f"the first {MAX_TOOLS} tools are called"
+        elif timed and time.monotonic() > end:
+            made.skipped[tool["name"]] = "no time left to find a call of it"
         elif looks_destructive(tool) and not destructive:
             made.skipped[tool["name"]] = "may destroy or send something: give --allow-destructive"
         else:
