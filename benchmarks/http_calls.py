@@ -63,7 +63,8 @@ async def loop(port: int, calls: int) -> None:
             cpu.append((time.process_time() - spent) / calls)
             wall.append((time.perf_counter() - began) / calls)
         print(
-            f"{statistics.median(cpu) * 1e6:.0f} us of the client's CPU a call, {1 / statistics.median(wall):.0f} calls/s"
+            f"{statistics.median(cpu) * 1e6:.0f} us of the client's CPU a call, "
+            f"{1 / statistics.median(wall):.0f} calls/s"
         )
         await client.close()
         nursery.cancel_scope.cancel()

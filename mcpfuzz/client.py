@@ -55,6 +55,8 @@ class Volley:
     """Seconds to the answer, from the answer before it or from the last byte sent."""
     late: bool = False
     """Patience ended before all due answers came."""
+    refused: dict[Key, int] = field(default_factory=dict)
+    """Due ids whose message was refused by the transport itself: HTTP's status, and no message with it."""
     gone: Gone | None = None
     too_much: TooMuch | None = None
     replies: Sequence[Reply] = ()
@@ -246,6 +248,8 @@ class Client:
                     elif is_request(frame.value) and replies < MAX_REPLIES:
                         replies += 1
                         await self._channel.send((Sent(encode(Session.reply(frame.value)) + b"\n"),), deadline)
+            result.refused = _refused(due, things, result.replies)
+            due.difference_update(result.refused)
             result.late = bool(due)
         except Gone as gone:
             result.gone = gone
@@ -320,6 +324,15 @@ class Client:
                 self._sort(decode(raw), due, result)
         except TooMuch as error:
             result.too_much = error
+
+
+def _refused(due: set[Key], things: Sequence[Sent], replies: Sequence[Reply]) -> dict[Key, int]:
+    """Due ids whose reply's status says that nothing will come."""
+    told = {}
+    for thing, reply in zip(things, replies, strict=False):
+        if reply.refused and reply.status is not None:
+            told.update(dict.fromkeys(due.intersection(thing.due), reply.status))
+    return told
 
 
 async def _shake_hands(

@@ -41,7 +41,7 @@ from mcpfuzz.transports.once import http_exchange
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import encode, id_key
 
-__all__ = ["Talk", "call_message", "converse", "outgoing", "owes_answer", "take_answer"]
+__all__ = ["Talk", "call_message", "brought", "converse", "outgoing", "owes_answer", "take_answer"]
 
 Opener = Callable[[Step, Open], Awaitable[Client]]
 """(step, how) -> a new connection for the step's identity; the caller closes it."""
@@ -350,7 +350,7 @@ def _file(
         if answer is None and key is not None:
             answer = take_answer(extra, key)
         reply = volley.replies[position] if volley.replies else silent
-        others = tuple(extra) if position == len(made) - 1 else _brought(extra, reply)
+        others = tuple(extra) if position == len(made) - 1 else brought(extra, reply)
         exchanges.append(
             Exchange(
                 step=index, sent=sent.data, id=carried, answer=answer, others=others,
@@ -362,7 +362,7 @@ def _file(
             filler.remember(index, answer.value)
 
 
-def _brought(extra: list[Frame], reply: Reply) -> tuple[Frame, ...]:
+def brought(extra: list[Frame], reply: Reply) -> tuple[Frame, ...]:
     """What came in the body of one reply, taken from the rest: over HTTP the exchange says whose it is."""
     if not reply.messages or not extra:
         return ()
@@ -409,6 +409,9 @@ async def _ending(talk: Talk, client: Client, index: int) -> tuple[Ending, list[
         ending = _gone(client, index, volley.gone)
     elif volley.too_much is not None:
         ending = Ending(kind="closed", at_step=index, detail=str(volley.too_much))
+    elif volley.refused:
+        status = next(iter(volley.refused.values()))
+        ending = Ending(kind="closed", at_step=index, detail=f"it answers {status} to whatever it is asked")
     elif volley.late:
         barrier = client.session.revision.barrier
         waited = time.monotonic() - started

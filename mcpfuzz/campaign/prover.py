@@ -20,6 +20,7 @@ from mcpfuzz.model import (
     Finding,
     Frame,
     Json,
+    Operation,
     Surface,
     Suspicion,
     Trace,
@@ -45,7 +46,7 @@ ANYTHING_GOES = LETHAL | {
     "duplicate-answer", "result-shape",
 }  # fmt: skip
 """Rules that hold whatever is said, so that shrinking may change what is said."""
-INTRINSIC = {rule.id for rule in NETWORK_RULES} | {
+INTRINSIC = {rule.id for rule in NETWORK_RULES if rule.id != "server-error"} | {
     "malformed-frame",
     "malformed-message",
     "malformed-params",
@@ -150,13 +151,20 @@ class Prover:
         """The benign twin: the case's own, else the operation's good call, else a request that does nothing."""
         if case.control is not None:
             return case.control
-        good = self.surface.good.get((case.place.kind, case.place.name))
-        operation = self.surface.operation(case.place.kind, case.place.name)
+        operation = self.surface.operation(case.place.kind, case.place.name) or self._named(case)
+        good = self.surface.good.get(operation.key) if operation is not None else None
         if good and operation is not None:
             return Conversation.of(bind(operation, good[0]))
         if case.valid is True:
             return None  # the case is itself a benign call: what it shows is the finding
         return Conversation.of(Call(BY_DATE[self.bench.revision].barrier, None))
+
+    def _named(self, case: Case) -> Operation | None:
+        """The tool that a malformed message names all the same: what its good call shows is no finding."""
+        said = repr(case.conversation.steps[-1].action)
+        named = [item for item in self.surface.operations if item.kind == "tool" and f'"{item.name}"' in said]
+        named += [item for item in self.surface.operations if item.kind == "tool" and f"'{item.name}'" in said]
+        return max(named, key=lambda item: len(item.name), default=None)
 
     async def _say(
         self, conversation: Conversation, patience: float, row: str | None = None, linger: float = 0.0

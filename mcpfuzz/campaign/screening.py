@@ -13,8 +13,9 @@ from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
 from mcpfuzz.oracles.table import ROWS
-from mcpfuzz.runner import outgoing, take_answer
+from mcpfuzz.runner import brought, outgoing, take_answer
 from mcpfuzz.slots import Filler
+from mcpfuzz.transports.channel import Reply
 from mcpfuzz.wire import encode, id_key
 
 __all__ = ["Screened", "screen"]
@@ -68,7 +69,7 @@ async def screen(
     ]
     things = [sent for sent, _, _ in made]
     barrier = None
-    if not made[-1][2]:
+    if not made[-1][2] and not client.acknowledges:
         barrier_id = client.session.next_id()
         barrier = ("int", barrier_id)
         things.append(Sent(encode(client.session.barrier(barrier_id)) + b"\n", (barrier,)))
@@ -79,7 +80,8 @@ async def screen(
     )
     extra = list(volley.extra)
     happened = effects()
-    for case, filler, (sent, carried, due) in zip(cases, own, made, strict=True):
+    replies: Sequence[Reply | None] = volley.replies or [None] * len(cases)
+    for case, filler, (sent, carried, due), reply in zip(cases, own, made, replies, strict=False):
         mine = [value for name, value in filler.canaries.items() if not name.startswith("decoy/")]
         seen.sown.update(dict.fromkeys(mine, case) if case.claims else {})
         theirs = tuple(effect for effect in happened if case.claims and any(effect.tells(value) for value in mine))
@@ -88,9 +90,20 @@ async def screen(
         frame = volley.answers.get(key) if key else None
         if frame is None and key is not None:
             frame = take_answer(extra, key)
-        if frame is not None:
+        if frame is None and reply is not None and (case.row is not None or (reply.status or 0) >= 400):
+            exchange = Exchange(
+                step=0, sent=sent.data, id=carried, due=due, status=reply.status, headers=reply.headers,
+                others=brought(extra, reply),
+            )  # fmt: skip
+            trace = Trace(
+                conversation=case.conversation, exchanges=(exchange,), canaries=filler.canaries, effects=theirs
+            )
+            seen.traces.append((case, trace))
+            seen.answers.append(None)
+        elif frame is not None:
             seen.answers.append(frame.value)
-            exchange = Exchange(step=0, sent=sent.data, id=carried, answer=frame, due=due)
+            status = reply.status if reply is not None else None
+            exchange = Exchange(step=0, sent=sent.data, id=carried, answer=frame, due=due, status=status)
             trace = Trace(
                 conversation=case.conversation, exchanges=(exchange,), canaries=filler.canaries, effects=theirs
             )

@@ -28,6 +28,7 @@ UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("crash", "process-exit", "the server stays alive", {}),
     ("hang", "server-hang", "the server keeps answering", {}),
     ("no-answer", "no-answer", "every request is answered", {}),
+    ("server-error", "server-error", "a status that says whose fault it is", {}),
     ("no-shutdown", "no-shutdown", "the process ends with its stdin", {}),
     ("malformed-message", "effect", "no effect: a message without an id asks for nothing to be done", {}),
     ("memory-growth", "memory-growth", "memory that settles", {}),
@@ -93,7 +94,7 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     where = f"{case.place.kind}:{case.place.name}"
     if rule == "crash":
         return crash_cause(trace) or f"{trace.ending.returncode} {where}"
-    if rule in ("hang", "no-answer", "poisoned", "memory-growth", "oversized-answer"):
+    if rule in ("hang", "no-answer", "server-error", "poisoned", "memory-growth", "oversized-answer"):
         return where
     if rule == "result-shape":
         return f"{where if case.place.kind == 'tool' else case.place.kind} {normalised(seen.split(' in ')[0])[:60]}"

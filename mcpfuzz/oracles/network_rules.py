@@ -7,6 +7,11 @@ from mcpfuzz.oracles.rule import Rule
 __all__ = ["NETWORK_RULES"]
 
 NETWORK_RULES = (
+    Rule(id="server-error", title="A request is answered with an HTTP 5xx status", cwe=755, severity="medium",
+         about="The server did not expect what it was sent; what else it did not expect is not known to it either.",
+         proof="The status is 5xx, again on a fresh server, while a benign request gets a normal one.",
+         mend="Validate before you dispatch; answer what is malformed with 400 and a JSON-RPC error.",
+         references=("CWE-755", "MCP U5")),
     Rule(id="origin-unchecked", title="A foreign Origin is served", cwe=346, severity="high",
          about="Any web page that the user opens can speak to the server from the user's browser (cross-site WebSocket "
          "hijacking, DNS rebinding) with whatever the server is allowed to do.",

@@ -104,6 +104,13 @@ def lost(trace: Trace) -> bool:
     return trace.ending.kind == "closed" and trace.ending.serves and trace.ending.code is not None
 
 
+def _server_error(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for exchange in trace.exchanges:
+        if exchange.status is not None and exchange.status >= 500:
+            return f"step {exchange.step + 1} is answered with HTTP {exchange.status}"
+    return None
+
+
 def _no_answer(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     if lost(trace) and trace.ending.code in ABNORMAL:
         last = trace.exchanges[-1] if trace.exchanges else None
@@ -112,7 +119,8 @@ def _no_answer(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
     if trace.ending.kind != "alive":
         return None
     for exchange in trace.exchanges:
-        if exchange.due and exchange.answer is None and exchange.sent:
+        refused = exchange.status is not None and exchange.status >= 400  # an answer, though not of JSON-RPC
+        if exchange.due and exchange.answer is None and exchange.sent and not refused:
             return f"step {exchange.step + 1} was not answered; a later {BY_DATE[bench.revision].barrier} was"
     return None
 
@@ -333,7 +341,9 @@ def case_outcome(trace: Trace, ids: Json, trap: Json) -> Outcomes:
     closed: int | bool = trace.ending.kind in ("exited", "closed")
     if lost(trace):
         closed = trace.ending.code or 1006
-    return outcome_of(tuple(ids) if isinstance(ids, list) else ids, None, arrived, closed=closed, trap=trap)
+    status = next((exchange.status for exchange in trace.exchanges if exchange.status is not None), None)
+    known = tuple(ids) if isinstance(ids, list) else ids
+    return outcome_of(known, None, arrived, closed=closed, trap=trap, status=status)
 
 
 def row_verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> Verdict:
@@ -385,6 +395,7 @@ PROOFS: Mapping[str, Seen] = {
     "process-exit": _process_exit,
     "server-hang": _server_hang,
     "no-answer": _no_answer,
+    "server-error": _server_error,
     "poisoned": _poisoned,
     "memory-growth": _memory_growth,
     "effect": _effect,
