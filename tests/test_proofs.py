@@ -131,6 +131,11 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
         trace(exchange(said("broken", isError=True))),
         trace(exchange(error("x")), actions=(BROKEN,)),
     ),
+    "server-error": (
+        {},
+        trace(exchange(error("x"), status=500)),
+        trace(exchange(error("x"), status=400)),
+    ),
     "memory-growth": (
         {},
         repeated(50 * MIB, 60 * MIB, 70 * MIB, 80 * MIB),
