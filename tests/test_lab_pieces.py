@@ -29,6 +29,21 @@ FOLDER = Path(mcpfuzz.lab.__file__).parent
 SOURCES = sorted(FOLDER.rglob("*.py"))
 BEYOND = {"websocket": {"websockets"}, "certificates": {"trustme"}}
 """Fronts that need a package of the extra `lab`."""
+FORESEEN = frozenset(
+    [
+        "connection-flood",
+        "cors-credentials",
+        "debug-endpoint",
+        "guessable-session",
+        "header-mismatch",
+        "open-redirect",
+        "query-token",
+        "session-flood",
+        "session-not-ended",
+        "slow-client",
+    ]
+)
+"""Rules of networked servers that are not built yet."""
 
 # ---- decoding ----------------------------------------------------------------------------------------
 
@@ -201,7 +216,7 @@ def test_every_row_names_known_rules_tools_and_arguments() -> None:
     rows = weaknesses()
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
-        assert row.expected and set(row.expected) | set(row.implied) <= RULES.keys(), row.name
+        assert row.expected and set(row.expected) | set(row.implied) <= RULES.keys() | FORESEEN, row.name
         assert not set(row.expected) & set(row.implied)
         assert row.toolset == "core" or row.toolset in TOOLSETS
         assert row.transports and set(row.transports) <= set(EVERYWHERE)
