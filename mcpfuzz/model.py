@@ -317,6 +317,11 @@ class Surface:
     places: frozenset[str] = frozenset()
     """Slots that this run can fill (`slots`): what an attack may aim at; `network`, `credential`, `second` for a
     networked server, a caller with a credential, two of them."""
+    likely: Mapping[tuple[str, str], tuple[Mapping[str, Json], ...]] = field(default_factory=dict)
+    """Operation key -> arguments that were tried first and rejected, of operations without a good call: the user's
+    example, or the schema's simplest. An attack may be built on them all the same."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers of the user's whose value is an address (networked servers)."""
     callers: tuple[str, ...] = ()
     """Names of the identities that were given, in order."""
     pages: Mapping[str, int] = field(default_factory=dict)

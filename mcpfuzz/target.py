@@ -20,7 +20,7 @@ from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewr
 from mcpfuzz.errors import Fault, UsageError
 from mcpfuzz.events import LaunchRecord
 from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
-from mcpfuzz.model import Json
+from mcpfuzz.model import Json, Surface
 from mcpfuzz.recordings import examples as recorded
 from mcpfuzz.recordings import is_recording
 from mcpfuzz.sandbox.box import Mode, Sandbox, open_sandbox
@@ -257,6 +257,12 @@ class Prepared:
         if name not in self.identities:
             raise Fault(f"nobody is called {name!r}; there are {', '.join(self.identities) or 'no identities'}")
         return self.identities[name]
+
+    def known(self, surface: Surface) -> Surface:
+        """What this target adds to what discovery learned: what a scenario may aim at."""
+        headers = self.endpoint.headers if self.endpoint is not None else ()
+        addresses = tuple((name, value) for name, value in headers if re.match(r"[a-z][a-z0-9+.-]*://", value, re.I))
+        return replace(surface, places=frozenset(self.places), callers=tuple(self.identities), headers=addresses)
 
     @property
     def served(self) -> Launch | None:

@@ -23,85 +23,27 @@ from mcpfuzz.lab.drive import CLIENT
 from mcpfuzz.lab.schema import Invalid, conform
 from mcpfuzz.lab.serve import TOOLSETS
 from mcpfuzz.lab.weakness import EVERYWHERE
+from mcpfuzz.oracles.rules import RULES
 
 FOLDER = Path(mcpfuzz.lab.__file__).parent
 SOURCES = sorted(FOLDER.rglob("*.py"))
 BEYOND = {"websocket": {"websockets"}, "certificates": {"trustme"}}
 """Fronts that need a package of the extra `lab`."""
-RULES = frozenset(
+FORESEEN = frozenset(
     [
-        "crash",
-        "hang",
-        "no-answer",
-        "poisoned",
-        "memory-growth",
-        "stack-trace-leak",
-        "path-leak",
-        "secret-leak",
-        "stdout-pollution",
-        "wrong-id",
-        "duplicate-answer",
-        "answer-to-notification",
-        "malformed-frame",
-        "malformed-message",
-        "malformed-params",
-        "result-shape",
-        "output-schema",
-        "unvalidated-arguments",
-        "fabricated-success",
-        "oversized-answer",
-        "no-shutdown",
-        "extra-argument-accepted",
-        "path-traversal",
-        "symlink-escape",
-        "file-write",
-        "command-injection",
-        "argument-injection",
-        "sql-injection",
-        "read-only-bypass",
-        "code-evaluation",
-        "template-injection",
-        "ssrf",
-        "upstream-path",
-        "deserialisation",
-        "xml-entity",
-        "nosql-injection",
-        "xpath-injection",
-        "ldap-injection",
-        "unsafe-output",
-        "header-injection",
-        "resource-consumption",
-        "hidden-tool",
-        "annotation-lies",
-        "use-after-delete",
-        "stale-read",
-        "unconfirmed-action",
-        "unsafe-consumption",
-        "replayed-action",
-        "race",
-        "mass-assignment",
-        "data-exposure",
-        "poisoned-description",
-        "listing-changes",
-        # between the socket and the core
-        "origin-unchecked",
-        "host-unchecked",
-        "cors-credentials",
-        "open-redirect",
-        "session-hijack",
-        "guessable-session",
-        "session-not-ended",
-        "query-token",
-        "auth-missing",
-        "debug-endpoint",
-        "rate-limit-missing",
-        "rate-limit-bypass",
-        "slow-client",
         "connection-flood",
-        "session-flood",
+        "cors-credentials",
+        "debug-endpoint",
+        "guessable-session",
         "header-mismatch",
+        "open-redirect",
+        "query-token",
+        "session-flood",
+        "session-not-ended",
+        "slow-client",
     ]
 )
+"""Rules of networked servers that are not built yet."""
 
 # ---- decoding ----------------------------------------------------------------------------------------
 
@@ -274,7 +216,7 @@ def test_every_row_names_known_rules_tools_and_arguments() -> None:
     rows = weaknesses()
     assert len({row.name for row in rows}) == len(rows)
     for row in rows:
-        assert row.expected and set(row.expected) | set(row.implied) <= RULES, row.name
+        assert row.expected and set(row.expected) | set(row.implied) <= RULES.keys() | FORESEEN, row.name
         assert not set(row.expected) & set(row.implied)
         assert row.toolset == "core" or row.toolset in TOOLSETS
         assert row.transports and set(row.transports) <= set(EVERYWHERE)

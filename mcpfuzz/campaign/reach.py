@@ -58,6 +58,7 @@ class Reach:
     def __init__(self) -> None:
         self.tallies: dict[tuple[str, str], Tally] = {}
         self._good: dict[tuple[str, str], tuple[Mapping[str, Json], ...]] = {}
+        self._likely: dict[tuple[str, str], tuple[Mapping[str, Json], ...]] = {}
         self._refused: dict[tuple[str, str], list[Json]] = {}
         self._asked: set[tuple[tuple[str, str], bool]] = set()
         self._harvest: Harvest | None = None
@@ -129,7 +130,8 @@ class Reach:
                 else:
                     tries = self._candidates(operation, examples, seed, files)
                     await self._learn_one(client, operation, tries, filler, timeout, until)
-        return replace(surface, good=dict(self._good))
+        likely = {key: tried for key, tried in self._likely.items() if key not in self._good}
+        return replace(surface, good=dict(self._good), likely=likely)
 
     async def _learn_one(
         self,
@@ -164,6 +166,8 @@ class Reach:
                 if len(found) >= (1 if took > 0.3 else KEEP):
                     return
             else:
+                if len(tried := self._likely.get(operation.key, ())) < KEEP:
+                    self._likely[operation.key] = (*tried, candidate)
                 self._refused.setdefault(operation.key, []).append(answered)
                 tally.reason = (
                     f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"

@@ -20,7 +20,7 @@ from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
-from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
+from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface
 from mcpfuzz.revisions import Revision, revision
 from mcpfuzz.surface import Leave, discover, file_writers
 from mcpfuzz.target import Prepared
@@ -120,7 +120,7 @@ async def _play(
                     contained=bool(prepared.target.workspaces) or prepared.target.trusted_lab,
                 )
                 surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
-                surface = replace(surface, places=frozenset(prepared.places), callers=tuple(prepared.identities))
+                surface = prepared.known(surface)
                 state.surface = surface
                 if not surface.operations:
                     raise TargetError(

@@ -224,7 +224,7 @@ async def _discovered(prepared: Prepared, settings: Settings, supply: Supply) ->
         contained=bool(prepared.target.workspaces) or prepared.target.trusted_lab,
     )
     surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
-    surface = replace(surface, places=frozenset(prepared.places), callers=tuple(prepared.identities))
+    surface = prepared.known(surface)
     if not surface.operations:
         raise TargetError("nothing to test: it offers no tool, resource, prompt or completion that can be read")
     return surface
