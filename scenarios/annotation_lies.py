@@ -31,7 +31,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         shown = [call for call in uses if call is not None][:MOST_READINGS]
         return None if made is None or act is None else _case(surface, operation, [made], shown, act)
     arguments = plain(surface, operation)
-    if arguments is None or index > len(found):
+    if arguments is None or index > len(found) or operation.key not in surface.good:
         return None
     return _case(surface, operation, [], readings(surface, operation, MOST_READINGS), bind(operation, arguments))
 

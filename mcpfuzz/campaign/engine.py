@@ -21,7 +21,20 @@ from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.client import Client
 from mcpfuzz.events import Event, Found, Progress
-from mcpfuzz.model import Call, Case, Conversation, Finding, Place, Proof, Step, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import (
+    Call,
+    Case,
+    Conversation,
+    Finding,
+    Operation,
+    Place,
+    Proof,
+    Step,
+    Surface,
+    Suspicion,
+    Trace,
+    replace,
+)
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import POISON, judge_trace
 from mcpfuzz.oracles.proofs import lost, observe
@@ -47,6 +60,8 @@ HISTORY = 2_000
 """Steps since the last start that are kept for damage that needs a history."""
 REPEAT_SHARE = 0.05
 """Of the budget, at most, for one repetition."""
+UNTRIED_S = 60.0
+"""What a tally says of an operation that was never called (`reach.Tally`)."""
 RESERVE_S = 1.0
 """Kept for ending servers and writing reports."""
 SLOW_PROOF = frozenset({"hang", "no-answer"})
@@ -302,13 +317,21 @@ class Engine:
 
     def _too_long(self, case: Case, unit: Unit, tally: ScenarioTally) -> bool:
         """Whether a repetition would take more than its share; that is told, not hidden."""
-        times = sum(step.times for step in case.conversation.steps if step.times > 1)
-        if not times or unit.operation is None:
+        operation, steps = unit.operation, case.conversation.steps
+        if operation is None:
             return False
-        seconds = times * self._reach.tally(*unit.operation.key).fastest_s
+        times = sum(step.times for step in steps if step.times > 1)
+        tally_of = self._reach.tally(*operation.key)
+        if (
+            not times and len(steps) > 1 and tally_of.fastest_s < UNTRIED_S
+        ):  # a story that calls the same slow thing again and again
+            times = sum(_calls(step, operation) for step in steps)
+        if not times:
+            return False
+        seconds = times * tally_of.fastest_s
         if seconds <= self._settings.max_time * REPEAT_SHARE:
             return False
-        tally.reasons.setdefault(f"{unit.operation.name}: {times} calls would take {seconds:.0f} s")
+        tally.reasons.setdefault(f"{operation.name}: {times} calls would take {seconds:.0f} s")
         return True
 
     # ---- many at a time
@@ -551,3 +574,9 @@ class Engine:
                 what=self._what,
             )
         )
+
+
+def _calls(step: Step, operation: Operation) -> bool:
+    """Whether a step calls a tool."""
+    params = step.action.params if isinstance(step.action, Call) else None
+    return isinstance(params, dict) and params.get("name") == operation.name
