@@ -96,9 +96,8 @@ RULES = frozenset(
         "debug-endpoint",
         "rate-limit-missing",
         "rate-limit-bypass",
-        "slow-client",
-        "connection-flood",
-        "session-flood",
+        "load-starvation",
+        "session-leak",
         "header-mismatch",
     ]
 )
