@@ -13,6 +13,7 @@ __all__ = ["Event", "EventReader"]
 
 MAX_LINES = 100_000
 """Data lines of one event."""
+BOM = b"\xef\xbb\xbf"
 MAX_ID = 1_000
 """Characters of an id that is remembered; a longer one is passed over."""
 
@@ -60,7 +61,8 @@ class EventReader:
         self._data: list[bytes] = []
         self._lines = 0
         self._kind = ""
-        self._start = True
+        self._start: bytes | None = b""
+        """What came before it is known whether a byte order mark is to be dropped."""
         self._half = False
         """The last byte was a carriage return: a line feed after it ends no second line."""
         self.last_id = ""
@@ -85,9 +87,12 @@ class EventReader:
 
     def _split(self, chunk: bytes) -> list[bytes]:
         """Finished lines; they end in CR LF, LF or CR."""
-        if self._start and chunk:
-            self._start = False
-            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
+        if self._start is not None:
+            chunk = self._start + chunk
+            if len(chunk) < len(BOM) and BOM.startswith(chunk):
+                self._start = chunk
+                return []
+            self._start, chunk = None, chunk.removeprefix(BOM)
         if self._half and chunk.startswith(b"\n"):
             chunk = chunk[1:]
         if chunk:

@@ -16,6 +16,8 @@ __all__ = ["MAX_HEADER_BYTES", "Connection", "NotHttp", "header_lines", "readabl
 
 MAX_HEADER_BYTES = 64 << 10
 """Status line and headers of a response together; h11 refuses more."""
+START = b"HTTP/"
+"""Of every answer; h11 would wait for the end of the line, and of a whole header."""
 MAX_INTERIM = 20
 """Interim responses (1xx) before the final one."""
 _END = h11.EndOfMessage()
@@ -103,34 +105,40 @@ class Connection:
             raise NotHttp(f"the connection broke: {error.strerror or error}") from None
         if chunk is None:
             return []
+        if chunk and not self.heard and not chunk.startswith(START[: len(chunk)]):
+            raise NotHttp(f"what came is not HTTP/1.1 but {chunk[:40]!r}")
         self.heard = self.heard or bool(chunk)
         self.ended = self.ended or not chunk
         events: list[h11.Event] = []
         try:
             self._h11.receive_data(chunk)
-            while True:
-                event = self._h11.next_event()
-                if event is h11.NEED_DATA or event is h11.PAUSED:
-                    return events
-                if type(event) is h11.InformationalResponse:
-                    self._interim += 1
-                    if self._interim > MAX_INTERIM or event.status_code == 101:
-                        raise NotHttp(f"an interim response {event.status_code} that nobody asked for")
-                elif type(event) is h11.ConnectionClosed:
-                    raise NotHttp("the connection was closed before the answer")
-                else:
-                    events.append(event)  # type: ignore[arg-type]
-                    if type(event) is h11.EndOfMessage:
-                        self.served += 1
-                        return events
+            while (event := self._next()) is not None:
+                events.append(event)
+                if type(event) is h11.EndOfMessage:
+                    self.served += 1
+                    break
         except h11.RemoteProtocolError as error:
             if events:
                 return events  # the trouble is told at the next reading
             if chunk == b"":
-                raise NotHttp(
-                    f"the connection was closed {'in the middle of' if self.heard else 'before'} the answer"
-                ) from None
+                when = "in the middle of" if self.heard else "before"
+                raise NotHttp(f"the connection was closed {when} the answer") from None
             raise NotHttp(f"what came is not HTTP/1.1: {error}") from None
+        return events
+
+    def _next(self) -> h11.Event | None:
+        """The next event of the answer, interim responses passed over; None where more bytes are needed."""
+        while True:
+            event = self._h11.next_event()
+            if event is h11.NEED_DATA or event is h11.PAUSED:
+                return None
+            if type(event) is h11.ConnectionClosed:
+                raise NotHttp("the connection was closed before the answer")
+            if type(event) is not h11.InformationalResponse:
+                return event  # type: ignore[return-value]
+            self._interim += 1
+            if self._interim > MAX_INTERIM or event.status_code == 101:
+                raise NotHttp(f"an interim response {event.status_code} that nobody asked for")
 
     def close(self) -> None:
         self.link.close()

@@ -156,6 +156,8 @@ def _tls_words(endpoint: Endpoint, error: Exception) -> str:
     if reason in ("WRONG_VERSION_NUMBER", "UNKNOWN_PROTOCOL", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"):
         plain = "ws" if endpoint.scheme == "wss" else "http"
         return f"{where} does not speak TLS; take {plain}:// instead of {endpoint.scheme}://"
+    if isinstance(error, ssl.SSLEOFError | ConnectionError):
+        return f"{where} hangs up when TLS begins; is it {endpoint.scheme.removesuffix('s')}:// rather than {endpoint.scheme}://?"
     return f"TLS with {where} fails: {str(reason or _why(error)).replace('_', ' ').lower()}"
 
 
