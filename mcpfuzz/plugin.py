@@ -54,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--mcp-snapshot-update", action="store_true", default=False, help="mcp_snapshot pins what the server offers now"
     )
+    group.addoption(
+        "--mcp-load", action="store_true", default=False, help="add one test per load scenario (needs the extra load)"
+    )
     more: dict[str, dict[str, Any]] = {
         "flag": {"action": "store_true"},
         "list": {"action": "append"},
@@ -136,6 +139,13 @@ def pytest_make_collect_report(
         report.result.append(
             Root.from_parent(collector, name="mcpfuzz", nodeid="mcpfuzz", support=_support(collector.config))
         )
+    if isinstance(collector, pytest.Session) and report.passed and collector.config.option.mcp_load:
+        from mcpfuzz.pytest_support.load_items import LoadRoot
+
+        made = LoadRoot.from_parent(
+            collector, name="mcpfuzz-load", nodeid="mcpfuzz-load", support=_support(collector.config)
+        )
+        report.result.append(made)
     return report
 
 

@@ -225,6 +225,14 @@ def test_the_fixture_measures_and_fails_on_what_counts(pytester: pytest.Pytester
     done.stdout.fnmatch_lines(["*low rate-limit-missing*none was refused*"])
 
 
+def test_items_of_load_pass_and_fail_as_tests_do(pytester: pytest.Pytester) -> None:
+    server = f"{sys.executable} {SERVER} --port {{port}}"
+    words = ["--mcp-load", "--mcp-server", server, "--mcp-url", "http://127.0.0.1:{port}/mcp"]
+    done = pytester.runpytest_subprocess(*words, "-p", "no:asyncio", "-k", "rate-limit or baseline", timeout=100)
+    done.assert_outcomes(passed=1, failed=1, deselected=11)
+    done.stdout.fnmatch_lines(["*low rate-limit-missing*"])
+
+
 def test_nothing_of_the_door_imports_gevent_or_locust() -> None:
     code = "import sys, mcpfuzz.load, mcpfuzz.blocking; print(*({'gevent', 'locust'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

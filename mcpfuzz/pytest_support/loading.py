@@ -18,6 +18,8 @@ from mcpfuzz.target import Target
 
 __all__ = ["Loading"]
 
+_UNTOLD = ("--report=", "--state=", "--env=", "--header=", "--identity=")
+"""Words that a failure leaves out: of no use, or secret."""
 GRACE_S = 60.0
 """Beyond the time of the run, for its start and its report."""
 
@@ -61,6 +63,7 @@ class Loading:
         words = [f"--scenario={name}" for name in scenarios]
         words += [f"--users={users}", f"--max-time={max_time:g}", f"--fail-on={fail_on}", f"--seed={self._seed}"]
         words += [f"--slo={slo}"] if slo else []
+        url = url or (self._target.url if self._target is not None else None)
         words += [f"--url={url}"] if url else []
         words += [f"--rate={rate:g}"] if rate else []
         with tempfile.TemporaryDirectory(prefix="mcpfuzz-load-") as folder:
@@ -77,11 +80,18 @@ class Loading:
         return load
 
     def _server(self, url: str | None) -> list[str]:
-        """The target's words, where mcpfuzz is to start it."""
+        """The target's words; its command where mcpfuzz is to start it."""
         target = self._target
-        if target is None or not getattr(target, "command", ()) or (url is not None and "{port}" not in url):
+        if target is None:
             return []
-        words = [f"--env={name}={value}" for name, value in target.env.items()]
+        words = [f"--header={name}: {value}" for name, value in target.headers]
+        words += [f"--identity={name}={spec}" for name, specs in target.identities.items() for spec in specs]
+        words += [f"--transport={target.transport}"] if target.transport else []
+        words += [f"--cacert={target.cacert}"] if target.cacert else []
+        words += ["--insecure"] * target.insecure + ["--allow-remote"] * target.allow_remote
+        if not target.command or (url is not None and "{port}" not in url and url != target.url):
+            return words
+        words += [f"--env={name}={value}" for name, value in target.env.items()]
         words += [f"--cwd={target.cwd}"] if target.cwd else []
         words += [f"--workspace={folder}" for folder in target.workspaces]
         return [*words, "--", *target.command]
@@ -94,5 +104,5 @@ def _failure(command: list[str], done: subprocess.CompletedProcess[str], told: M
     ]
     if not lines:
         lines = [f"mcpfuzz: {(done.stderr.strip() or done.stdout.strip())[-2000:]}"]
-    shown = shlex.join(word for word in command[1:] if not word.startswith(("--report=", "--state=", "--env=")))
+    shown = shlex.join(word for word in command[1:] if not word.startswith(_UNTOLD))
     return "\n".join(visible(line) for line in [*lines, f"again: python {shown}"])
