@@ -113,24 +113,24 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         trigger="another X-Forwarded-For in every request (over WebSocket: in every upgrade)",
     ),
     _row(
-        *("slow-client-block", 400, "slow-client", _ALL, "request head"),
+        *("slow-client-block", 400, "load-starvation", _ALL, "request head"),
         title="A client that is slow to ask blocks all others",
         trigger="a connection that says nothing, or half a request",
         implied={"no-answer": "nobody is answered meanwhile", "hang": "nobody is answered meanwhile"},
     ),
     _row(
-        *("slowloris", 772, "slow-client", _ALL, "request head"),
+        *("slowloris", 772, "load-starvation", _ALL, "request head"),
         title="Half a request is waited for, for ever",
         trigger="as many half requests as connections are taken, some 260, kept open",
         implied={"no-answer": "no connection is left for others"},
     ),
     _row(
-        *("connections-unbounded", 770, "connection-flood", _ALL, "connections"),
+        *("connections-unbounded", 770, "resource-consumption", _ALL, "connections"),
         title="Every connection gets a thread",
         trigger="a thousand connections",
     ),
     _row(
-        *("session-leak", 772, "session-flood", ("http",), "initialize"),
+        *("session-leak", 772, "session-leak", ("http",), "initialize"),
         title="Sessions are kept for ever",
         trigger="initialize some thousand times: the first session still works, and memory has grown",
         kind="session",
