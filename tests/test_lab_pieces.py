@@ -31,16 +31,13 @@ BEYOND = {"websocket": {"websockets"}, "certificates": {"trustme"}}
 """Fronts that need a package of the extra `lab`."""
 FORESEEN = frozenset(
     [
-        "connection-flood",
         "cors-credentials",
         "debug-endpoint",
         "guessable-session",
         "header-mismatch",
         "open-redirect",
         "query-token",
-        "session-flood",
         "session-not-ended",
-        "slow-client",
     ]
 )
 """Rules of networked servers that are not built yet."""

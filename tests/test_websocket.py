@@ -4,6 +4,7 @@ misbehave below the library."""
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -613,3 +615,33 @@ def test_a_connection_that_ends_is_told_from_a_server_that_does(payload: bytes, 
         there = Endpoint.of(served.url)
         ending = _run(main).ending
         assert (ending.kind, ending.serves, ending.code) == ("closed", code is not None, code or 1006)
+
+
+# ---- from the command line -----------------------------------------------------------------------------
+
+
+def campaign(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
+    """A short run; its exit code and its report."""
+    path = folder / "report.json"
+    words = ["--max-time", "15", "--profile", "quick", "--seed", "1", "--state", str(folder / "state"), "--quiet"]
+    command = [sys.executable, "-m", "mcpfuzz", "run", *words, "--sandbox", "off", "--report", f"json={path}", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=folder)
+    assert path.exists(), done.stdout + done.stderr
+    return done.returncode, json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_a_campaign_over_wss_leaves_the_hardened_lab_clean_and_alive(tmp_path: Path) -> None:
+    with Served("wss") as served:
+        code, report = campaign(
+            tmp_path, "--url", served.url, "--cacert", served.authority, "--scenario", "malformed-frames"
+        )
+        assert (code, report["findings"], report["target"]["transport"]) == (0, [], "ws")
+        assert report["run"]["requests"] > 100 and served.alive
+
+
+def test_a_campaign_over_ws_proves_a_crash_and_starts_the_server_again(tmp_path: Path) -> None:
+    lab = [sys.executable, "-m", "mcpfuzz.lab", "--transport", "ws", "--port", "{port}", "--weakness", "batch-crash"]
+    url = "ws://127.0.0.1:{port}/ws"
+    code, report = campaign(tmp_path, "--url", url, "--scenario", "malformed-messages", "--", *lab)
+    assert code == 1 and report["run"]["restarts"] > 0
+    assert {item["rule"] for item in report["findings"] if item["confidence"] == "proved"} == {"crash"}
