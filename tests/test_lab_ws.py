@@ -150,6 +150,7 @@ def test_what_is_no_message_is_a_parse_error(lab: Served, text: str) -> None:
         (frame(Opcode.CLOSE, b"\x03\xe8"), 1000),
         (b"\x88\x82\x00\x00\x00\x00\x00\x01", 1002),
     ],
+    ids=lambda value: str(value) if isinstance(value, int) else "frame",  # masks are random
 )
 def test_broken_frames_end_the_connection_with_their_code(lab: Served, data: bytes, code: int) -> None:
     with opened(lab) as one, opened(lab) as other:

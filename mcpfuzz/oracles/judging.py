@@ -41,7 +41,7 @@ UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("path-leak", "leak", "a message without the machine's paths", {"rule": "path-leak"}),
     ("secret-leak", "leak", "a message without secrets", {"rule": "secret-leak"}),
 )
-OWN_ANSWER = frozenset({"no-answer", "wrong-id", "duplicate-answer", "result-shape"})
+OWN_ANSWER = frozenset({"no-answer", "server-error", "wrong-id", "duplicate-answer", "result-shape"})
 """Rules that presume a well-formed request with an id of its own."""
 EXPLAINS = frozenset({"unsafe-consumption"})
 """Rules whose finding says why the server broke: what the universal oracles would say of it is the same cause."""
