@@ -22,6 +22,11 @@ MAX_PAGES = 40
 MAX_OPERATIONS = 1_000
 """Operations that one run looks at; more are told as a note."""
 
+_OPERATORS: Mapping[str, tuple[str, str, bool]] = {
+    "": ("", ",", False), "+": ("", ",", False), "#": ("#", ",", False), ".": (".", ".", False),
+    "/": ("/", "/", False), ";": (";", ";", True), "?": ("?", "&", True), "&": ("&", "&", True),
+}  # fmt: skip
+"""RFC 6570, appendix A: what stands first, what between, whether names are told."""
 _TEMPLATE_VARIABLE = re.compile(r"\{[+#./;?&]?([\w,.%*:]+)\}")
 
 
@@ -52,13 +57,21 @@ def bind(operation: Operation, arguments: Mapping[str, Json]) -> Call:
 
 
 def _expand(operation: Operation, arguments: Mapping[str, Json]) -> str:
-    """A resource's URI; templates are filled as they stand, since a strict expander would hide attacks."""
+    """A resource's URI; values are put in as they stand, since a strict expander would hide attacks. What an
+    operator puts around them (RFC 6570, 3.2) is kept: `{/name}` begins with a slash."""
     if operation.template is None:
         return quote(str(arguments.get("uri", operation.name)))
 
     def fill(match: re.Match[str]) -> str:
-        names = match.group(1).split(",")
-        return ",".join(str(arguments.get(name.rstrip("*").partition(":")[0], "")) for name in names)
+        operator = match.group(0)[1] if match.group(0)[1] in _OPERATORS else ""
+        first, between, named = _OPERATORS[operator]
+        made = []
+        for name in (item.rstrip("*").partition(":")[0] for item in match.group(1).split(",")):
+            if operator and name not in arguments:
+                continue
+            value = str(arguments.get(name, ""))
+            made.append(f"{name}={value}" if named else value)
+        return first + between.join(made) if made else ""
 
     return _TEMPLATE_VARIABLE.sub(fill, operation.template)
 

@@ -13,7 +13,9 @@ from mcpfuzz.surface import bind
 
 PIECES = ("a", "0", "a,", " ", ",", "/", "-", ".", "a ", "a-", "a.", "A", "<", "(", "=", "\\", "\t", "@a.", "1,", "[")
 """Most likely first: what the class of a nested repetition usually holds, then separators."""
-TAILS = ("!", "\n", "\x00")
+TAILS = ("!", "\n", "\x00", "/")
+PATH_TAILS = ("/", "!", "\n", "\x00")
+"""For a part of a URI, which most patterns end at a slash."""
 SHORT, LONG = 36, 30_000
 """Enough for an exponential pattern (2 to the 36th), and for a cubic one."""
 
@@ -26,10 +28,12 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     if not names:
         return None
     turn, name = index // len(names), names[index % len(names)]
-    pieces = _pieces(good.get(name))
+    pieces, tails = _pieces(good.get(name)), TAILS
+    if operation.template is not None:
+        pieces, tails = tuple(dict.fromkeys((",", *pieces))), PATH_TAILS
     piece, times = pieces[turn % len(pieces)], LONG if turn % 6 == 5 else SHORT
     body = piece * times if times == SHORT else f"{{repeat:{times // len(piece)}:{piece}}}"
-    tail = TAILS[turn // len(pieces) % len(TAILS)]
+    tail = tails[turn // len(pieces) % len(tails)]
     place = Place(kind=operation.kind, name=operation.name, argument=pointer(name))
     label = f"{name}: {times // (1 if times == SHORT else len(piece))} times {piece!r}, then {tail!r}"
     return single(SCENARIO.id, place, Conversation.of(bind(operation, {**good, quote(name): body + tail})), label)

@@ -52,6 +52,8 @@ VOLLEY = 16
 SLOW_S = 0.25
 """An operation that takes longer is called one at a time, and less often."""
 SLOW_CASES = 6
+SLOW_SHARE = 0.03
+"""Of the budget, at most about, for one share of a slow operation; one case is always played."""
 BULKY = 1 << 20
 """A pair that draws larger answers is played one case at a time, so that they are not held together."""
 EXAMINED = 24
@@ -276,7 +278,7 @@ class Engine:
         client = await self._supply.client()
         size = 1 if slow or unit.key in self._bulky or client.largest > BULKY else VOLLEY
         batch: list[Case] = []
-        for index in range(unit.first, unit.first + (min(unit.count, SLOW_CASES) if slow else unit.count)):
+        for index in range(unit.first, unit.first + (self._slow_count(unit) if slow else unit.count)):
             if time.monotonic() > self._until:
                 self.cut = TIME_SPENT
                 return
@@ -298,6 +300,12 @@ class Engine:
                 return
         if batch:
             tally.cases += await self._volley(batch, unit)
+
+    def _slow_count(self, unit: Unit) -> int:
+        """Cases of one share of an operation whose calls take long."""
+        assert unit.operation is not None
+        each = max(SLOW_S, self._reach.tally(*unit.operation.key).slowest_s)
+        return min(unit.count, SLOW_CASES, max(1, int(self._settings.max_time * SLOW_SHARE / each)))
 
     async def _guarded(self, unit: Unit, guard: _Guard | None) -> None:
         """After malformed messages: do good calls still succeed?"""

@@ -34,6 +34,7 @@ SECOND_TRIES = 24
 """Calls per operation that may be spent on what other operations and refusals taught."""
 MAX_FILES = 3
 """Files of the workspace that are tried as values."""
+KINDS = ("tool", "resource", "prompt")
 KEEP = 3
 """Good calls kept per operation."""
 
@@ -116,7 +117,9 @@ class Reach:
         if self._harvest is None:
             self._harvest = Harvest(places.get("workspace"))
         files = sample_files(places.get("workspace"))
+        shown = {(kind, str(example[kind])) for example in examples for kind in example if kind in KINDS}
         ready = [operation for operation in surface.operations if operation.skipped is None]
+        ready.sort(key=lambda operation: operation.key not in shown)  # what the user speaks of comes first
         for again in (False, True):
             for operation in ready:
                 if time.monotonic() > until:
@@ -131,7 +134,8 @@ class Reach:
                     tries = self._candidates(operation, examples, seed, files)
                     await self._learn_one(client, operation, tries, filler, timeout, until)
         likely = {key: tried for key, tried in self._likely.items() if key not in self._good}
-        return replace(surface, good=dict(self._good), likely=likely)
+        order = sorted(surface.operations, key=lambda item: (item.key not in shown, item.key not in self._good))
+        return replace(surface, operations=tuple(order), good=dict(self._good), likely=likely)
 
     async def _learn_one(
         self,
@@ -300,8 +304,9 @@ def _speaks_of_place(name: str, schema: Json) -> bool:
 def _match_template(template: str, uri: str) -> Mapping[str, Json] | None:
     """The variables of a simple template that give `uri`."""
     pattern, position = "", 0
-    for match in re.finditer(r"\{[+#./;?&]?([\w]+)\*?\}", template):
-        pattern += re.escape(template[position : match.start()]) + f"(?P<{match.group(1)}>.+?)"
+    for match in re.finditer(r"\{([+#./;?&]?)([\w]+)\*?\}", template):
+        before = {"/": "/", ".": r"\.", "#": "#", "?": rf"\?{match[2]}=", "&": f"&{match[2]}=", ";": f";{match[2]}="}
+        pattern += re.escape(template[position : match.start()]) + before.get(match[1], "") + f"(?P<{match[2]}>.+?)"
         position = match.end()
     found = re.fullmatch(pattern + re.escape(template[position:]), uri)
     return found.groupdict() if found else None
