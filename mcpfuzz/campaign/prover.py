@@ -64,6 +64,8 @@ SHRINK_STARTS = 30
 """Starts that shrinking one finding may spend; a third of what is left, at most."""
 SHOWN_BYTES = 64 << 10
 """A longer answer is shown by its beginning."""
+MAX_SHOWN = 12
+"""Tools whose good calls may show a secret by design."""
 BARRIER_S = 3.0
 LINGER_S = 1.0
 """For an effect that comes after the answer; while shrinking a tenth of it."""
@@ -132,7 +134,7 @@ class Prover:
             return None, "not confirmed: the time was spent"
         if suspicion.rule in LETHAL or not self.supply.quiet:
             await self.supply.fresh(f"to confirm {suspicion.rule}")
-        control = self.control(case)
+        control = self.control(case, suspicion.rule)
         if control is not None:
             trace = await self._say(control, self.timeout)
             if suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None:
@@ -147,14 +149,22 @@ class Prover:
             return None, "it did not show again on a fresh server"
         return trace, seen
 
-    def control(self, case: Case) -> Conversation | None:
-        """The benign twin: the case's own, else the operation's good call, else a request that does nothing."""
-        if case.control is not None:
+    def control(self, case: Case, rule: str = "") -> Conversation | None:
+        """The benign twin: the case's own, where the rule is one that it claims (or it claims none); else the good
+        call of the operation that is meant; else a request that does nothing. A secret that a tool shows
+        when it is used as it should be is told once, by such a use."""
+        if rule == "secret-leak" and case.valid is not True:
+            good = [(item, self.surface.good.get(item.key)) for item in self.surface.operations]
+            calls = [bind(item, known[0]) for item, known in good if known and item.skipped is None][:MAX_SHOWN]
+            if calls:
+                return Conversation.of(*calls)
+        claimed = {claim.rule for claim in case.claims}
+        if case.control is not None and (not claimed or not rule or rule in claimed):
             return case.control
         operation = self.surface.operation(case.place.kind, case.place.name) or self._named(case)
-        good = self.surface.good.get(operation.key) if operation is not None else None
-        if good and operation is not None:
-            return Conversation.of(bind(operation, good[0]))
+        known_good = self.surface.good.get(operation.key) if operation is not None else None
+        if known_good and operation is not None:
+            return Conversation.of(bind(operation, known_good[0]))
         if case.valid is True:
             return None  # the case is itself a benign call: what it shows is the finding
         return Conversation.of(Call(BY_DATE[self.bench.revision].barrier, None))

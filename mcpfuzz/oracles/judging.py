@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcpfuzz.model import Case, Place, Proof, Surface, Suspicion, Trace
+from mcpfuzz.model import Case, Place, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import lost, observe, row_verdict
 from mcpfuzz.oracles.rules import RULES
@@ -74,7 +74,7 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
         proof = Proof(kind=kind, expected=expected, params=params)
         seen = observe(proof, trace, bench)
         if seen is not None:
-            yield _suspicion(rule, case, proof, seen, _cause(rule, case, trace, seen))
+            yield _suspicion(rule, case, proof, seen, _cause(rule, _listed(case, surface), trace, seen))
     if lost(trace) and case.row is not None:
         yield from _by_table(case, trace, bench)
     if trace.ending.kind != "alive":
@@ -82,6 +82,13 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
     yield from _by_schema(case, trace, bench, surface)
     if case.row is not None:
         yield from _by_table(case, trace, bench)
+
+
+def _listed(case: Case, surface: Surface) -> Case:
+    """For causes: whatever answers under a name that is not listed is one and the same."""
+    if case.place.kind != "tool" or surface.operation("tool", case.place.name) is not None:
+        return case
+    return replace(case, place=replace(case.place, name="(not listed)"))
 
 
 def _suspicion(rule: str, case: Case, proof: Proof, seen: str, cause: str) -> Suspicion:
