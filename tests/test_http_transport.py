@@ -316,6 +316,57 @@ def test_several_messages_are_in_flight_together_over_32_connections_at_most() -
     assert width[1] == pool.MAX_CONNECTIONS == server.connections
 
 
+def test_streams_that_have_not_answered_are_kept_however_many_wait_for_a_connection() -> None:
+    begun = threading.Semaphore(0)
+    full = threading.Event()
+
+    def pieces(asked: Any) -> Any:
+        yield stream(event({"jsonrpc": "2.0", "method": "notifications/progress", "params": {}}))
+        begun.release()
+        assert full.wait(5)
+        time.sleep(0.05)
+        yield event(result(asked))
+
+    def wait_for_all() -> None:
+        full.set() if all(begun.acquire(timeout=5) for _ in range(pool.MAX_CONNECTIONS)) else None
+
+    def answer(asked: Any) -> Any:
+        if asked.method == "POST" and asked.json.get("method") == "tools/call":
+            return pieces(asked)
+        return legacy(asked, session=None)
+
+    with serving(answer) as server:
+        threading.Thread(target=wait_for_all, daemon=True).start()
+
+        async def body(nursery: trio.Nursery) -> None:
+            async with connected(server.url) as client:
+                things = [client.request("tools/call", {"name": "x"})[1] for _ in range(50)]
+                volley = await client.volley(things, patience=8)
+                assert volley.whole and len(volley.answers) == 50 and len(volley.extra) == 50
+
+        bounded(15, body)
+
+
+def test_streams_that_answered_and_go_on_give_way() -> None:
+    def pieces(asked: Any) -> Any:
+        yield stream(event(result(asked)))
+        server.closing.wait(10)
+
+    def answer(asked: Any) -> Any:
+        if asked.method == "POST" and asked.json.get("method") == "tools/call":
+            return pieces(asked)
+        return legacy(asked, session=None)
+
+    with serving(answer) as server:
+
+        async def body(nursery: trio.Nursery) -> None:
+            async with connected(server.url) as client:
+                for _ in range(pool.MAX_CONNECTIONS + 5):
+                    await client.ask("tools/call", {"name": "x"}, timeout=5)
+
+        bounded(15, body)
+
+
 def test_calls_that_hang_do_not_use_up_the_connections() -> None:
     def answer(asked: Any) -> Any:
         if asked.method == "POST" and asked.json.get("method") == "tools/call":

@@ -64,6 +64,8 @@ class Exchange:
     something of the answer came."""
     stale: bool = False
     """Nobody waits for it any longer."""
+    answered: bool = False
+    """Its event stream brought an answer, and goes on."""
     events: EventReader | None = None
     hops: int = 0
     parts: list[bytes] = field(default_factory=list)
@@ -190,7 +192,7 @@ class Pool:
     def _drop_one(self) -> bool:
         """End the oldest exchange that nobody waits for."""
         for exchange in self.active:
-            if exchange.method != "GET" and (exchange.stale or (exchange.events and exchange.reply.messages)):
+            if exchange.method != "GET" and (exchange.stale or exchange.answered):
                 self._done(exchange, "given up: nobody waited for it any longer", keep=False)
                 return True
         return False
@@ -378,6 +380,7 @@ class Pool:
                 message = event.data if exchange.on_event is None else exchange.on_event(event)
                 if message is not None:
                     self._deliver(exchange, message)
+                    exchange.answered = exchange.answered or b'"method"' not in message
             return
         exchange.size += len(data)
         if exchange.size > MAX_FRAME_BYTES:
