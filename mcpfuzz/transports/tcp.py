@@ -7,6 +7,7 @@ trio's loop costs more than a call over loopback. Proxy variables of the environ
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -108,7 +109,7 @@ async def connect_tcp(endpoint: Endpoint, deadline: float) -> socket.socket:
                     continue
                 sock.setblocking(False)
                 code = sock.connect_ex(address)
-                if code in (115, 36, 10035):  # EINPROGRESS: Linux, macOS, Windows
+                if code == errno.EINPROGRESS:
                     await trio.lowlevel.wait_writable(sock)
                     code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code == 0:
