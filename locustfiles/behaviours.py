@@ -28,6 +28,8 @@ __all__ = ["BEHAVIOURS"]
 CONNECTIONS = 400
 """Idle or slow connections of all users together, in one process."""
 SESSIONS_PER_S = 200
+CUTS_PER_S = 300
+"""Calls that are cancelled, of all users in one process: more would try the system's queue of connections."""
 PAYLOAD = 1 << 20
 PAYLOADS_PER_S = 20
 """Of all users in one process: the harm must come of the size, not of the number."""
@@ -160,6 +162,7 @@ def payloads(actor: Actor) -> None:
 def cancel(actor: Actor) -> None:
     """Calls that are cancelled at once: by notification, or by cutting the connection."""
     survey = STATE.orders.survey
+    gap = max(1, len(STATE.actors)) / CUTS_PER_S
     while True:
         client = actor.client
         if client.session is None:
@@ -184,7 +187,7 @@ def cancel(actor: Actor) -> None:
                 outcome = Outcome("broken", "no connection", monotonic() - began)
         actor.count("cancelled call", outcome)
         _after(outcome)
-        gevent.sleep(0.002)
+        gevent.sleep(max(0.0, gap - (monotonic() - began)))
 
 
 def notify(actor: Actor) -> None:

@@ -145,6 +145,15 @@ def test_a_verdict_says_what_was_missed() -> None:
     assert verdict(record(), "recovery<200ms")["session-flood"] == "fail"
 
 
+def test_one_lost_packet_among_few_answers_is_no_miss() -> None:
+    given = record()
+    for _ in range(2):
+        given.counter.add(("session-flood", "attack", "watch"), "row", 103.1, good(3_000))
+    assert verdict(given, "p99<1s")["session-flood"] == "pass"
+    given.counter.add(("session-flood", "attack", "watch"), "row", 103.1, good(3_000))
+    assert verdict(given, "p99<1s")["session-flood"] == "fail"
+
+
 def test_what_is_missed_becomes_a_finding_under_its_rule() -> None:
     load = load_json(record(recovered=False, slow_ms=40), objectives=parse_slo("p95<20ms,recovery<5s"), left={})
     found = {finding.rule: finding for finding in findings_of(load, CALL, [])}

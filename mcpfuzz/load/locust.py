@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import mcpfuzz
+from mcpfuzz import host
 from mcpfuzz.errors import Fault, TargetError, UsageError
 from mcpfuzz.load.settings import LoadSettings
 from mcpfuzz.load_support.orders import VARIABLE, Orders, write_json
@@ -47,6 +48,7 @@ class Locust:
                 stderr=log,
                 env=self._environment,
                 start_new_session=True,
+                preexec_fn=host.die_with_parent,
             )
         return self
 

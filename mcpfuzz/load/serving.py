@@ -57,6 +57,7 @@ class Served:
             env=self.launch.environment(self.launch.token),
             cwd=self.launch.cwd,
             start_new_session=True,
+            preexec_fn=host.die_with_parent,  # should we be killed outright
         )
         self._watched = _process(self._process.pid)
         self._until_it_listens()

@@ -87,6 +87,10 @@ class Cell:
         """A percentile in ms (p(0.95)); None without answers."""
         return percentile(self.times, share)
 
+    def slower_than(self, ms: float) -> int:
+        """Good answers that took longer."""
+        return sum(count for bucket, count in self.times.items() if _middle(bucket) > ms)
+
     def plain(self) -> list[Any]:
         return [self.ok, self.failed, self.limited, self.errors, list(self.times.items()), list(self.firsts.items())]
 

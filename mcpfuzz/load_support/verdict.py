@@ -16,6 +16,8 @@ __all__ = ["load_json", "recovered_after"]
 
 HEALTHY_FACTOR, HEALTHY_MS = 3.0, 100.0
 """A tick is healthy up to this many times, or ms above, the baseline's p95."""
+FEW = 3
+"""Slow answers that make no miss yet."""
 KNEE_GAIN, KNEE_BEND = 1.1, 1.5
 _BY_ID = {scenario.id: scenario for scenario in SCENARIOS}
 
@@ -147,7 +149,8 @@ def _scenario(
     if scenario.judged != "none":
         measured = _measured(record, scenario, judged, recovery, span)
         for objective, value in missed(objectives, measured):
-            misses.append(_told(objective, value, scenario))
+            if not _by_chance(objective, judged):
+                misses.append(_told(objective, value, scenario))
         if judged.requests == 0:
             misses.append("nobody was answered at all")
         elif judged.ok == 0 and judged.failed:
@@ -162,6 +165,13 @@ def _scenario(
     if misses:
         made["verdict"], made["reason"] = "fail", "; ".join(misses)
     return made
+
+
+def _by_chance(objective: Objective, judged: Cell) -> bool:
+    """Whether too few answers are to blame: among twenty, one lost packet is the p95."""
+    if objective.metric.startswith("p"):
+        return 0 < judged.slower_than(objective.bound) < FEW
+    return objective.metric == "errors" and judged.ok > 0 and judged.failed < 2
 
 
 def _measured(
