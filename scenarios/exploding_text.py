@@ -16,8 +16,8 @@ PIECES = ("a", "0", "a,", " ", ",", "/", "-", ".", "a ", "a-", "a.", "A", "<", "
 TAILS = ("!", "\n", "\x00", "/")
 PATH_TAILS = ("/", "!", "\n", "\x00")
 """For a part of a URI, which most patterns end at a slash."""
-SHORT, LONG = 36, 30_000
-"""Enough for an exponential pattern (2 to the 36th), and for a cubic one."""
+SHORT, LONG = 64, 30_000
+"""Enough for an exponential pattern (1.5 to the 64th), and for a cubic one."""
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
@@ -31,12 +31,20 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     pieces, tails = _pieces(good.get(name)), TAILS
     if operation.template is not None:
         pieces, tails = tuple(dict.fromkeys((",", *pieces))), PATH_TAILS
-    piece, times = pieces[turn % len(pieces)], LONG if turn % 6 == 5 else SHORT
-    body = piece * times if times == SHORT else f"{{repeat:{times // len(piece)}:{piece}}}"
+    piece, times = pieces[turn % len(pieces)], LONG if turn % 6 == 5 else _short(operation, name)
+    body = piece * times if times != LONG else f"{{repeat:{times // len(piece)}:{piece}}}"
     tail = tails[turn // len(pieces) % len(tails)]
     place = Place(kind=operation.kind, name=operation.name, argument=pointer(name))
-    label = f"{name}: {times // (1 if times == SHORT else len(piece))} times {piece!r}, then {tail!r}"
+    label = f"{name}: {times // (1 if times != LONG else len(piece))} times {piece!r}, then {tail!r}"
     return single(SCENARIO.id, place, Conversation.of(bind(operation, {**good, quote(name): body + tail})), label)
+
+
+def _short(operation: Operation, name: str) -> int:
+    """As often as the argument's own limit lets it be."""
+    properties = operation.schema.get("properties")
+    declared = properties.get(name) if isinstance(properties, dict) else None
+    limit = declared.get("maxLength") if isinstance(declared, dict) else None
+    return max(24, min(SHORT, limit - 1)) if isinstance(limit, int) else SHORT
 
 
 def _texts(operation: Operation, good: Mapping[str, Json]) -> list[str]:
