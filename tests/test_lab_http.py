@@ -196,6 +196,7 @@ def test_a_batch_is_answered_in_2025_03_26(lab: Served) -> None:
     caller.initialize("2025-03-26")
     batch = [{"jsonrpc": "2.0", "id": key, "method": "ping"} for key in ("a", "b")]
     assert [one["id"] for one in caller.post(batch).messages[0]] == ["a", "b"]
+    assert [caller.post(body).status for body in ([1, 2, 3], [*batch, 4])] == [400, 200]
 
 
 @pytest.mark.parametrize("version", ["1999-01-01", "zzz", ""])

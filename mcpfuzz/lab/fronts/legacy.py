@@ -164,8 +164,11 @@ class Legacy:
 
 
 def _status(answers: list[Json]) -> int:
-    """400 where the body itself was refused: not JSON, or no request."""
-    refused = any(
-        isinstance(answer, dict) and answer.get("error", {}).get("code") in (-32700, -32600) for answer in answers
-    )
-    return 400 if refused else 200
+    """400 where the body itself was refused: not JSON, no request, or a batch in which nothing is one."""
+
+    def refused(answer: Json) -> bool:
+        if isinstance(answer, list):
+            return all(map(refused, answer))
+        return answer.get("error", {}).get("code") in (-32700, -32600)
+
+    return 400 if any(map(refused, answers)) else 200
