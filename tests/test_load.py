@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ LIMITED = {"policy": {"scope": "identity", "rate": 40, "burst": 30}}
 Run = Callable[..., "Ran"]
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("load")]
+FULL = bool(os.environ.get("LOAD_FULL"))
+"""Every policy, weakness and transport (six minutes); else some of each."""
 
 
 class Ran:
@@ -75,7 +78,10 @@ POLICIES = [
 ]
 
 
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: "-".join(str(value) for value in p.values()))
+@pytest.mark.load
+@pytest.mark.parametrize(
+    "policy", POLICIES if FULL else POLICIES[:3], ids=lambda p: "-".join(str(value) for value in p.values())
+)
 def test_a_configured_policy_is_estimated(run: Run, policy: dict[str, Any]) -> None:
     ran = run({"policy": policy}, *IDENTITIES, "--scenario", "rate-limit", "--max-time", "20", "--users", "2")
     (found,) = ran.report["load"]["policies"]
@@ -92,6 +98,7 @@ def test_a_configured_policy_is_estimated(run: Run, policy: dict[str, Any]) -> N
     assert ("forwarded" in around) == bool(policy.get("trust_forwarded"))
 
 
+@pytest.mark.load
 def test_all_scenarios_pass_on_a_sound_server_and_the_report_holds_what_it_must(run: Run, tmp_path: Path) -> None:
     html, table = tmp_path / "r.html", tmp_path / "r.csv"
     reports = ("--report", f"html={html}", "--report", f"csv={table}")
@@ -122,7 +129,11 @@ WEAK = [
 ]
 
 
-@pytest.mark.parametrize(("scenario", "config", "slo", "rule"), WEAK, ids=[row[0] for row in WEAK])
+WEAK_ROWS = WEAK if FULL else WEAK[:2]
+
+
+@pytest.mark.load
+@pytest.mark.parametrize(("scenario", "config", "slo", "rule"), WEAK_ROWS, ids=[row[0] for row in WEAK_ROWS])
 def test_a_scenario_finds_its_weakness_and_is_silent_without_it(
     run: Run, scenario: str, config: dict[str, Any], slo: str, rule: str
 ) -> None:
@@ -134,7 +145,8 @@ def test_a_scenario_finds_its_weakness_and_is_silent_without_it(
     assert (sound.rules, sound.code) == (set(), 0), sound.output
 
 
-@pytest.mark.parametrize("transport", ["sse", "ws", "stdio"])
+@pytest.mark.load
+@pytest.mark.parametrize("transport", ["sse", "ws", "stdio"] if FULL else ["ws"])
 def test_other_transports_carry_load_too(run: Run, tmp_path: Path, transport: str) -> None:
     options = ("--scenario", "baseline", "--scenario", "spike", "--max-time", "10", "--users", "4", "--rate", "40")
     if transport == "stdio":
@@ -148,6 +160,7 @@ def test_other_transports_carry_load_too(run: Run, tmp_path: Path, transport: st
     assert ran.report["load"]["failures"] == 0
 
 
+@pytest.mark.load
 def test_ctrl_c_stops_everything_within_seconds_and_still_reports(tmp_path: Path) -> None:
     command = words(tmp_path, {}, "--max-time", "60", "--scenario", "soak", "--scenario", "baseline")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
@@ -201,6 +214,7 @@ def test_a_server_out_of_reach_could_not_be_tested() -> None:
     assert "no connection to 127.0.0.1:9" in done.stdout
 
 
+@pytest.mark.load
 def test_the_fixture_measures_and_fails_on_what_counts(pytester: pytest.Pytester) -> None:
     command = f"{sys.executable} {SERVER} --port {{port}} --config {{config}}"
     pytester.makeconftest(
@@ -225,6 +239,7 @@ def test_the_fixture_measures_and_fails_on_what_counts(pytester: pytest.Pytester
     done.stdout.fnmatch_lines(["*low rate-limit-missing*none was refused*"])
 
 
+@pytest.mark.load
 def test_items_of_load_pass_and_fail_as_tests_do(pytester: pytest.Pytester) -> None:
     server = f"{sys.executable} {SERVER} --port {{port}}"
     words = ["--mcp-load", "--mcp-server", server, "--mcp-url", "http://127.0.0.1:{port}/mcp"]
