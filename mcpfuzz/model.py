@@ -316,9 +316,14 @@ class Surface:
     """Odd things met on the way (page caps, repeated cursors, unreadable entries)."""
     places: frozenset[str] = frozenset()
     """Slots that this run can fill (`slots`): what an attack may aim at; `network`, `credential`, `second` for a
-    networked server, a caller with a credential, two of them."""
+    networked server, a caller with a credential, two of them; `authenticated` for one that tells callers apart, `jwt`
+    and `jwt-key` for a first caller with a token of that form, and with the key that signs it."""
     callers: tuple[str, ...] = ()
     """Names of the identities that were given, in order."""
+    roles: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    """Operation key -> caller -> served, refused or untried (`campaign.roles`); empty where no identity was given."""
+    policy: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    """The same as `--policy` says that it should be."""
     pages: Mapping[str, int] = field(default_factory=dict)
     """Method of a listing -> pages it came in."""
 
