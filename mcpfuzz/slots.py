@@ -11,6 +11,7 @@
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
     {got:K:NAME}       what step K's answer gives for an argument called NAME (`mcpfuzz.harvest`)
     {like:K:NAME}      the same in form, and made up: an id that nobody gave out
+    {near-FORM:K:NAME} the same id in another form (`mcpfuzz.likeness.FORMS`)
     {wanted:K}         the argument that step K's refusal says is missing
     {brace}            a literal "{" (`quote` writes it)
 
@@ -28,6 +29,7 @@ from typing import Any
 
 from mcpfuzz.errors import Fault
 from mcpfuzz.harvest import gained, missing, similar
+from mcpfuzz.likeness import near
 from mcpfuzz.model import Json, at_pointer
 from mcpfuzz.wire import encode
 
@@ -45,7 +47,7 @@ _SLOT = re.compile(
     |repeat:(\d{1,9}):([^{}]+)
     |step:(\d+)\#((?:/[^{}]*)?)
     |base64:((?:[^{}]|\{[^{}]*\})*)
-    |(got|like|wanted):(\d{1,4})(?::([A-Za-z0-9_.-]*))?
+    |(got|like|wanted|near-[a-z0-9]+):(\d{1,4})(?::([A-Za-z0-9_.-]*))?
     )\}""",
     re.VERBOSE,
 )
@@ -159,6 +161,8 @@ class Filler:
         found = gained(answer, name)
         if how == "got":
             return found
+        if how.startswith("near-"):
+            return near(how.removeprefix("near-"), found)
         key = f"like/{step}/{name}"  # the same all through one conversation
         if key not in self._made_up:
             self._made_up[key] = similar(found)

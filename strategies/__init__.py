@@ -6,7 +6,8 @@ reached by `from mcpfuzz.strategies.arguments import ...`.
 """
 
 from mcpfuzz.strategies.arguments import arguments
+from mcpfuzz.strategies.identifiers import object_ids
 from mcpfuzz.strategies.jsonrpc import malformed_frames, malformed_messages, requests
 from mcpfuzz.strategies.personas import personas
 
-__all__ = ["arguments", "malformed_frames", "malformed_messages", "personas", "requests"]
+__all__ = ["arguments", "malformed_frames", "malformed_messages", "object_ids", "personas", "requests"]

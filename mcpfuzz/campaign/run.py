@@ -16,6 +16,7 @@ from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED
 from mcpfuzz.campaign.reach import Reach
+from mcpfuzz.campaign.roles import authenticated, matrix_json, survey
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
@@ -32,9 +33,14 @@ NEEDED = {
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
     "credential": "give a caller with --identity NAME=SPEC",
+    "authenticated": "the server does not tell its callers apart",
+    "jwt": "the first caller's credential is no JSON Web Token",
+    "jwt-key": "give the key that signs the tokens with --identity NAME=key:SECRET",
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
+ROLES_SHARE = 0.1
+"""Of the whole budget, at most, for asking who is served what."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
 ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
@@ -129,6 +135,7 @@ async def _play(
                 for note in _warnings(prepared, surface):
                     emit(Noted(text=note))
                 surface = await _learn(prepared, settings, state, surface, began)
+                surface = await _roles(prepared, settings, state, surface, began)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)
                 emit(Discovered(surface=surface, sendable=sendable))
@@ -202,6 +209,18 @@ async def _learn(prepared: Prepared, settings: Settings, state: _State, surface:
             await state.supply.fresh("it ended when an operation was first called")
 
 
+async def _roles(prepared: Prepared, settings: Settings, state: _State, surface: Surface, began: float) -> Surface:
+    """Who is served what: asked where there are callers to tell apart."""
+    if not prepared.identities or (prepared.endpoint is None and len(prepared.identities) < 2):
+        return surface
+    assert state.supply is not None
+    found = await survey(
+        state.supply, surface, timeout=min(settings.timeout, 5.0), until=time.monotonic() + settings.max_time * ROLES_SHARE
+    )
+    places = surface.places | ({"authenticated"} if authenticated(found) else set())
+    return replace(surface, roles=found, places=frozenset(places))
+
+
 def counts(finding: Finding, settings: Settings) -> bool:
     """Whether a finding counts for the exit code."""
     if settings.accept or finding.fingerprint in settings.known:
@@ -245,6 +264,7 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
         operations=state.reach.stats(state.surface),
         scenarios=scenarios,
         findings=findings,
+        extra={"roles": matrix_json(state.surface.roles)} if state.surface is not None and state.surface.roles else {},
     )
 
 

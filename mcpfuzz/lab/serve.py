@@ -23,7 +23,7 @@ __all__ = ["TOOLSETS", "build", "main", "selected", "served_names"]
 
 TOOLSETS: Final[Mapping[str, tuple[str, str]]] = {
     name: (f"mcpfuzz.lab.{name}", name.capitalize())
-    for name in ("files", "data", "lookups", "formats", "net", "state", "desk")
+    for name in ("files", "data", "lookups", "formats", "net", "state", "desk", "tenants")
 }
 """Toolset -> module and class of its tools, imported when it is served. `core` is always served."""
 
@@ -32,6 +32,7 @@ GROUPS: Final[Mapping[str, frozenset[str]]] = {
     "robustness": frozenset(weakness.name for weakness in TABLE if weakness.group == "robustness"),
     "attacks": frozenset(weakness.name for weakness in TABLE if weakness.group == "attack"),
     "network": frozenset(weakness.name for weakness in TABLE if weakness.group == "network"),
+    "identity": frozenset(weakness.name for weakness in TABLE if weakness.group == "identity"),
 }
 """Names that stand for many weaknesses on the command line."""
 
@@ -109,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME",
-        help="switch on; also all, robustness, attacks, network",
+        help="switch on; also all, robustness, attacks, network, identity",
     )
     parser.add_argument(
         "--except", action="append", default=[], metavar="NAME", dest="without", help="switch off again"

@@ -33,7 +33,7 @@ class Weakness:
     """What brings it out, in words."""
     implied: Mapping[str, str] = field(default_factory=dict)
     """Other rules that it truly breaks -> why."""
-    group: Literal["robustness", "attack", "network"] = "robustness"
+    group: Literal["robustness", "attack", "network", "identity"] = "robustness"
     toolset: str = "core"
     transports: tuple[str, ...] = EVERYWHERE
     """Where it shows."""

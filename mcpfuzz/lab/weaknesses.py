@@ -11,12 +11,13 @@ from typing import Final
 
 from mcpfuzz.lab.attacks import ATTACKS
 from mcpfuzz.lab.network import NETWORK
+from mcpfuzz.lab.people import PEOPLE
 from mcpfuzz.lab.robustness import ROBUSTNESS
 from mcpfuzz.lab.weakness import Weakness
 
 __all__ = ["MASKS", "TABLE", "Weakness", "by_name"]
 
-TABLE: Final[tuple[Weakness, ...]] = ROBUSTNESS + ATTACKS + NETWORK
+TABLE: Final[tuple[Weakness, ...]] = ROBUSTNESS + ATTACKS + NETWORK + PEOPLE
 
 MASKS: Final[Mapping[str, tuple[str, ...]]] = {
     "origin-unchecked": ("origin-prefix",),

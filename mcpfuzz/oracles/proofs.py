@@ -21,6 +21,7 @@ from mcpfuzz.model import Exchange, Frame, Json, Proof, Send, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.leaks import leaks_in, may_leak
 from mcpfuzz.oracles.outcomes import Outcomes, outcome_of
+from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error, method_of, strings, words
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.oracles.sightings import SIGHTINGS
@@ -411,5 +412,6 @@ PROOFS: Mapping[str, Seen] = {
     "verdict": _verdict,
     **SIGHTINGS,
     **STATEFUL,
+    **OWNERSHIP,
     **SURFACES,
 }

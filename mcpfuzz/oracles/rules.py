@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcpfuzz.oracles.attack_rules import ATTACK_RULES
+from mcpfuzz.oracles.identity_rules import IDENTITY_RULES
 from mcpfuzz.oracles.load_rules import LOAD_RULES
 from mcpfuzz.oracles.network_rules import NETWORK_RULES
 from mcpfuzz.oracles.rule import Rule
@@ -127,4 +128,4 @@ _ROWS = (
          references=("CWE-404", "MCP FR-06")),
 )  # fmt: skip
 
-RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *LOAD_RULES)}
+RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *IDENTITY_RULES, *LOAD_RULES)}

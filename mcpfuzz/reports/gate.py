@@ -126,6 +126,8 @@ class Gate:
             capabilities=self._evidence(surface.capabilities, self._small),
             operations=tuple(map(self._operation, surface.operations)),
             good={},
+            roles={},
+            policy={},
             notes=tuple(map(self._text, surface.notes[:100])),
         )
 

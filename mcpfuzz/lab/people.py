@@ -1,0 +1,128 @@
+"""The identity rows of the table of weaknesses (see `weaknesses`): who may do what, and with what it is shown.
+
+Those of the tools need two --token or more; those of the tokens need --jwt-key.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mcpfuzz.lab.weakness import Weakness
+
+__all__ = ["PEOPLE"]
+
+_NETWORK: Final = ("http", "sse", "ws", "wss")
+_WEB: Final = ("http", "sse")
+
+
+def _tool(name: str, cwe: int, rule: str, where: str, argument: str | None, **more: Any) -> Weakness:
+    return Weakness(
+        name=name, cwe=cwe, expected=(rule,), group="identity", kind="tool", toolset="tenants", where=where,
+        argument=argument, **{"transports": _NETWORK, **more},
+    )  # fmt: skip
+
+
+def _token(name: str, cwe: int, rule: str, **more: Any) -> Weakness:
+    return Weakness(
+        name=name, cwe=cwe, expected=(rule,), group="identity", kind="session", where="Authorization",
+        transports=_WEB, **more,
+    )  # fmt: skip
+
+
+PEOPLE: Final[tuple[Weakness, ...]] = (
+    # ---- whose it is ----
+    _tool(
+        *("bola-read", 639, "bola", "get_memo", "memo"),
+        title="Anybody who has a memo's id may read it",
+        trigger="a memo of one identity, read by another",
+    ),
+    _tool(
+        *("bola-write", 639, "bola", "change_memo", "memo"),
+        title="Anybody who has a memo's id may change it",
+        trigger="a memo of one identity, changed by another, read by the first",
+    ),
+    _tool(
+        *("bola-delete", 639, "bola", "delete_memo", "memo"),
+        title="Anybody who has a memo's id may delete it",
+        trigger="a memo of one identity, deleted by another, read by the first",
+    ),
+    _tool(
+        *("bola-list", 639, "bola", "list_memos", None),
+        title="The list of one's own memos holds everybody's",
+        trigger="a memo of one identity, and the list of another",
+    ),
+    _tool(
+        *("bola-spelling", 639, "bola", "track_parcel", "parcel"),
+        title="The owner of a parcel is not found where its number is spelled otherwise",
+        trigger="a parcel of one identity, tracked by another in small letters or with a space behind",
+    ),
+    _tool(
+        *("memo-oracle", 204, "existence-told", "get_memo", "memo"),
+        title="What is forbidden is told from what does not exist",
+        trigger="a memo of one identity, and a made-up id, read by another",
+    ),
+    # ---- what one may do ----
+    _tool(
+        *("role-missing", 862, "bfla", "admin_set_notice", None),
+        title="A tool for administrators does not ask who calls",
+        trigger="the administrators' tool, called by another identity, and the notice",
+    ),
+    _tool(
+        *("user-enumeration", 204, "user-enumeration", "sign_in", "name"),
+        title="A wrong name is told from a wrong password",
+        trigger="a wrong password for ada, and for a made-up name",
+        transports=("stdio", *_NETWORK),
+    ),
+    _tool(
+        *("brute-force", 307, "login-unthrottled", "sign_in", "password"),
+        title="Passwords may be tried as fast as one likes",
+        trigger="thirty wrong passwords for one name",
+        transports=("stdio", *_NETWORK),
+    ),
+    # ---- tokens ----
+    _token(
+        *("jwt-unverified", 347, "auth-unchecked"),
+        title="A token is read and its signature is not",
+        trigger="a token with other characters at its end; needs --jwt-key",
+        implied={
+            "token-unsigned": "no signature is a wrong one", "token-expired": "what nobody signed says nothing",
+            "token-claims": "what nobody signed says nothing", "token-guessable-key": "any key will do",
+        },
+    ),  # fmt: skip
+    _token(
+        *("jwt-alg-none", 347, "token-unsigned"),
+        title="A token says by which algorithm it is verified, and that may be none",
+        trigger='a token whose header says "none" and which has no signature; needs --jwt-key',
+    ),
+    _token(
+        *("jwt-sample-key", 1391, "token-guessable-key"),
+        title="The key of the tutorial is still among the keys",
+        trigger="a token signed with a_super_secret_key_that_is_long_and_random; needs --jwt-key",
+    ),
+    _token(
+        *("jwt-expired", 613, "token-expired"),
+        title="A token's time is not looked at",
+        trigger="a token that ended an hour ago; needs --jwt-key",
+    ),
+    _token(
+        *("jwt-early", 613, "token-expired"),
+        title="A token that is not valid yet is taken",
+        trigger="a token whose nbf is in an hour; needs --jwt-key",
+    ),
+    _token(
+        *("jwt-audience", 287, "token-claims"),
+        title="A token for another service is taken",
+        trigger="a token with another aud; needs --jwt-key",
+    ),
+    _token(
+        *("jwt-issuer", 287, "token-claims"),
+        title="A token of another issuer is taken",
+        trigger="a token with another iss; needs --jwt-key",
+    ),
+    # ---- sessions ----
+    Weakness(
+        name="session-fixation", title="A session gets the id that the client asks for", cwe=384,
+        expected=("session-fixation",), group="identity", kind="session", where="Mcp-Session-Id", transports=("http",),
+        trigger="initialize with an Mcp-Session-Id of one's own",
+    ),
+)  # fmt: skip

@@ -1,0 +1,132 @@
+"""Proofs about whose things are whose: what one caller made is shown to another, changed or removed by another. The
+params name the steps by their role, as in `stateful`.
+
+Pure, as all proofs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mcpfuzz.harvest import gained
+from mcpfuzz.model import Exchange, Trace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.reading import accepted, answered_result, strings
+
+__all__ = ["OWNERSHIP"]
+
+Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
+
+
+def _steps(params: Mapping[str, Any], trace: Trace) -> dict[int, Exchange] | None:
+    """Exchanges by step, where the whole conversation was said."""
+    if len(trace.conversation) != params["steps"] or trace.ending.kind != "alive":
+        return None
+    return {exchange.step: exchange for exchange in trace.exchanges}
+
+
+def _text(exchange: Exchange | None) -> str:
+    result = answered_result(exchange) if exchange is not None else None
+    return "" if result is None else strings(result)
+
+
+def _shows(exchange: Exchange | None, canary: str) -> bool:
+    """Whether a normal answer holds what its request did not."""
+    if exchange is None or not accepted(exchange) or canary.encode() in exchange.sent:
+        return False
+    return canary in _text(exchange)
+
+
+def _shared(params: Mapping[str, Any], said: Mapping[int, Exchange], canary: str) -> bool:
+    """Whether a listing shows the thing to the other caller too: then everybody's things are shown to everybody, and
+    nothing says that they are meant to be private."""
+    made = said.get(params["made"])
+    try:
+        key = str(gained(made.answer.value, params["argument"])) if made and made.answer else ""
+    except KeyError:
+        key = ""
+    for step in params.get("listings", ()):
+        text = _text(said.get(step))
+        if canary in text or (len(key) > 3 and re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", text)):
+            return True
+    return False
+
+
+def _crossed_read(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """What one caller made is shown to another who names its id; an id that nobody has shows nothing."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    if said is None or not canary or not _shows(said.get(params["own"]), canary):
+        return None
+    if canary in _text(said.get(params["absent"])) or _shared(params, said, canary):
+        return None
+    if not _shows(said.get(params["foreign"]), canary):
+        return None
+    return f"step {params['foreign'] + 1}, by another caller, shows what step {params['made'] + 1} made"
+
+
+def _crossed_list(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """What one caller made stands in another's list of their own things."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    if said is None or not canary or not _shows(said.get(params["own"]), canary):
+        return None
+    if not _shows(said.get(params["foreign"]), canary):
+        return None
+    return f"step {params['foreign'] + 1}, another caller's list, shows what step {params['made'] + 1} made"
+
+
+def _crossed_write(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """What one caller made is shown to them as another changed it."""
+    said = _steps(params, trace)
+    before, after = trace.canaries.get(str(params["canary"])), trace.canaries.get(str(params["after"]))
+    if said is None or not before or not after or not _shows(said.get(params["own"]), before):
+        return None
+    if _shared(params, said, before) or not _shows(said.get(params["again"]), after):
+        return None
+    return f"step {params['again'] + 1} shows the owner what another caller wrote in step {params['foreign'] + 1}"
+
+
+def _crossed_delete(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """What one caller made, and read twice, is gone after another removed it."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    if said is None or not canary or not all(_shows(said.get(step), canary) for step in params["owns"]):
+        return None
+    again, foreign = said.get(params["again"]), said.get(params["foreign"])
+    if _shared(params, said, canary) or foreign is None or not accepted(foreign):
+        return None
+    if again is None or again.answer is None or canary in _text(again):
+        return None
+    return f"step {params['again'] + 1}: what step {params['made'] + 1} made is gone, removed by another caller"
+
+
+def _existence(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Another caller is refused in other words where the thing exists than where it does not."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    if said is None or not canary or not _shows(said.get(params["own"]), canary):
+        return None
+    absent, foreign = said.get(params["absent"]), said.get(params["foreign"])
+    if absent is None or foreign is None or accepted(absent) or accepted(foreign) or _shared(params, said, canary):
+        return None
+    one, two = _refusal(absent), _refusal(foreign)
+    if not one or not two or one == two:
+        return None
+    return f"to another caller {two[:80]!r} is said of what exists, {one[:80]!r} of what does not"
+
+
+def _refusal(exchange: Exchange) -> str:
+    """The words of a refusal, ids and numbers taken out."""
+    value = exchange.answer.value if exchange.answer is not None else None
+    error = value.get("error") if isinstance(value, dict) else None
+    text = f"{error.get('code')} {error.get('message')}" if isinstance(error, dict) else _text(exchange)
+    return re.sub(r"[\w-]*\d[\w.,:-]*", "#", text)
+
+
+OWNERSHIP: Mapping[str, Seen] = {
+    "crossed-read": _crossed_read,
+    "crossed-list": _crossed_list,
+    "crossed-write": _crossed_write,
+    "crossed-delete": _crossed_delete,
+    "existence": _existence,
+}
+"""Kind -> how it is seen."""

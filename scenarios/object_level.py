@@ -1,0 +1,200 @@
+"""One caller's things, asked for by another (BOLA, also called IDOR)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mcpfuzz.likeness import FORMS
+from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Step, Surface, pointer
+from mcpfuzz.scenarios.base import Scenario
+from mcpfuzz.scenarios.stories import Flow, also, flows, make, use
+from mcpfuzz.slots import quote
+from mcpfuzz.strategies.choices import Choices
+from mcpfuzz.strategies.relations import changes, free_texts, makes, reads_only, removes, words
+from mcpfuzz.surface import bind
+
+OWN = re.compile(r"\b(?:your|yours|own|my|mine|private|personal)\b", re.IGNORECASE)
+"""Words by which an operation says that it is about the caller's own things."""
+MOST_LISTINGS = 2
+
+
+def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    """The first caller makes a thing and sees it; the second asks for it, in as many ways as there are."""
+    assert operation is not None
+    cases = [case for case in _cases(surface, operation) if case is not None]
+    return cases[index] if index < len(cases) else None
+
+
+def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
+    if makes(operation):
+        return
+    if reads_only(operation) and not operation.schema.get("required"):
+        yield from (_listed(surface, maker, operation) for maker in _makers(surface, operation))
+    found = flows(surface, operation)
+    if removes(operation):
+        yield from (_removed(surface, flow) for flow in found)
+        return
+    if changes(operation) and not reads_only(operation):
+        yield from (_changed(surface, flow) for flow in found)
+        return
+    yield from (_read(surface, flow, "got") for flow in found)
+    if "network" in surface.places:  # over stdio each of them would start a process
+        yield from (_read(surface, flow, f"near-{form}") for flow in found[:1] for form in FORMS)
+
+
+def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
+    """Made, seen by its owner, asked for by another under a made-up id and under its own."""
+    steps = [_own(make(surface, flow)), _own(use(surface, flow, 1))]
+    listings = _listings(surface, flow.maker)
+    steps += [_others(surface, call) for call in listings]
+    steps += [_others(surface, use(surface, flow, 1, how="like")), _others(surface, use(surface, flow, 1, how=how))]
+    params = {
+        **_roles(flow, listings, len(steps)), "own": 1, "absent": len(steps) - 2, "foreign": len(steps) - 1,
+    }  # fmt: skip
+    claims = [_claim("bola", "crossed-read", params)]
+    if how == "got":
+        claims.append(_claim("existence-told", "existence", params))
+    form = "" if how == "got" else f", its id {how.removeprefix('near-')}"
+    return _case(surface, flow.user, flow.argument, steps, f"read by another caller{form}", claims)
+
+
+def _changed(surface: Surface, flow: Flow) -> Case | None:
+    """Made, seen, changed by another, seen again: by effect, whatever the answer to the change was."""
+    seen = _reader(surface, flow)
+    field = next((name for name in free_texts(flow.user) if name != flow.argument), None)
+    change = use(surface, flow, 1)
+    if seen is None or field is None or change is None or change.params is None:
+        return None
+    changed = bind(flow.user, {**change.params["arguments"], quote(field): "{canary:2}"})
+    listings = _listings(surface, flow.maker)
+    steps = [_own(make(surface, flow)), _own(use(surface, seen, 1)), *(_others(surface, call) for call in listings)]
+    steps += [_others(surface, changed), _own(use(surface, seen, 1))]
+    params = {
+        **_roles(flow, listings, len(steps)), "own": 1, "foreign": len(steps) - 2, "again": len(steps) - 1, "after": "2",
+    }  # fmt: skip
+    claims = [_claim("bola", "crossed-write", params)]
+    return _case(surface, flow.user, flow.argument, steps, "changed by another caller", claims)
+
+
+def _removed(surface: Surface, flow: Flow) -> Case | None:
+    """Made, seen twice, removed by another, not seen any more. Only what this conversation made is removed."""
+    seen = _reader(surface, flow)
+    if seen is None:
+        return None
+    listings = _listings(surface, flow.maker)
+    view = _own(use(surface, seen, 1))
+    steps = [_own(make(surface, flow)), view, view, *(_others(surface, call) for call in listings)]
+    steps += [_others(surface, use(surface, flow, 1)), view]
+    params = {
+        **_roles(flow, listings, len(steps), first=3), "owns": [1, 2], "foreign": len(steps) - 2,
+        "again": len(steps) - 1,
+    }  # fmt: skip
+    claims = [_claim("bola", "crossed-delete", params)]
+    return _case(surface, flow.user, flow.argument, steps, "removed by another caller", claims)
+
+
+def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | None:
+    """Made, listed by its owner, listed by another: only where the list says that it is of one's own things."""
+    if not OWN.search(f"{listing.name.replace('_', ' ')} {listing.description[:500]}"):
+        return None
+    call = _plainly(surface, listing)
+    steps = [_own(make(surface, Flow(maker, listing, "", 1))), _own(call), _others(surface, call)]
+    params = {"steps": 3, "made": 0, "own": 1, "foreign": 2, "canary": "1"}
+    claims = [_claim("bola", "crossed-list", params)]
+    return _case(surface, listing, None, steps, "in another caller's list", claims)
+
+
+# ---- pieces ----------------------------------------------------------------------------------------
+
+
+def _own(call: Call | None) -> Step | None:
+    return None if call is None else Step(action=call)
+
+
+def _others(surface: Surface, call: Call | None) -> Step | None:
+    return None if call is None else Step(action=call, as_=surface.callers[1], on="c2")
+
+
+def _roles(flow: Flow, listings: list[Call], steps: int, first: int = 2) -> dict[str, Json]:
+    """Which step is what; a listing tells nothing of an operation that says that it is about one's own things."""
+    own = OWN.search(flow.user.description[:500])
+    shown = [] if own else list(range(first, first + len(listings)))
+    return {"steps": steps, "made": 0, "listings": shown, "argument": flow.argument, "canary": "1"}
+
+
+def _claim(rule: str, kind: str, params: dict[str, Json]) -> Claim:
+    return Claim(rule, Proof(kind=kind, expected="only its owner sees it, and only they can change it", params=params))
+
+
+def _case(
+    surface: Surface, operation: Operation, argument: str | None, steps: list[Step | None], label: str, claims: list[Claim]
+) -> Case | None:
+    """The control is its owner's own share of the story."""
+    said = [step for step in steps if step is not None]
+    if len(said) < len(steps):
+        return None
+    return Case(
+        scenario=SCENARIO.id,
+        place=Place(kind=operation.kind, name=operation.name, argument=None if argument is None else pointer(argument)),
+        conversation=Conversation(tuple(said)),
+        label=label,
+        claims=tuple(claims),
+        control=Conversation(tuple(step for step in said if step.as_ is None)),
+    )
+
+
+def _reader(surface: Surface, flow: Flow) -> Flow | None:
+    """What shows its owner the thing, by its id."""
+    for other in surface.operations:
+        if other.kind in ("tool", "resource") and other.skipped is None and other is not flow.user:
+            if other.kind == "tool" and (makes(other) or removes(other) or not reads_only(other)):
+                continue
+            named = also(surface, flow, other)
+            if named is not None:
+                return named
+    return None
+
+
+def _listings(surface: Surface, maker: Operation) -> list[Call]:
+    """Readings that take no argument and are about what the maker makes."""
+    about = words(maker.name)
+    found = [
+        item
+        for item in surface.operations
+        if item.kind == "tool" and reads_only(item) and item.skipped is None and not item.schema.get("required")
+        and words(item.name) & about
+    ]  # fmt: skip
+    return [call for item in found[:MOST_LISTINGS] if (call := _plainly(surface, item)) is not None]
+
+
+def _makers(surface: Surface, listing: Operation) -> list[Operation]:
+    """What makes the things of a list."""
+    return [
+        item
+        for item in surface.operations
+        if makes(item) and item.skipped is None and words(item.name) & words(listing.name)
+    ]
+
+
+def _plainly(surface: Surface, operation: Operation) -> Call | None:
+    """A call without what is not needed: a filter would hide things."""
+    return bind(operation, {}) if not operation.schema.get("required") else None
+
+
+SCENARIO = Scenario(
+    id="object-level",
+    title="Another caller's things",
+    about="The first caller makes a thing with a canary in it and sees it; the second asks for it by its id, in other "
+    "spellings and JSON types, changes and removes it. The canary in the second caller's answer, or their mark in the "
+    "first one's view, proves it; a made-up id and a listing that shows the thing to everybody are its controls.",
+    draw=draw,
+    rules=("bola", "existence-told"),
+    kinds=("tool", "resource"),
+    cases=24,
+    rounds=1,
+    early=True,
+    alone=True,
+    needs=("second", "authenticated"),
+    references=("CWE-639", "OWASP-API1", "OWASP-LLM08"),
+)
