@@ -316,17 +316,13 @@ class Surface:
     """Odd things met on the way (page caps, repeated cursors, unreadable entries)."""
     places: frozenset[str] = frozenset()
     """Slots that this run can fill (`slots`): what an attack may aim at; `network`, `credential`, `second` for a
-<<<<<<< HEAD
-    networked server, a caller with a credential, two of them."""
+    networked server, a caller with a credential, two of them; `authenticated` for one that tells callers apart, `jwt`
+    and `jwt-key` for a first caller with a token of that form, and with the key that signs it."""
     likely: Mapping[tuple[str, str], tuple[Mapping[str, Json], ...]] = field(default_factory=dict)
     """Operation key -> arguments that were tried first and rejected, of operations without a good call: the user's
     example, or the schema's simplest. An attack may be built on them all the same."""
     headers: tuple[tuple[str, str], ...] = ()
     """Headers of the user's whose value is an address (networked servers)."""
-=======
-    networked server, a caller with a credential, two of them; `authenticated` for one that tells callers apart, `jwt`
-    and `jwt-key` for a first caller with a token of that form, and with the key that signs it."""
->>>>>>> identity
     callers: tuple[str, ...] = ()
     """Names of the identities that were given, in order."""
     roles: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)

@@ -128,7 +128,12 @@ def _claim(rule: str, kind: str, params: dict[str, Json]) -> Claim:
 
 
 def _case(
-    surface: Surface, operation: Operation, argument: str | None, steps: list[Step | None], label: str, claims: list[Claim]
+    surface: Surface,
+    operation: Operation,
+    argument: str | None,
+    steps: list[Step | None],
+    label: str,
+    claims: list[Claim],
 ) -> Case | None:
     """The control is its owner's own share of the story."""
     said = [step for step in steps if step is not None]
