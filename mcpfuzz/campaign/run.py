@@ -21,7 +21,7 @@ from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
-from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface
+from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
 from mcpfuzz.revisions import Revision, revision
 from mcpfuzz.surface import Leave, discover, file_writers
 from mcpfuzz.target import Prepared
