@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from mcpfuzz import __version__, host
-from mcpfuzz.errors import McpfuzzError, UsageError
+from mcpfuzz.errors import McpfuzzError, UsageError, first_cause
 
 __all__ = ["cli", "main"]
 
@@ -45,8 +45,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("MCPFUZZ_TRACEBACK"):
             raise
+        cause = first_cause(error)
         _complain(
-            f"a fault of mcpfuzz itself: {type(error).__name__}: {error}; set MCPFUZZ_TRACEBACK=1 to see where, "
+            f"a fault of mcpfuzz itself: {type(cause).__name__}: {cause}; set MCPFUZZ_TRACEBACK=1 to see where, "
             "and please report it"
         )
         code = 4

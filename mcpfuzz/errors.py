@@ -23,6 +23,7 @@ __all__ = [
     "TargetError",
     "TooMuch",
     "UsageError",
+    "first_cause",
 ]
 
 
@@ -50,6 +51,13 @@ class LaunchError(TargetError):
 
 class HandshakeError(TargetError):
     """The target speaks, but it does not come to terms on an MCP revision."""
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Of an exception group the first leaf: what went wrong, not where it was gathered."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class Gone(TargetError):

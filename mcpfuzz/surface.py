@@ -15,6 +15,7 @@ from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, Late, TargetError
 from mcpfuzz.model import Call, Json, Operation, OperationKind, Surface
 from mcpfuzz.slots import quote
+from mcpfuzz.transports.headers import learn
 
 __all__ = ["MAX_OPERATIONS", "Leave", "bind", "discover", "file_writers", "looks_destructive"]
 
@@ -97,7 +98,10 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
     for capability, method, member, read in listings:
         if capability not in session.capabilities and session.capabilities:
             continue
-        for entry in await _pages(client, method, member, timeout, notes, pages):
+        entries = await _pages(client, method, member, timeout, notes, pages)
+        if member == "tools" and client.endpoint is not None:
+            learn(client.endpoint.learned, entries)  # arguments that are repeated in headers (2026-07-28)
+        for entry in entries:
             operation = read(entry, leave)
             if operation is None:
                 notes.append(f"{method}: an entry that cannot be used: {str(entry)[:80]!r}")

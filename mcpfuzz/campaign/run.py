@@ -19,7 +19,7 @@ from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import authenticated, matrix_json, survey
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.errors import TargetError
+from mcpfuzz.errors import TargetError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
 from mcpfuzz.revisions import Revision, revision
@@ -81,15 +81,22 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
     for note in prepared.notes:
         emit(Noted(text=note))
     failure: str | None = None
+    fault: BaseException | None = None
     interrupted = True
     try:
         await _play(prepared, settings, emit, state, began)
         interrupted = False
     except TargetError as error:
         failure, interrupted = str(error).replace("\n", " "), False
+    except Exception as error:
+        fault = first_cause(error)
+        raise
     finally:
         prepared.sweep()
         finished = _finished(settings, state, began, failure, interrupted)
+        if fault is not None:
+            told = f"a fault of mcpfuzz itself: {type(fault).__name__}: {fault}"
+            finished = replace(finished, outcome="fault", reason=told[:300].replace("\n", " "))
         emit(finished)
     return finished
 
