@@ -273,7 +273,8 @@ class Client:
         if not replies:
             return bool(due)
         for thing, reply in zip(things, replies, strict=True):
-            if not reply.done and (not thing.due or not due.isdisjoint(thing.due)):
+            unheard = self._channel.acknowledges and not reply.messages  # another message may bear the same id
+            if not reply.done and (unheard or not thing.due or not due.isdisjoint(thing.due)):
                 return True
         if self._channel.acknowledges:
             return False
