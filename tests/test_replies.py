@@ -1,4 +1,4 @@
-"""Over HTTP each message has an exchange of its own: whose frame is whose, and what the ORACLE table makes of statuses."""
+"""Over HTTP each message has an exchange of its own: whose frame is whose, and what the table makes of a status."""
 
 from __future__ import annotations
 
