@@ -64,7 +64,7 @@ class Volley:
 
     @property
     def whole(self) -> bool:
-        return not self.late and self.gone is None and self.too_much is None
+        return not self.late and not self.refused and self.gone is None and self.too_much is None
 
 
 class Client:
@@ -207,6 +207,7 @@ class Client:
 
         Raises:
             Late, Gone, TooMuch.
+            TargetError: an HTTP status refused it, and no message came with that.
         """
         key, sent = self.request(method, params)
         volley = await self.volley((sent,), patience=timeout)
@@ -216,6 +217,8 @@ class Client:
             raise volley.too_much
         if volley.late:
             raise Late(f"{method} was not answered within {timeout:g} s")
+        if volley.refused:
+            raise TargetError(f"{method} was answered with HTTP {volley.refused[key]} and no message")
         return volley.answers[key]
 
     async def barrier(self, timeout: float) -> Volley:
@@ -273,7 +276,8 @@ class Client:
         if not replies:
             return bool(due)
         for thing, reply in zip(things, replies, strict=True):
-            if not reply.done and (not thing.due or not due.isdisjoint(thing.due)):
+            unheard = self._channel.acknowledges and not reply.messages  # another message may bear the same id
+            if not reply.done and (unheard or not thing.due or not due.isdisjoint(thing.due)):
                 return True
         if self._channel.acknowledges:
             return False

@@ -205,6 +205,8 @@ class Exchange:
     """HTTP status, where there is one."""
     headers: tuple[tuple[str, str], ...] = ()
     """Of the HTTP response, names in lower case, in order of arrival."""
+    lost: bool = False
+    """HTTP: the connection ended before there was a status."""
     due: bool = True
     """Whether an answer was owed and waited for."""
     rss: int = 0

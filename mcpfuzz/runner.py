@@ -34,14 +34,14 @@ from mcpfuzz.model import (
     Ws,
     replace,
 )
+from mcpfuzz.replies import answer_of, take_own, with_reply
 from mcpfuzz.slots import Filler
-from mcpfuzz.transports.channel import Reply
 from mcpfuzz.transports.frames import frame_bytes
 from mcpfuzz.transports.once import http_exchange
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.wire import encode, id_key
 
-__all__ = ["Talk", "call_message", "brought", "converse", "outgoing", "owes_answer", "take_answer"]
+__all__ = ["Talk", "call_message", "converse", "outgoing", "owes_answer"]
 
 Opener = Callable[[Step, Open], Awaitable[Client]]
 """(step, how) -> a new connection for the step's identity; the caller closes it."""
@@ -287,7 +287,7 @@ async def _say(
         barrier_id = client.session.next_id()
         things.append(Sent(encode(client.session.barrier(barrier_id)) + b"\n", (("int", barrier_id),)))
     volley = await client.volley(things, patience=talk.patience)
-    _file(volley, made, indices, exchanges, talk.filler)
+    _file(client, volley, made, indices, exchanges, talk.filler)
     if volley.gone is not None:
         return _gone(client, indices[-1], volley.gone)
     if volley.too_much is not None:
@@ -334,6 +334,7 @@ async def _below(
 
 
 def _file(
+    client: Client,
     volley: Volley,
     made: Sequence[tuple[Sent, Json, bool]],
     indices: Sequence[int],
@@ -343,42 +344,23 @@ def _file(
     """One exchange per step; what belongs to none of them goes to the last."""
     extra = list(volley.extra)
     matched = dict(volley.answers)
-    silent = Reply()
     for position, ((sent, carried, due), index) in enumerate(zip(made, indices, strict=True)):
         key = sent.due[0] if sent.due else id_key(carried)
-        answer = matched.pop(key, None) if key else None
-        if answer is None and key is not None:
-            answer = take_answer(extra, key)
-        reply = volley.replies[position] if volley.replies else silent
-        others = tuple(extra) if position == len(made) - 1 else brought(extra, reply)
-        exchanges.append(
-            Exchange(
-                step=index, sent=sent.data, id=carried, answer=answer, others=others,
-                took_s=volley.took.get(key, 0.0) if key else 0.0, due=due,
-                status=reply.status, headers=reply.headers,
-            )
+        reply = volley.replies[position] if volley.replies else None
+        own = take_own(extra, reply) if reply is not None and client.acknowledges else extra
+        answer = answer_of(matched.get(key) if key else None, own, key, reply if own is not extra else None)
+        if answer is not None and key is not None and answer is matched.get(key):
+            del matched[key]
+        others = tuple(own) if own is not extra or position == len(made) - 1 else ()
+        exchange = Exchange(
+            step=index, sent=sent.data, id=carried, answer=answer, others=others,
+            took_s=volley.took.get(key, 0.0) if key else 0.0, due=due,
         )  # fmt: skip
+        exchanges.append(exchange if reply is None else with_reply(exchange, reply))
         if answer is not None:
             filler.remember(index, answer.value)
-
-
-def brought(extra: list[Frame], reply: Reply) -> tuple[Frame, ...]:
-    """What came in the body of one reply, taken from the rest: over HTTP the exchange says whose it is."""
-    if not reply.messages or not extra:
-        return ()
-    own = {id(message) for message in reply.messages}
-    found = tuple(frame for frame in extra if id(frame.raw) in own)
-    extra[:] = [frame for frame in extra if id(frame.raw) not in own]
-    return found
-
-
-def take_answer(extra: list[Frame], key: object) -> Frame | None:
-    """The answer to an id that was not owed one but got one."""
-    for position, frame in enumerate(extra):
-        value = frame.value
-        if isinstance(value, dict) and "method" not in value and id_key(value.get("id")) == key:
-            return extra.pop(position)
-    return None
+    if client.acknowledges and extra:
+        exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *extra))
 
 
 async def _repeat(talk: Talk, client: Client, step: Step, index: int, exchanges: list[Exchange]) -> Ending:

@@ -4,16 +4,18 @@ apart by its id is looked at, and what came besides must be what all of the case
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mcpfuzz.client import Client, Sent, Volley
-from mcpfuzz.model import Call, Case, Effect, Exchange, Frame, Json, Surface, Trace
+from mcpfuzz.model import Call, Case, Effect, Exchange, Frame, Json, Surface, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
 from mcpfuzz.oracles.table import ROWS
-from mcpfuzz.runner import brought, outgoing, take_answer
+from mcpfuzz.replies import answer_of, take_own, with_reply
+from mcpfuzz.runner import outgoing
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.channel import Reply
 from mcpfuzz.wire import encode, id_key
@@ -79,6 +81,8 @@ async def screen(
         largest=max((len(frame.raw) for frame in (*volley.answers.values(), *volley.extra)), default=0),
     )
     extra = list(volley.extra)
+    keys = Counter(sent.due[0] if sent.due else id_key(carried) for sent, carried, _ in made)
+    keys[None] = 0
     happened = effects()
     replies: Sequence[Reply | None] = volley.replies or [None] * len(cases)
     for case, filler, (sent, carried, due), reply in zip(cases, own, made, replies, strict=False):
@@ -87,33 +91,35 @@ async def screen(
         theirs = tuple(effect for effect in happened if case.claims and any(effect.tells(value) for value in mine))
         happened = tuple(effect for effect in happened if effect not in theirs)
         key = sent.due[0] if sent.due else id_key(carried)
-        frame = volley.answers.get(key) if key else None
-        if frame is None and key is not None:
-            frame = take_answer(extra, key)
-        if frame is None and reply is not None and (case.row is not None or (reply.status or 0) >= 400):
-            exchange = Exchange(
-                step=0, sent=sent.data, id=carried, due=due, status=reply.status, headers=reply.headers,
-                others=brought(extra, reply),
-            )  # fmt: skip
-            trace = Trace(
-                conversation=case.conversation, exchanges=(exchange,), canaries=filler.canaries, effects=theirs
-            )
-            seen.traces.append((case, trace))
-            seen.answers.append(None)
-        elif frame is not None:
-            seen.answers.append(frame.value)
-            status = reply.status if reply is not None else None
-            exchange = Exchange(step=0, sent=sent.data, id=carried, answer=frame, due=due, status=status)
+        brought = take_own(extra, reply) if reply is not None and client.acknowledges else extra
+        frame = answer_of(
+            volley.answers.get(key) if key else None, brought, key, reply if brought is not extra else None
+        )
+        if client.acknowledges and keys[key] > 1:
+            seen.unclear = True  # whose answer is whose the server itself cannot tell
+            continue
+        status = reply.status if reply is not None and client.acknowledges else None
+        bare = status is not None  # its status is its answer
+        if frame is not None or (bare and (case.row is not None or (status or 0) >= 400)):
+            seen.answers.append(frame.value if frame is not None else None)
+            exchange = Exchange(step=0, sent=sent.data, id=carried, answer=frame, due=due)
+            if reply is not None:
+                others = tuple(brought) if brought is not extra else ()
+                exchange = with_reply(replace(exchange, others=others), reply)
             trace = Trace(
                 conversation=case.conversation, exchanges=(exchange,), canaries=filler.canaries, effects=theirs
             )
             _look(case, trace, seen, surface, bench)
+        elif client.acknowledges and not due and not bare and volley.gone is None:
+            seen.unclear = True  # no status: to be said alone
         elif due and volley.late:
             seen.lost.append(case)
     seen.late = happened
     rows = tuple({case.row for case in cases if case.row is not None})
-    seen.unclear = any(not expected_extra(rows, frame, bench) for frame in extra) or (
-        bool(rows) and not _few(extra, cases)
+    seen.unclear = (
+        seen.unclear
+        or any(not expected_extra(rows, frame, bench) for frame in extra)
+        or (bool(rows) and not _few(extra, cases))
     )
     await _damage(client, volley, seen, patience)
     return seen
@@ -129,7 +135,8 @@ def _look(case: Case, trace: Trace, seen: Screened, surface: Surface, bench: Ben
     action = case.conversation.steps[0].action
     if isinstance(action, Call):
         operation = surface.operation(case.place.kind, case.place.name)
-        plain = unremarkable(case, action.method, trace.exchanges[0].answer, operation, bench)
+        told = trace.exchanges[0]
+        plain = unremarkable(case, action.method, told.answer, operation, bench) and (told.status or 200) < 500
         if plain and not any(observe(claim.proof, trace, bench) for claim in case.claims):
             return
     seen.traces.append((case, trace))

@@ -101,11 +101,11 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     where = f"{case.place.kind}:{case.place.name}"
     if rule == "crash":
         return crash_cause(trace) or f"{trace.ending.returncode} {where}"
-    if rule in ("hang", "no-answer", "server-error", "poisoned", "memory-growth", "oversized-answer"):
+    if rule in ("hang", "no-answer", "poisoned", "memory-growth", "oversized-answer"):
         return where
     if rule == "result-shape":
         return f"{where if case.place.kind == 'tool' else case.place.kind} {normalised(seen.split(' in ')[0])[:60]}"
-    if rule in ("wrong-id", "stdout-pollution", "duplicate-answer"):
+    if rule in ("wrong-id", "server-error", "stdout-pollution", "duplicate-answer"):
         return where if case.place.kind == "tool" else case.place.kind
     return f"{where} {normalised(seen)[:60]}"
 
@@ -142,6 +142,8 @@ def _by_schema(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iter
 def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     params = {"row": case.row, "ids": case.ids, "trap": case.trap}
     verdict = row_verdict(params, trace, bench)
+    if verdict.rule == "U5":
+        return  # the universal rule tells it
     if verdict.level != "FAIL" or (case.row == "R11" and "error, " in verdict.because and "id echo" in verdict.because):
         return  # R11 is about the id: a method that is refused under any id says nothing of it
     rule = _row_rule(str(case.row), verdict.rule, trace)

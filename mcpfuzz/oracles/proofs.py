@@ -20,7 +20,7 @@ from mcpfuzz.errors import Fault
 from mcpfuzz.model import Exchange, Frame, Json, Proof, Send, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.leaks import leaks_in, may_leak
-from mcpfuzz.oracles.outcomes import Outcomes, outcome_of
+from mcpfuzz.oracles.outcomes import Outcome, Outcomes, outcome_of
 from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error, method_of, strings, words
 from mcpfuzz.oracles.shapes import shape_faults
@@ -347,12 +347,44 @@ def case_outcome(trace: Trace, ids: Json, trap: Json) -> Outcomes:
     return outcome_of(known, None, arrived, closed=closed, trap=trap, status=status)
 
 
+def http_outcome(trace: Trace, ids: Json, trap: Json, *, last: bool = False) -> Outcomes:
+    """The same over HTTP, where each message has a status of its own.
+
+    Args:
+        last: only of the last message: the others lead up to it.
+    """
+    wanted = tuple(ids) if isinstance(ids, list) else ids
+    told: list[Outcome] = []
+    said = [exchange for exchange in trace.exchanges if exchange.sent]
+    for exchange in said[-1:] if last else said:
+        arrived = [frame for frame in (exchange.answer, *exchange.others) if frame and frame.faults != ("blank",)]
+        one = outcome_of(wanted, None, arrived, status=exchange.status, closed=exchange.lost, trap=trap)
+        told += one if isinstance(one, tuple) else (one,)
+    if len(told) == 1:
+        return told[0]
+    return tuple(told) or case_outcome(trace, ids, trap)
+
+
 def row_verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> Verdict:
     """The table's verdict on a trace; params: row, ids, trap."""
-    outcome = case_outcome(trace, params.get("ids"), params.get("trap"))
-    return judge(
-        params["row"], outcome, bench.revision, bench.transport, strict=bench.strict, logging=bench.logging or None
-    )
+    ids, trap, row, transport = params.get("ids"), params.get("trap"), params["row"], bench.transport
+    if transport == "sse" and all(exchange.status is None or exchange.status < 300 for exchange in trace.exchanges):
+        transport = "stdio"  # the POST only says "received": what came of it came on the stream
+    if transport in ("http", "sse") or row[0] == "H":
+        outcome = http_outcome(trace, ids, trap, last=row[0] == "H")
+    else:
+        outcome = case_outcome(trace, ids, trap)
+    if row == "M2" and transport == "http" and _other_era(trace, bench):
+        return Verdict("OK", f"{row}: it serves the older era beside this one", row)
+    return judge(row, outcome, bench.revision, transport, strict=bench.strict, logging=bench.logging or None)
+
+
+def _other_era(trace: Trace, bench: Bench) -> bool:
+    """A modern server that answers `initialize` as a legacy one: it speaks both, which is its right."""
+    results = [frame.value.get("result") for frame in frames(trace) if isinstance(frame.value, dict)]
+    agreed = [result.get("protocolVersion") for result in results if isinstance(result, dict)]
+    modern = BY_DATE[bench.revision].era == "modern"
+    return modern and any(isinstance(d, str) and d in BY_DATE and BY_DATE[d].era == "legacy" for d in agreed)
 
 
 def _said(ids: Json, trace: Trace) -> bool:
