@@ -134,7 +134,7 @@ class Reach:
                     tries = self._candidates(operation, examples, seed, files)
                     await self._learn_one(client, operation, tries, filler, timeout, until)
         likely = {key: tried for key, tried in self._likely.items() if key not in self._good}
-        order = sorted(surface.operations, key=lambda item: (item.key not in shown, item.key not in self._good))
+        order = sorted(surface.operations, key=lambda operation: operation.key not in shown)
         return replace(surface, operations=tuple(order), good=dict(self._good), likely=likely)
 
     async def _learn_one(

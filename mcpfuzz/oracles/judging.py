@@ -142,8 +142,6 @@ def _by_schema(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iter
 def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     params = {"row": case.row, "ids": case.ids, "trap": case.trap}
     verdict = row_verdict(params, trace, bench)
-    if verdict.rule == "U5":
-        return  # the universal rule tells it
     if verdict.level != "FAIL" or (case.row == "R11" and "error, " in verdict.because and "id echo" in verdict.because):
         return  # R11 is about the id: a method that is refused under any id says nothing of it
     rule = _row_rule(str(case.row), verdict.rule, trace)
