@@ -100,6 +100,7 @@ class Reach:
         surface: Surface,
         examples: tuple[Mapping[str, Json], ...],
         *,
+        remembered: tuple[Mapping[str, Json], ...] = (),
         seed: int,
         places: Mapping[str, str],
         timeout: float,
@@ -108,6 +109,8 @@ class Reach:
         """The surface with its good calls. Called again after it raised, it goes on behind what was last called.
 
         Args:
+            examples: the user's; what they name comes first, here and in the campaign.
+            remembered: good calls of earlier runs; they are tried, and change no order.
             until: `time.monotonic()` after which no more is tried.
 
         Raises:
@@ -131,7 +134,7 @@ class Reach:
                     tries = list(_taught(operation, self._harvest, self._refused.get(operation.key, [])))
                     await self._learn_one(client, operation, tries[:SECOND_TRIES], filler, timeout, until)
                 else:
-                    tries = self._candidates(operation, examples, seed, files)
+                    tries = self._candidates(operation, (*examples, *remembered), seed, files)
                     await self._learn_one(client, operation, tries, filler, timeout, until)
         likely = {key: tried for key, tried in self._likely.items() if key not in self._good}
         order = sorted(surface.operations, key=lambda operation: operation.key not in shown)

@@ -203,7 +203,8 @@ async def _learn(prepared: Prepared, settings: Settings, state: _State, surface:
             learned = await state.reach.learn(
                 client,
                 surface,
-                (*prepared.examples, *(state.corpus.good() if state.corpus else ())),
+                prepared.examples,
+                remembered=tuple(state.corpus.good()) if state.corpus else (),
                 seed=settings.seed,
                 places=prepared.places,
                 timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),

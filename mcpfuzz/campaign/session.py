@@ -203,7 +203,8 @@ class CampaignSession:
                 self.surface = await self._reach.learn(
                     client,
                     self.surface,
-                    (*self._prepared.examples, *(self._corpus.good() if self._corpus else ())),
+                    self._prepared.examples,
+                    remembered=tuple(self._corpus.good()) if self._corpus else (),
                     seed=settings.seed,
                     places=self._prepared.places,
                     timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
