@@ -24,6 +24,7 @@ from mcpfuzz.model import Json
 from mcpfuzz.recordings import examples as recorded
 from mcpfuzz.recordings import is_recording
 from mcpfuzz.sandbox.box import Mode, Sandbox, open_sandbox
+from mcpfuzz.tokens import find, forged
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.launch import Launch, clean_environment
@@ -210,6 +211,11 @@ class Prepared:
             )
         if target.identities:
             places["credential"] = next(iter(target.identities))
+            first = identities[places["credential"]]
+            said = [value for _, value in (*first.headers, *first.query, *first.env)] + [first.first_message or ""]
+            if any(map(find, (*said, *first.subprotocols))):
+                places["jwt"] = first.name
+                places |= {"jwt-key": first.name} if first.key else {}
         if len(target.identities) > 1:
             places["second"] = list(target.identities)[1]
         if target.url is not None:
@@ -238,7 +244,7 @@ class Prepared:
             assert self.launch is not None
             return replace(self.launch, env={**self.launch.env, **dict(who.env)}) if who.env else self.launch
         there = self.endpoint
-        if who.name in (ANONYMOUS, GARBAGE):
+        if who.name in (ANONYMOUS, GARBAGE) or "~" in who.name:
             there = replace(there, headers=tuple(pair for pair in there.headers if not _SECRET_NAME.search(pair[0])))
         there = there.with_headers(who.headers).with_query(who.query)
         return replace(there, subprotocols=who.subprotocols, first_message=who.first_message)
@@ -254,9 +260,22 @@ class Prepared:
             return first if self.identities else Identity(name="")
         if name in (ANONYMOUS, GARBAGE):
             return first.anonymous() if name == ANONYMOUS else first.garbage()
+        base, mark, variant = name.partition("~")
+        if mark and base in self.identities:
+            return self._variant(self.identities[base], name, variant)
         if name not in self.identities:
             raise Fault(f"nobody is called {name!r}; there are {', '.join(self.identities) or 'no identities'}")
         return self.identities[name]
+
+    def _variant(self, who: Identity, name: str, variant: str) -> Identity:
+        """A caller whose credential is changed in one point (`mcpfuzz.tokens`), or stands in the URL (`query`).
+
+        Raises:
+            TargetError: the credential does not allow it.
+        """
+        if variant == "query":
+            return who.in_url(name)
+        return who.turned(name, lambda text: text.replace(found, forged(found, variant, who.key)) if (found := find(text)) else text)
 
     @property
     def served(self) -> Launch | None:
@@ -302,6 +321,8 @@ def _credentials(identities: Iterable[Identity]) -> Iterator[str]:
             secret = value.split(" ", 1)[-1] if name.lower() == "authorization" else value
             if len(secret) >= 6:
                 yield secret
+        if len(who.key) >= 6:
+            yield who.key
 
 
 def _endpoint(target: Target, fill: Callable[[str], str]) -> Endpoint:
