@@ -221,6 +221,8 @@ class Prepared:
         if target.url is not None:
             endpoint = _endpoint(target, fill)
             places["network"] = endpoint.origin
+            if endpoint.transport == "http":
+                places |= {"endpoint": endpoint.target, "authority": f"{endpoint.host}:{endpoint.port}"}
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
         secret = tuple(value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= 6)

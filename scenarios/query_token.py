@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcpfuzz.model import Case, Operation, Surface
+from mcpfuzz.model import Case, Conversation, Operation, Surface, replace
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.networked import second_connection
 from mcpfuzz.strategies.choices import Choices
@@ -10,7 +10,9 @@ from mcpfuzz.strategies.choices import Choices
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     as_ = f"{surface.callers[0]}~query"
-    return second_connection(SCENARIO.id, surface, "query-token", "access_token=", as_=as_, kind="endpoint")
+    case = second_connection(SCENARIO.id, surface, "query-token", "access_token=", as_=as_, kind="endpoint")
+    nobody = tuple(replace(step, as_="anonymous") for step in case.conversation.steps)
+    return replace(case, control=Conversation(nobody))
 
 
 SCENARIO = Scenario(
