@@ -3,6 +3,8 @@
     header:Name: value      on every request of the connection      query:key=value   in the URL
     env:KEY=VALUE           of a stdio server's process             subprotocol:value WebSocket only
     first-message:JSON      WebSocket only, before anything else
+    key:SECRET              never sent: what signs the caller's JSON Web Token, for tests of its claims; PEM text of a
+                            public key where that is the one it is verified with
 
 `anonymous` (no credential at all) and `garbage` (a credential of the same shape that is nobody's) always exist.
 """
@@ -11,14 +13,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mcpfuzz.errors import UsageError
 
 __all__ = ["ANONYMOUS", "GARBAGE", "Identity", "read_identities"]
 
 ANONYMOUS, GARBAGE = "anonymous", "garbage"
-_SPECS = "header:Name: value, query:key=value, env:KEY=VALUE, subprotocol:value or first-message:JSON"
+_SPECS = "header:Name: value, query:key=value, env:KEY=VALUE, subprotocol:value, first-message:JSON or key:SECRET"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,7 @@ class Identity:
     env: tuple[tuple[str, str], ...] = ()
     subprotocols: tuple[str, ...] = ()
     first_message: str | None = None
+    key: str = ""
 
     @classmethod
     def of(cls, name: str, specs: Iterable[str], expand: Callable[[str], str] = str) -> Identity:
@@ -45,6 +48,7 @@ class Identity:
         found: dict[str, list[tuple[str, str]]] = {"header": [], "query": [], "env": []}
         subprotocols: list[str] = []
         first: str | None = None
+        signing = ""
         for spec in specs:
             kind, colon, rest = spec.partition(":")
             rest = expand(rest)
@@ -53,18 +57,34 @@ class Identity:
                 found[kind].append((key.strip(), value.strip() if kind == "header" else value))
             elif colon and kind == "subprotocol" and rest:
                 subprotocols.append(rest)
+            elif colon and kind == "key" and rest:
+                signing = rest
             elif colon and kind == "first-message" and _is_json(rest):
                 first = rest
             else:
                 raise UsageError(f"--identity {name}={kind}:...: must be NAME=SPEC, SPEC one of {_SPECS}")
         return cls(
             name=name, headers=tuple(found["header"]), query=tuple(found["query"]), env=tuple(found["env"]),
-            subprotocols=tuple(subprotocols), first_message=first,
+            subprotocols=tuple(subprotocols), first_message=first, key=signing,
         )  # fmt: skip
 
     def anonymous(self) -> Identity:
         """Nobody."""
         return Identity(name=ANONYMOUS)
+
+    def turned(self, name: str, change: Callable[[str], str]) -> Identity:
+        """The same caller with every text that is sent changed, under another name."""
+        pairs = lambda given: tuple((key, change(value)) for key, value in given)  # noqa: E731
+        return replace(
+            self, name=name, headers=pairs(self.headers), query=pairs(self.query), env=pairs(self.env),
+            subprotocols=tuple(map(change, self.subprotocols)),
+            first_message=change(self.first_message) if self.first_message is not None else None,
+        )  # fmt: skip
+
+    def in_url(self, name: str) -> Identity:
+        """The bearer token of the Authorization header in the URL instead (RFC 6750, 2.3); without one, nobody."""
+        tokens = [value.split(" ", 1)[-1] for key, value in self.headers if key.lower() == "authorization"]
+        return Identity(name=name, query=(("access_token", tokens[0]), ("token", tokens[0])) if tokens else ())
 
     def garbage(self) -> Identity:
         """The same shape with values that are nobody's: the last characters of each are others."""

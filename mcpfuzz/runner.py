@@ -316,6 +316,8 @@ async def _below(
             tuple((name, _filled(talk.filler, value)) for name, value in action.headers),
             _filled(talk.filler, action.body) if isinstance(action.body, str) else action.body,
         )  # fmt: skip
+        if step.as_ is not None:  # said as somebody: their credential goes along
+            filled = replace(filled, headers=(*filled.headers, *endpoint.headers))
         try:
             for _ in range(step.times):
                 made[index] = await http_exchange(endpoint, filled, index, deadline)

@@ -6,6 +6,7 @@
     {bait}             base URL that nobody was told of         {watch}       a folder that nothing should write to
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
     {session}          the HTTP session id of the connection opened last
+    {endpoint}         path of a networked server     {authority}   its host and port
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
@@ -41,7 +42,7 @@ stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
     r"""\{(?:
-    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|session|brace)
+    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|session|endpoint|authority|brace)
     |canary:([A-Za-z0-9_./-]+)
     |number:([A-Za-z0-9_.-]+)
     |repeat:(\d{1,9}):([^{}]+)

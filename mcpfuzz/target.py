@@ -24,6 +24,7 @@ from mcpfuzz.model import Json, Surface
 from mcpfuzz.recordings import examples as recorded
 from mcpfuzz.recordings import is_recording
 from mcpfuzz.sandbox.box import Mode, Sandbox, open_sandbox
+from mcpfuzz.tokens import find, forged
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.launch import Launch, clean_environment
@@ -210,11 +211,18 @@ class Prepared:
             )
         if target.identities:
             places["credential"] = next(iter(target.identities))
+            first = identities[places["credential"]]
+            said = [value for _, value in (*first.headers, *first.query, *first.env)] + [first.first_message or ""]
+            if any(map(find, (*said, *first.subprotocols))):
+                places["jwt"] = first.name
+                places |= {"jwt-key": first.name} if first.key else {}
         if len(target.identities) > 1:
             places["second"] = list(target.identities)[1]
         if target.url is not None:
             endpoint = _endpoint(target, fill)
             places["network"] = endpoint.origin
+            if endpoint.transport == "http":
+                places |= {"endpoint": endpoint.target, "authority": f"{endpoint.host}:{endpoint.port}"}
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
         secret = tuple(value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= 6)
@@ -238,7 +246,7 @@ class Prepared:
             assert self.launch is not None
             return replace(self.launch, env={**self.launch.env, **dict(who.env)}) if who.env else self.launch
         there = self.endpoint
-        if who.name in (ANONYMOUS, GARBAGE):
+        if who.name in (ANONYMOUS, GARBAGE) or "~" in who.name:
             there = replace(there, headers=tuple(pair for pair in there.headers if not _SECRET_NAME.search(pair[0])))
         there = there.with_headers(who.headers).with_query(who.query)
         return replace(there, subprotocols=who.subprotocols, first_message=who.first_message)
@@ -254,6 +262,9 @@ class Prepared:
             return first if self.identities else Identity(name="")
         if name in (ANONYMOUS, GARBAGE):
             return first.anonymous() if name == ANONYMOUS else first.garbage()
+        base, mark, variant = name.partition("~")
+        if mark and base in self.identities:
+            return self._variant(self.identities[base], name, variant)
         if name not in self.identities:
             raise Fault(f"nobody is called {name!r}; there are {', '.join(self.identities) or 'no identities'}")
         return self.identities[name]
@@ -263,6 +274,18 @@ class Prepared:
         headers = self.endpoint.headers if self.endpoint is not None else ()
         addresses = tuple((name, value) for name, value in headers if re.match(r"[a-z][a-z0-9+.-]*://", value, re.I))
         return replace(surface, places=frozenset(self.places), callers=tuple(self.identities), headers=addresses)
+
+    def _variant(self, who: Identity, name: str, variant: str) -> Identity:
+        """A caller whose credential is changed in one point (`mcpfuzz.tokens`), or stands in the URL (`query`).
+
+        Raises:
+            TargetError: the credential does not allow it.
+        """
+        if variant == "query":
+            return who.in_url(name)
+        return who.turned(
+            name, lambda text: text.replace(found, forged(found, variant, who.key)) if (found := find(text)) else text
+        )
 
     @property
     def served(self) -> Launch | None:
@@ -308,6 +331,8 @@ def _credentials(identities: Iterable[Identity]) -> Iterator[str]:
             secret = value.split(" ", 1)[-1] if name.lower() == "authorization" else value
             if len(secret) >= 6:
                 yield secret
+        if len(who.key) >= 6:
+            yield who.key
 
 
 def _endpoint(target: Target, fill: Callable[[str], str]) -> Endpoint:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from mcpfuzz.model import Call, Case, Claim, Conversation, Open, OperationKind, Place, Proof, Step, Surface
+from mcpfuzz.model import Call, Case, Claim, Conversation, Open, OperationKind, Place, Proof, Step, Surface, replace
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.surface import bind
 
-__all__ = ["innocent_call", "second_connection"]
+__all__ = ["forged_token", "innocent_call", "second_connection"]
 
 
 def innocent_call(surface: Surface) -> Call:
@@ -52,3 +52,11 @@ def second_connection(
         claims=(Claim(rule, Proof(kind="served", expected=expected, params={"step": 1, "steps": 2})),),
         control=Conversation((Step(action=Open(), on="c2"), Step(action=innocent_call(surface), on="c2"))),
     )
+
+
+def forged_token(scenario: str, surface: Surface, rule: str, variant: str, label: str) -> Case:
+    """The innocent call with the first caller's token changed in one point; its control is a token under a made-up
+    key, so that a server which verifies nothing is told as that."""
+    case = second_connection(scenario, surface, rule, label, as_=f"{surface.callers[0]}~{variant}", kind="session")
+    made_up = tuple(replace(step, as_=f"{surface.callers[0]}~wrong-key") for step in case.conversation.steps)
+    return replace(case, control=Conversation(made_up))

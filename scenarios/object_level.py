@@ -16,6 +16,8 @@ from mcpfuzz.surface import bind
 
 OWN = re.compile(r"\b(?:your|yours|own|my|mine|private|personal)\b", re.IGNORECASE)
 """Words by which an operation says that it is about the caller's own things."""
+SHARED = re.compile(r"\b(?:shared|public|everybody|everyone|anybody|anyone|team)(?:'s)?\b", re.IGNORECASE)
+"""Words by which an operation says that it is about things that are everybody's."""
 MOST_LISTINGS = 2
 
 
@@ -27,11 +29,11 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 
 def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
-    if makes(operation):
+    if makes(operation) or SHARED.search(operation.description[:500]):
         return
     if reads_only(operation) and not operation.schema.get("required"):
         yield from (_listed(surface, maker, operation) for maker in _makers(surface, operation))
-    found = flows(surface, operation)
+    found = [flow for flow in flows(surface, operation) if not SHARED.search(flow.maker.description[:500])]
     if removes(operation):
         yield from (_removed(surface, flow) for flow in found)
         return

@@ -79,6 +79,7 @@ def _pairs(
             not item.early,
             bool(item.kinds) if item.early else item.rounds is not None,
             bool(item.kinds),
+            item.early and bool(item.kinds) and item.alone,  # what goes out in volleys first: it costs least
             item.cases,
             item.id,
         ),

@@ -143,6 +143,13 @@ def _network_options(group: Any) -> None:
         help="an identity's bearer token; without: no auth",
     )
     group.add_argument(
+        "--jwt-key",
+        default="",
+        metavar="KEY",
+        help="tokens are JSON Web Tokens (HS256) signed with KEY; NAME of --token is who they are for",
+    )
+    group.add_argument("--mint", metavar="NAME", help="print a token of NAME, signed with --jwt-key, and exit")
+    group.add_argument(
         "--auth",
         choices=("header", "query", "subprotocol", "first-message"),
         default="header",
@@ -175,6 +182,11 @@ def main(argv: list[str]) -> int:
             where = "all" if weakness.transports == EVERYWHERE else ",".join(weakness.transports)
             print(f"{weakness.name:26} {where:16} {weakness.title}")
         return 0
+    if options.mint:
+        from mcpfuzz.lab.fronts.tokens import mint
+
+        print(mint(options.mint, options.jwt_key))
+        return 0
     try:
         weak = selected(options.weakness, options.without)
         access = _access(options)
@@ -202,7 +214,15 @@ def _access(options: argparse.Namespace) -> Mapping[str, Any]:
         raise ValueError("--rate and --burst are greater than nothing")
     if not 0 <= options.port <= 65535:
         raise ValueError("--port is from 0 to 65535")
-    return {"tokens": tokens, "rate": options.rate, "burst": options.burst, "scope": options.rate_scope}
+    if options.jwt_key:
+        tokens.setdefault("jwt", options.jwt_key)  # somebody is known, so nobody comes in without a token
+    return {
+        "tokens": tokens,
+        "jwt_key": options.jwt_key,
+        "rate": options.rate,
+        "burst": options.burst,
+        "scope": options.rate_scope,
+    }
 
 
 def _over_the_network(

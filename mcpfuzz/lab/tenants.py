@@ -98,7 +98,7 @@ class Tenants:
 
     # ---- parcels ----
 
-    def send(self, call: Call) -> Reply:
+    def register(self, call: Call) -> Reply:
         with self._lock:
             key = f"P-{self._next}"
             self._next += 1
@@ -201,12 +201,12 @@ class Tenants:
         password: Schema = {**string, "minLength": 1, "maxLength": 100}
         return [
             brief(
-                "send_parcel", ("post_parcel", "register_parcel"), "Sends a parcel and tells its number.",
-                {"contents": what}, self.send, {"contents": ("content", "goods")}, hints=WRITE,
+                "register_parcel", ("submit_parcel", "book_parcel"), "Registers a parcel and tells its number.",
+                {"contents": what}, self.register, {"contents": ("content", "goods")}, hints=WRITE,
                 output=closed({"parcel": string}, "parcel"),
             ),
             brief(
-                "track_parcel", ("find_parcel", "parcel_status"), "A parcel that you sent.", {"parcel": parcel},
+                "track_parcel", ("find_parcel", "parcel_status"), "A parcel of yours.", {"parcel": parcel},
                 self.track, {"parcel": ("parcel_number", "parcel_id")}, hints=READ,
                 output=closed({"parcel": string, "contents": string}, "parcel", "contents"),
             ),

@@ -23,6 +23,7 @@ from mcpfuzz.oracles.leaks import leaks_in, may_leak
 from mcpfuzz.oracles.outcomes import Outcome, Outcomes, outcome_of
 from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.reading import accepted, answered_result, frames, is_error, method_of, strings, words
+from mcpfuzz.oracles.session_proofs import SESSIONS
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.oracles.sightings import SIGHTINGS
 from mcpfuzz.oracles.stateful import STATEFUL
@@ -445,5 +446,6 @@ PROOFS: Mapping[str, Seen] = {
     **SIGHTINGS,
     **STATEFUL,
     **OWNERSHIP,
+    **SESSIONS,
     **SURFACES,
 }

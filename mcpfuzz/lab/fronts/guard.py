@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 from mcpfuzz.lab.fronts.buckets import Buckets
 from mcpfuzz.lab.fronts.reading import Request
 from mcpfuzz.lab.fronts.replying import Fields, Response, refusal
+from mcpfuzz.lab.fronts.tokens import subject
 from mcpfuzz.lab.kit import World
 
 __all__ = ["ANONYMOUS", "METADATA", "Access", "Guard", "Refused"]
@@ -39,6 +40,8 @@ class Access:
 
     tokens: Mapping[str, str] = field(default_factory=dict)
     """Identity -> its bearer token; empty: no authentication."""
+    jwt_key: str = ""
+    """Key of the tokens that are JSON Web Tokens; empty: there are none."""
     rate: float = 2000.0
     """Requests a second."""
     burst: int = 20_000
@@ -117,6 +120,8 @@ class Guard:
 
     def owner(self, token: str) -> str | None:
         """Whose token this is; takes as long for a wrong one as for a right one."""
+        if self.access.jwt_key:
+            return subject(token, self.access.jwt_key, self.lab)
         found = None
         for identity, known in self.access.tokens.items():
             if hmac.compare_digest(known.encode(), token.encode("utf-8", "surrogateescape")):

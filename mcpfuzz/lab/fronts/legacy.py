@@ -46,7 +46,7 @@ class Legacy:
         if self.lab.on("malformed-init-poison"):
             # malformed-init-poison: how many of each client there are, before every request
             self.sessions.census()
-        if not request.all(SESSION):
+        if not request.all(SESSION) or self._asks_for_one(request, value):
             return self._without(request, value, identity, fields)
         session = self._session(request, identity)
         outlet = Outlet()
@@ -70,6 +70,17 @@ class Legacy:
             prime=revision is not None and revision.date >= _PRIMED,
         )
 
+    def _asks_for_one(self, request: Request, value: Json) -> bool:
+        """Whether this begins a session under an id of the client's own."""
+        # session-fixation: clients that come back after a restart should find their session
+        known = self.sessions.peek(request.get(SESSION) or "") is not None
+        return (
+            self.lab.on("session-fixation")
+            and not known
+            and isinstance(value, dict)
+            and value.get("method") == "initialize"
+        )
+
     def _without(self, request: Request, value: Json, identity: str, fields: Fields) -> Response:
         """A body that names no session: it starts one, or it is in the wrong place."""
         message = value if isinstance(value, dict) else {}
@@ -90,7 +101,7 @@ class Legacy:
             text = self._exchange.text(answers[-1]).encode() if answers else b""
             return Response(400, text, fields) if text else refusal(400, "Parse error", -32700)
         if session is None:
-            session = self.sessions.new(identity, client)
+            session = self.sessions.new(identity, client, request.get(SESSION))
         session.client, session.connection = client, connection
         body = self._exchange.text(answers[-1]).encode()
         return Response(200, body, (*fields, ("Mcp-Session-Id", session.key)))

@@ -71,10 +71,10 @@ class Sessions:
             return self.lab.draw.of("session id", f"{self._count}", f"session-{self._count:08x}", f"{self._count:032d}")
         return secrets.token_urlsafe(24)
 
-    def new(self, identity: str, client: Mapping[str, object] | None) -> Session:
-        """A session under a fresh id."""
+    def new(self, identity: str, client: Mapping[str, object] | None, wish: str | None = None) -> Session:
+        """A session under a fresh id; under the client's wish where that was granted before (session-fixation)."""
         with self._lock:
-            session = Session(self._key(), identity, client)
+            session = Session(wish or self._key(), identity, client)
             self._all[session.key] = session
             self._sweep(identity)
             return session

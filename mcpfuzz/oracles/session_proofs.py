@@ -1,0 +1,131 @@
+"""Proofs about HTTP sessions: how their ids are made, who chooses them, what their end ends.
+
+Pure, as all proofs.
+"""
+
+from __future__ import annotations
+
+import math
+import os.path
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mcpfuzz.model import Exchange, Trace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.reading import accepted
+
+__all__ = ["SESSIONS", "weakness_of"]
+
+Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
+
+LEAST = 50
+"""Ids from which anything is concluded."""
+LEAST_BITS = 64.0
+"""Chance in an id below which it can be guessed (OWASP, session management)."""
+NEAR = 1 << 24
+"""Ids that are usually nearer to the one before are counted up."""
+_HEADER = "mcp-session-id"
+
+
+def _steps(params: Mapping[str, Any], trace: Trace) -> dict[int, Exchange] | None:
+    if len(trace.conversation) != params["steps"] or trace.ending.kind != "alive":
+        return None
+    return {exchange.step: exchange for exchange in trace.exchanges}
+
+
+def _done(exchange: Exchange | None) -> bool:
+    return exchange is not None and exchange.status is not None and 200 <= exchange.status < 300
+
+
+def _served(exchange: Exchange | None) -> bool:
+    return exchange is not None and accepted(exchange)
+
+
+def _guessable(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The ids of sessions that were begun one after the other."""
+    said = _steps(params, trace)
+    if said is None:
+        return None
+    return weakness_of([dict(exchange.headers).get(_HEADER, "") for _, exchange in sorted(said.items())])
+
+
+def weakness_of(given: Sequence[str]) -> str | None:
+    """What makes ids guessable, in words; None where nothing does, or where there are too few."""
+    ids = [one for one in given if one]
+    if len(ids) < LEAST:
+        return None
+    repeated = len(ids) - len(set(ids))
+    if repeated:
+        return f"{repeated} of {len(ids)} session ids repeat"
+    gap = _usual_gap(ids)
+    if gap is not None and gap < NEAR:
+        return f"{len(ids)} session ids are counted up: usually {gap} further, as {ids[-2]!r} and {ids[-1]!r}"
+    bits = _bits(ids)
+    if bits < LEAST_BITS:
+        return f"{len(ids)} session ids hold some {bits:.0f} bits of chance"
+    return None
+
+
+def _usual_gap(ids: Sequence[str]) -> int | None:
+    """How far one is from the next, what is the same in all left out; None where they are no numbers."""
+    head = os.path.commonprefix(list(ids))
+    tail = os.path.commonprefix([one[::-1] for one in ids])
+    cores = [one[len(head) : max(len(head), len(one) - len(tail))].replace("-", "") or "0" for one in ids]
+    for base in (10, 16, 36):
+        try:
+            values = [int(core, base) for core in cores]
+        except ValueError:
+            continue
+        gaps = sorted(abs(two - one) for one, two in zip(values, values[1:], strict=False))
+        return gaps[len(gaps) // 2] if max(values) - min(values) <= len(values) * NEAR else None
+    return None
+
+
+def _bits(ids: Sequence[str]) -> float:
+    """Shannon entropy, summed over the positions: never more than there is, but for small samples."""
+    total = 0.0
+    for position in range(max(map(len, ids))):
+        counts = Counter(one[position : position + 1] for one in ids)
+        total -= sum(count / len(ids) * math.log2(count / len(ids)) for count in counts.values())
+    return total
+
+
+def _fixed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The id that the client chose is served, one that nobody chose is not."""
+    said = _steps(params, trace)
+    if said is None or not _done(said.get(params["made"])):
+        return None
+    if not _served(said.get(params["chosen"])) or _served(said.get(params["unknown"])):
+        return None
+    return f"step {params['chosen'] + 1} was served in a session whose id we had made up"
+
+
+def _goes_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The session's end was confirmed, and it is served."""
+    said = _steps(params, trace)
+    if said is None or not _served(said.get(params["before"])) or not _done(said.get(params["end"])):
+        return None
+    if not _served(said.get(params["after"])):
+        return None
+    return f"step {params['after'] + 1} was served in the session that step {params['end'] + 1} had ended"
+
+
+def _ended_by_other(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Somebody without a credential ends a session: its owner is refused from then on."""
+    said = _steps(params, trace)
+    if said is None or not _served(said.get(params["before"])) or not _done(said.get(params["end"])):
+        return None
+    after = said.get(params["after"])
+    if after is None or after.status is None or _served(after):
+        return None
+    return f"step {params['end'] + 1}, without a credential, ended the session: its owner gets HTTP {after.status}"
+
+
+SESSIONS: Mapping[str, Seen] = {
+    "guessable": _guessable,
+    "fixed": _fixed,
+    "goes-on": _goes_on,
+    "ended-by-other": _ended_by_other,
+}
+"""Kind -> how it is seen."""
