@@ -218,7 +218,7 @@ async def _roles(prepared: Prepared, settings: Settings, state: _State, surface:
         state.supply, surface, timeout=min(settings.timeout, 5.0), until=time.monotonic() + settings.max_time * ROLES_SHARE
     )
     places = surface.places | ({"authenticated"} if authenticated(found) else set())
-    return replace(surface, roles=found, places=frozenset(places))
+    return replace(surface, roles=found, policy=settings.policy, places=frozenset(places))
 
 
 def counts(finding: Finding, settings: Settings) -> bool:
