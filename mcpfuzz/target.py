@@ -277,7 +277,9 @@ class Prepared:
         """
         if variant == "query":
             return who.in_url(name)
-        return who.turned(name, lambda text: text.replace(found, forged(found, variant, who.key)) if (found := find(text)) else text)
+        return who.turned(
+            name, lambda text: text.replace(found, forged(found, variant, who.key)) if (found := find(text)) else text
+        )
 
     @property
     def served(self) -> Launch | None:

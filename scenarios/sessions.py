@@ -25,9 +25,7 @@ def entered(surface: Surface, *, handshake: bool) -> Step:
     return Step(action=Open(handshake=handshake, revision=revision), on=CLIENT, as_=_first(surface))
 
 
-def bare(
-    surface: Surface, method: str, session: str | None, message: Json = None, *, credential: bool = True
-) -> Step:
+def bare(surface: Surface, method: str, session: str | None, message: Json = None, *, credential: bool = True) -> Step:
     """One HTTP request to the endpoint.
 
     Args:

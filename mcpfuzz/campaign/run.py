@@ -215,7 +215,10 @@ async def _roles(prepared: Prepared, settings: Settings, state: _State, surface:
         return surface
     assert state.supply is not None
     found = await survey(
-        state.supply, surface, timeout=min(settings.timeout, 5.0), until=time.monotonic() + settings.max_time * ROLES_SHARE
+        state.supply,
+        surface,
+        timeout=min(settings.timeout, 5.0),
+        until=time.monotonic() + settings.max_time * ROLES_SHARE,
     )
     places = surface.places | ({"authenticated"} if authenticated(found) else set())
     return replace(surface, roles=found, policy=settings.policy, places=frozenset(places))

@@ -216,7 +216,13 @@ def _access(options: argparse.Namespace) -> Mapping[str, Any]:
         raise ValueError("--port is from 0 to 65535")
     if options.jwt_key:
         tokens.setdefault("jwt", options.jwt_key)  # somebody is known, so nobody comes in without a token
-    return {"tokens": tokens, "jwt_key": options.jwt_key, "rate": options.rate, "burst": options.burst, "scope": options.rate_scope}
+    return {
+        "tokens": tokens,
+        "jwt_key": options.jwt_key,
+        "rate": options.rate,
+        "burst": options.burst,
+        "scope": options.rate_scope,
+    }
 
 
 def _over_the_network(

@@ -78,7 +78,9 @@ class Tenants:
     def listing(self, call: Call) -> Reply:
         # bola-list: the filter is the client's business, and the client shows only one's own
         every = self.lab.on("bola-list")
-        own = [{"memo": key, "text": text} for key, (owner, text) in self.memos.items() if every or owner == call.identity]
+        own = [
+            {"memo": key, "text": text} for key, (owner, text) in self.memos.items() if every or owner == call.identity
+        ]
         return Reply(structured={"memos": own[-50:]})
 
     def change(self, call: Call) -> Reply:

@@ -128,4 +128,6 @@ _ROWS = (
          references=("CWE-404", "MCP FR-06")),
 )  # fmt: skip
 
-RULES: Mapping[str, Rule] = {rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *IDENTITY_RULES, *LOAD_RULES)}
+RULES: Mapping[str, Rule] = {
+    rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *IDENTITY_RULES, *LOAD_RULES)
+}
