@@ -100,6 +100,18 @@ RULES = frozenset(
         "connection-flood",
         "session-flood",
         "header-mismatch",
+        # callers
+        "bola",
+        "existence-told",
+        "bfla",
+        "user-enumeration",
+        "login-unthrottled",
+        "auth-unchecked",
+        "token-unsigned",
+        "token-guessable-key",
+        "token-expired",
+        "token-claims",
+        "session-fixation",
     ]
 )
 
