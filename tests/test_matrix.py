@@ -2,12 +2,14 @@
 diagonal stands only what the lab's table implies with a reason, and the hardened lab is silent.
 
 `MATRIX_SEEDS=1,2,3` plays it with several seeds; each seed renames tools and draws other triggering values.
-`MATRIX_FULL=1` plays every scenario in every row (an hour); without it a row of robustness leaves the attacks out, a
-row of an attack plays what can prove it, and the hardened lab alone stands against everything.
+`MATRIX_FULL=1` plays every scenario in every row (an hour). Without it a row of robustness leaves the attacks out, a
+row of an attack plays what can prove it, each day has another third of those rows, and the hardened lab alone stands
+against everything.
 """
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import subprocess
@@ -24,8 +26,11 @@ from mcpfuzz.scenarios.catalogue import catalogue
 SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", " ").split()]
 FULL = bool(os.environ.get("MATRIX_FULL"))
 MAX_TIME = 45
+SLOW = ("annotation-lies",)
+"""Waits for what slow tools do; its own rows play it."""
 BUILT = [weakness for weakness in weaknesses() if weakness.group == "robustness"]
 ATTACKS = [weakness for weakness in weaknesses() if weakness.group == "attack"]
+TODAY = ATTACKS if FULL else ATTACKS[datetime.date.today().toordinal() % 3 :: 3]
 
 
 def attacking(*rules: str) -> list[str]:
@@ -66,7 +71,9 @@ def proved(report: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weakness", BUILT, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_by_no_other(weakness: Weakness, seed: int, tmp_path: Path) -> None:
-    attacks = [word for item in catalogue().values() if item.early for word in ("--exclude", item.id)]
+    attacks = [
+        word for item in catalogue().values() if item.early or item.id in SLOW for word in ("--exclude", item.id)
+    ]
     options = () if FULL else attacks
     code, report, said = play(tmp_path, seed, "--weakness", weakness.name, options=options)
     rules = proved(report)
@@ -92,7 +99,7 @@ def attack(folder: Path, seed: int, rules: Sequence[str], *switches: str) -> tup
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("weakness", ATTACKS, ids=lambda weakness: weakness.name)
+@pytest.mark.parametrize("weakness", TODAY, ids=lambda weakness: weakness.name)
 def test_an_attack_is_proved_by_its_own_rule_and_by_no_other(weakness: Weakness, seed: int, tmp_path: Path) -> None:
     code, report, said = attack(tmp_path, seed, weakness.expected, "--weakness", weakness.name)
     rules = proved(report)

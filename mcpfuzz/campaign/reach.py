@@ -160,12 +160,12 @@ class Reach:
             answered, took = await self._try(client, operation, candidate, filler, timeout)
             tally = self.tally(*operation.key)
             tally.slowest_s = max(tally.slowest_s, took)
-            tally.fastest_s = min(tally.fastest_s, took)
             if answered is None:
                 tally.reason = f"a call was not answered within {timeout:g} s"
                 return
             self.count(operation.kind, operation.name, answered)
             if good_answer(answered):
+                tally.fastest_s = min(tally.fastest_s, took)  # a refusal says nothing of how long the work takes
                 self._harvest.take(operation.name, answered)
                 if candidate not in found:
                     found.append(candidate)

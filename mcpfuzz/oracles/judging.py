@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcpfuzz.model import Case, Place, Proof, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Open, Place, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import lost, observe, row_verdict
 from mcpfuzz.oracles.rules import RULES
@@ -69,6 +69,8 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
     for rule, kind, expected, params in UNIVERSAL:
         if rule == "no-answer" and case.silence_ok:
             continue
+        if rule == "result-shape" and _other_era(trace):
+            continue  # other revisions have other shapes
         if case.row is not None and rule in OWN_ANSWER:
             continue  # whose answer is whose, and whether one is due, is for the table to say
         proof = Proof(kind=kind, expected=expected, params=params)
@@ -89,6 +91,12 @@ def _listed(case: Case, surface: Surface) -> Case:
     if case.place.kind != "tool" or surface.operation("tool", case.place.name) is not None:
         return case
     return replace(case, place=replace(case.place, name="(not listed)"))
+
+
+def _other_era(trace: Trace) -> bool:
+    """Whether a connection of another revision than the run's was opened."""
+    opened = (step.action for step in trace.conversation.steps)
+    return any(isinstance(action, Open) and action.revision is not None for action in opened)
 
 
 def _suspicion(rule: str, case: Case, proof: Proof, seen: str, cause: str) -> Suspicion:
