@@ -157,6 +157,8 @@ _run_options = _options(
         "--baseline", type=str, metavar="FILE", help="Known findings, with reason and expiry (TOML, or .json)."
     ),
     click.option("--update-baseline", is_flag=True, help="Add what is new to --baseline, take out what is gone."),
+    click.option("--policy", type=str, metavar="FILE", help="Who may use what (JSON); every deviation is a finding."),
+    click.option("--update-policy", is_flag=True, help="Write who was served what to --policy."),
     click.option("--quiet", is_flag=True, help="Findings and verdict only."),
     click.option("--verbose", is_flag=True, help="All there is to say."),
     click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR is obeyed too."),
@@ -192,6 +194,7 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
     from mcpfuzz.campaign.settings import Settings
     from mcpfuzz.door import EXIT_CODES, run_campaign, run_revisions
     from mcpfuzz.oracles.rules import RULES
+    from mcpfuzz.policy import write_policy
     from mcpfuzz.reports import Gate, Look, Setting, known_secrets, open_sinks
     from mcpfuzz.revisions import revision
     from mcpfuzz.scenarios.catalogue import chosen
@@ -224,6 +227,7 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
         },
     )
     settings, baseline = _judged(settings, options)
+    settings = _pinned(settings, options)
     settings, listening = _remembering(settings, options, target, baseline)
     look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
     host.become_subreaper()
@@ -240,6 +244,8 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
                 finished = run_campaign(prepared, settings, listening(reports.on))
         if baseline:
             baseline.save()
+        if options["update_policy"]:
+            write_policy(options["policy"], finished.extra.get("roles"))
     return EXIT_CODES[finished.outcome]
 
 
@@ -255,6 +261,18 @@ def _judged(settings: Any, options: dict[str, Any]) -> tuple[Any, Any]:
     whole = settings.shard == (1, 1)
     baseline = Baseline.load(options["baseline"], update=options["update_baseline"], whole=whole)
     return replace(settings, known=baseline.known, accept=baseline.update), baseline
+
+
+def _pinned(settings: Any, options: dict[str, Any]) -> Any:
+    """The settings with what --policy says."""
+    from mcpfuzz.model import replace
+    from mcpfuzz.policy import read_policy
+
+    if options["update_policy"] and not options["policy"]:
+        raise UsageError("--update-policy needs --policy FILE")
+    if not options["policy"] or options["update_policy"]:
+        return settings
+    return replace(settings, policy=read_policy(options["policy"]))
 
 
 def _remembering(

@@ -229,7 +229,7 @@ async def _roles(prepared: Prepared, settings: Settings, state: _State, surface:
         until=time.monotonic() + settings.max_time * ROLES_SHARE,
     )
     places = surface.places | ({"authenticated"} if authenticated(found) else set())
-    return replace(surface, roles=found, places=frozenset(places))
+    return replace(surface, roles=found, policy=settings.policy, places=frozenset(places))
 
 
 def counts(finding: Finding, settings: Settings) -> bool:

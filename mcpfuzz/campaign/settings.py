@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,5 +51,7 @@ class Settings:
     """Go on where a run with the same choices and seed was interrupted."""
     known: frozenset[str] = frozenset()
     """Fingerprints that do not count (the baseline's)."""
+    policy: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    """Who may use what (`mcpfuzz.policy`); empty: nothing was written down."""
     accept: bool = False
     """Nothing counts: what is found goes into the baseline."""

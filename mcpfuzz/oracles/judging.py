@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcpfuzz.model import Case, Place, Proof, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Open, Place, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import lost, observe, row_verdict
 from mcpfuzz.oracles.rules import RULES
@@ -69,6 +69,8 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
     for rule, kind, expected, params in UNIVERSAL:
         if rule == "no-answer" and case.silence_ok:
             continue
+        if rule == "result-shape" and any(isinstance(step.action, Open) and step.action.revision for step in trace.conversation.steps):
+            continue  # other revisions have other shapes
         if case.row is not None and rule in OWN_ANSWER:
             continue  # whose answer is whose, and whether one is due, is for the table to say
         proof = Proof(kind=kind, expected=expected, params=params)

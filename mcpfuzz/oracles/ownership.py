@@ -122,11 +122,36 @@ def _refusal(exchange: Exchange) -> str:
     return re.sub(r"[\w-]*\d[\w.,:-]*", "#", text)
 
 
+def _took_effect(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A call was served, and a later reading shows what it brought in."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    act = said.get(params["act"]) if said is not None else None
+    if said is None or not canary or act is None or not accepted(act):
+        return None
+    for step in params["reads"]:
+        if _shows(said.get(step), canary):
+            return f"step {params['act'] + 1} was served, and step {step + 1} shows its effect"
+    return None
+
+
+def _refused_to(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A step that should have been served was not, or its connection did not come about."""
+    step = int(params["step"])
+    for exchange in trace.exchanges:
+        if exchange.step == step:
+            return None if accepted(exchange) else f"step {step + 1} was refused"
+    if trace.ending.kind == "closed" and trace.ending.serves and len(trace.conversation) == params["steps"]:
+        return f"the connection was refused: {trace.ending.detail}"
+    return None
+
+
 OWNERSHIP: Mapping[str, Seen] = {
     "crossed-read": _crossed_read,
     "crossed-list": _crossed_list,
     "crossed-write": _crossed_write,
     "crossed-delete": _crossed_delete,
     "existence": _existence,
+    "took-effect": _took_effect,
+    "refused-to": _refused_to,
 }
 """Kind -> how it is seen."""

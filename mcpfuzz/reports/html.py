@@ -17,6 +17,8 @@ from mcpfuzz.reports.html_plots import load_plots
 from mcpfuzz.reports.html_style import STYLE
 from mcpfuzz.reports.html_tags import Child, Markup, coloured_json, join, page, tag, text
 from mcpfuzz.reports.html_time import timeline
+from mcpfuzz.reports.roles import ABOUT as ROLES
+from mcpfuzz.reports.roles import roles_table
 from mcpfuzz.reports.texts import RuleText, clip, counted, rule_text, visible, where
 from mcpfuzz.reports.words import (
     LOAD_HEAD,
@@ -64,6 +66,7 @@ def render(document: Document, rules: Mapping[str, RuleText]) -> str:
             _left_out(document["scenarios"]),
             _since(document),
             _operations(document["operations"]),
+            _roles(document),
             _notes(document.get("notes") or ()),
             _launch(document),
             tag(
@@ -261,6 +264,15 @@ def _operations(operations: Sequence[Mapping[str, Any]]) -> Markup | None:
         _table(("", "name", "", "", "accepted", "rejected", "calls"), rows, figures=3),
         tag("p", f"… and {hidden:,} more, in the JSON report", class_="muted") if hidden > 0 else None,
     )
+
+
+def _roles(document: Document) -> Markup | None:
+    head, rows = roles_table(document)
+    if not rows:
+        return None
+    body = [[tag("code", name), tag("span", kind, class_="muted"), *cells] for kind, name, *cells in rows]
+    title = ("operation", "", *head[2:])
+    return _section("Who is served what", tag("p", ROLES, class_="muted"), _table(title, body[:_MAX_OPERATIONS]))
 
 
 def _bar(one: Mapping[str, Any], most: int) -> Markup:

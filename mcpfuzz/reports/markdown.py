@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mcpfuzz.reports.document import Document
+from mcpfuzz.reports.roles import ABOUT as ROLES
+from mcpfuzz.reports.roles import roles_table
 from mcpfuzz.reports.texts import RuleText, clip, counted, rule_text, visible, where
 from mcpfuzz.reports.words import (
     LOAD_HEAD,
@@ -34,6 +36,7 @@ MAX_SUMMARY_BYTES = 1_000_000
 """GitHub refuses a step's summary of over 1 MiB."""
 _MAX_STEPS = 20
 _MAX_LISTED = 50
+_MAX_ROLES = 200
 
 
 def code(text: str, limit: int = 300) -> str:
@@ -82,6 +85,7 @@ def render(document: Document, rules: Mapping[str, RuleText]) -> str:
         _known(document["findings"]),
         _since(document),
         _operations(document["operations"]),
+        _roles(document),
         _scenarios(document["scenarios"]),
         _load(document),
         _notes(document.get("notes") or ()),
@@ -142,6 +146,16 @@ def _operations(operations: Sequence[Mapping[str, Any]]) -> str:
     rows = [f"| {_cell(kind)} | {_cell(name)} | {_cell(why, 200)} |" for kind, name, why in missed[:_MAX_LISTED]]
     more = f"\n\n… and {len(missed) - _MAX_LISTED:,} more" if len(missed) > _MAX_LISTED else ""
     return f"{said}\n\n| not reached | name | why |\n|-|-|-|\n" + "\n".join(rows) + more
+
+
+def _roles(document: Document) -> str:
+    head, rows = roles_table(document)
+    if not rows:
+        return ""
+    lines = [f"| {' | '.join(_cell(cell) for cell in row)} |" for row in rows[:_MAX_ROLES]]
+    more = f"\n\n… and {len(rows) - _MAX_ROLES:,} more" if len(rows) > _MAX_ROLES else ""
+    titles = f"| {' | '.join(_cell(name) if name else ' ' for name in head)} |\n|{'-|' * len(head)}\n"
+    return f"## Who is served what\n\n{ROLES}\n\n{titles}" + "\n".join(lines) + more
 
 
 def _scenarios(scenarios: Sequence[Mapping[str, Any]]) -> str:

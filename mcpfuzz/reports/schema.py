@@ -99,6 +99,8 @@ _BASELINE = _object(
     file=_TEXT, new=_COUNT, known=_COUNT, expired=_COUNT, gone=_array(_KNOWN), not_seen=_array(_KNOWN), updated=_BOOL
 )
 
+_ROLES = _array(_object(kind=_TEXT, name=_TEXT, callers=_TEXT_MAP))
+
 _RUN = _object(
     seed={"type": "integer"},
     started={"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"},
@@ -159,7 +161,7 @@ REPORT_SCHEMA: Mapping[str, Any] = {
             )
         ),
         findings=_array(_FINDING),
-        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE, "growth": _GROWTH, "timeline": _TIMELINE},
+        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE, "growth": _GROWTH, "roles": _ROLES, "timeline": _TIMELINE},
     ),
 }
 """What every `--report json=PATH` satisfies."""

@@ -1,0 +1,101 @@
+"""Operations that only some callers may use, used by others (BFLA)."""
+
+from __future__ import annotations
+
+import re
+
+from mcpfuzz.model import Case, Claim, Conversation, Open, Operation, Place, Proof, Step, Surface
+from mcpfuzz.scenarios.base import Scenario
+from mcpfuzz.scenarios.stories import plain, readings
+from mcpfuzz.slots import quote
+from mcpfuzz.strategies.choices import Choices
+from mcpfuzz.strategies.relations import free_texts, reads_only, removes
+from mcpfuzz.surface import bind
+
+_STAFF = r"(?:admin(?:istrator)?s?|staff|superusers?|operators?|moderators?|root|sudo)"
+STAFF = re.compile(rf"^{_STAFF}\b", re.IGNORECASE)
+"""A name of a caller, or of an operation, that begins so is of the staff."""
+RESERVED = re.compile(
+    rf"\b{_STAFF} only\b|\bonly (?:for |by |to )?(?:the )?{_STAFF}\b|\brequires? (?:an? |the )?{_STAFF}\b", re.IGNORECASE
+)
+"""Words of a description that say who may use it."""
+MOST_READS = 4
+
+
+def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    """With a policy: its cells that the survey found otherwise. Without: what says that it is for the staff."""
+    assert operation is not None
+    if surface.policy:
+        return _deviation(surface, operation, index)
+    return _open_to_all(surface, operation) if index == 0 else None
+
+
+def _deviation(surface: Surface, operation: Operation, index: int) -> Case | None:
+    due, seen = surface.policy.get(operation.key, {}), surface.roles.get(operation.key, {})
+    wrong = [name for name, cell in due.items() if {cell, seen.get(name)} == {"served", "refused"}]
+    arguments = plain(surface, operation)
+    if index >= len(wrong) or arguments is None:
+        return None
+    caller = wrong[index]
+    steps = (
+        Step(action=Open(), on="c2", as_=caller),
+        Step(action=bind(operation, arguments), on="c2", as_=caller),
+    )
+    if due[caller] == "refused":
+        proof = Proof(kind="served", expected=f"{caller} is refused", params={"step": 1, "steps": 2})
+        return _case(operation, steps, f"{caller}, whom the policy refuses", Claim("bfla", proof))
+    proof = Proof(kind="refused-to", expected=f"{caller} is served", params={"step": 1, "steps": 2})
+    return _case(operation, steps, f"{caller}, whom the policy allows", Claim("policy-deviation", proof))
+
+
+def _open_to_all(surface: Surface, operation: Operation) -> Case | None:
+    """The call of one who is not of the staff, with a canary in it, and readings that show its effect."""
+    said = operation.name.replace("_", " ").replace("-", " ")
+    others = [name for name in surface.callers if not STAFF.search(name)]
+    if not others or reads_only(operation) or removes(operation) or "authenticated" not in surface.places:
+        return None
+    if not STAFF.search(said) and not RESERVED.search(operation.description[:1_000]):
+        return None
+    arguments, field = plain(surface, operation), next(free_texts(operation), None)
+    shown = readings(surface, operation, MOST_READS)
+    if arguments is None or field is None or not shown:
+        return None
+    act = bind(operation, {**arguments, quote(field): "{canary:1}"})
+    caller = others[-1]
+    steps = (
+        Step(action=Open(), on="c2", as_=caller),
+        Step(action=act, on="c2", as_=caller),
+        *(Step(action=call, on="c2", as_=caller) for call in shown),
+    )
+    params = {"steps": len(steps), "act": 1, "reads": list(range(2, len(steps))), "canary": "1"}
+    proof = Proof(kind="took-effect", expected=f"{caller} is refused, and nothing changes", params=params)
+    return _case(operation, steps, f"used by {caller}", Claim("bfla", proof))
+
+
+def _case(operation: Operation, steps: tuple[Step, ...], label: str, claim: Claim) -> Case:
+    return Case(
+        scenario=SCENARIO.id,
+        place=Place(kind=operation.kind, name=operation.name),
+        conversation=Conversation(steps),
+        label=label,
+        claims=(claim,),
+    )
+
+
+SCENARIO = Scenario(
+    id="role-checks",
+    title="Operations for some callers, used by others",
+    about="With --policy: every operation as every caller; who is served where the policy refuses them, or refused where "
+    "it serves them, is a finding. Without: what says that it is for administrators is called by somebody else, and a "
+    "reading that shows their canary proves the effect.",
+    draw=draw,
+    rules=("bfla", "policy-deviation"),
+    kinds=("tool", "resource", "prompt"),
+    cases=8,
+    rounds=1,
+    fixed=True,
+    early=True,
+    alone=True,
+    needs=("credential",),
+    references=("CWE-862", "CWE-285", "OWASP-API5"),
+)
