@@ -74,7 +74,10 @@ class Identity:
 
     def turned(self, name: str, change: Callable[[str], str]) -> Identity:
         """The same caller with every text that is sent changed, under another name."""
-        pairs = lambda given: tuple((key, change(value)) for key, value in given)  # noqa: E731
+
+        def pairs(given: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+            return tuple((key, change(value)) for key, value in given)
+
         return replace(
             self, name=name, headers=pairs(self.headers), query=pairs(self.query), env=pairs(self.env),
             subprotocols=tuple(map(change, self.subprotocols)),

@@ -55,7 +55,9 @@ def write_policy(path: str, roles: Json) -> None:
         UsageError: there is nothing to write, or the file cannot be written.
     """
     if not roles:
-        raise UsageError(f"--update-policy {path}: nobody's calls were seen: give two callers with --identity NAME=SPEC")
+        raise UsageError(
+            f"--update-policy {path}: nobody's calls were seen: give two callers with --identity NAME=SPEC"
+        )
     text = json.dumps({"schema": SCHEMA, "operations": roles}, indent=1) + "\n"
     try:
         Path(path).write_text(text, encoding="utf-8")

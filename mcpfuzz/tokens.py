@@ -75,7 +75,7 @@ def forged(token: str, variant: str, key: str = "") -> str:
 def _changed(claims: dict[str, Any], variant: str) -> dict[str, Any]:
     now = int(time.time())
     if variant == "expired":
-        past = {name: now - 2 * HOUR_S for name in ("iat", "nbf") if name in claims}
+        past: dict[str, Any] = {name: now - 2 * HOUR_S for name in ("iat", "nbf") if name in claims}
         return {**claims, **past, "exp": now - HOUR_S}
     if variant == "early":
         return {**claims, "nbf": now + HOUR_S, "exp": now + 2 * HOUR_S}

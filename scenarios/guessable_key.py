@@ -18,8 +18,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 SCENARIO = Scenario(
     id="guessable-key",
     title="A token signed with a well-known key",
-    about="The first caller's claims are signed with keys that stand in tutorials and templates. A normal answer, where "
-    "a token under a made-up key gets none, proves that the server's key is one of them.",
+    about="The first caller's claims are signed with keys that stand in tutorials and templates. A normal answer, "
+    "where a token under a made-up key gets none, proves that the server's key is one of them.",
     draw=draw,
     rules=("token-guessable-key",),
     cases=len(GUESSES),

@@ -58,7 +58,7 @@ def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
     if how == "got":
         claims.append(_claim("existence-told", "existence", params))
     form = "" if how == "got" else f", its id {how.removeprefix('near-')}"
-    return _case(surface, flow.user, flow.argument, steps, f"read by another caller{form}", claims)
+    return _case(flow.user, flow.argument, steps, f"read by another caller{form}", claims)
 
 
 def _changed(surface: Surface, flow: Flow) -> Case | None:
@@ -73,10 +73,11 @@ def _changed(surface: Surface, flow: Flow) -> Case | None:
     steps = [_own(make(surface, flow)), _own(use(surface, seen, 1)), *(_others(surface, call) for call in listings)]
     steps += [_others(surface, changed), _own(use(surface, seen, 1))]
     params = {
-        **_roles(flow, listings, len(steps)), "own": 1, "foreign": len(steps) - 2, "again": len(steps) - 1, "after": "2",
+        **_roles(flow, listings, len(steps)), "own": 1, "foreign": len(steps) - 2, "again": len(steps) - 1,
+        "after": "2",
     }  # fmt: skip
     claims = [_claim("bola", "crossed-write", params)]
-    return _case(surface, flow.user, flow.argument, steps, "changed by another caller", claims)
+    return _case(flow.user, flow.argument, steps, "changed by another caller", claims)
 
 
 def _removed(surface: Surface, flow: Flow) -> Case | None:
@@ -93,7 +94,7 @@ def _removed(surface: Surface, flow: Flow) -> Case | None:
         "again": len(steps) - 1,
     }  # fmt: skip
     claims = [_claim("bola", "crossed-delete", params)]
-    return _case(surface, flow.user, flow.argument, steps, "removed by another caller", claims)
+    return _case(flow.user, flow.argument, steps, "removed by another caller", claims)
 
 
 def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | None:
@@ -104,7 +105,7 @@ def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | No
     steps = [_own(make(surface, Flow(maker, listing, "", 1))), _own(call), _others(surface, call)]
     params = {"steps": 3, "made": 0, "own": 1, "foreign": 2, "canary": "1"}
     claims = [_claim("bola", "crossed-list", params)]
-    return _case(surface, listing, None, steps, "in another caller's list", claims)
+    return _case(listing, None, steps, "in another caller's list", claims)
 
 
 # ---- pieces ----------------------------------------------------------------------------------------
@@ -130,7 +131,6 @@ def _claim(rule: str, kind: str, params: dict[str, Json]) -> Claim:
 
 
 def _case(
-    surface: Surface,
     operation: Operation,
     argument: str | None,
     steps: list[Step | None],

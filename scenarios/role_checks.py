@@ -16,7 +16,8 @@ _STAFF = r"(?:admin(?:istrator)?s?|staff|superusers?|operators?|moderators?|root
 STAFF = re.compile(rf"^{_STAFF}\b", re.IGNORECASE)
 """A name of a caller, or of an operation, that begins so is of the staff."""
 RESERVED = re.compile(
-    rf"\b{_STAFF} only\b|\bonly (?:for |by |to )?(?:the )?{_STAFF}\b|\brequires? (?:an? |the )?{_STAFF}\b", re.IGNORECASE
+    rf"\b{_STAFF} only\b|\bonly (?:for |by |to )?(?:the )?{_STAFF}\b|\brequires? (?:an? |the )?{_STAFF}\b",
+    re.IGNORECASE,
 )
 """Words of a description that say who may use it."""
 MOST_READS = 4
@@ -85,8 +86,8 @@ def _case(operation: Operation, steps: tuple[Step, ...], label: str, claim: Clai
 SCENARIO = Scenario(
     id="role-checks",
     title="Operations for some callers, used by others",
-    about="With --policy: every operation as every caller; who is served where the policy refuses them, or refused where "
-    "it serves them, is a finding. Without: what says that it is for administrators is called by somebody else, and a "
+    about="With --policy: every operation as every caller; who is served where the policy refuses them, or refused "
+    "where it serves them, is a finding. Without: what says that it is for administrators is called by others, and a "
     "reading that shows their canary proves the effect.",
     draw=draw,
     rules=("bfla", "policy-deviation"),

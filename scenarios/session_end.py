@@ -32,8 +32,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 SCENARIO = Scenario(
     id="session-end",
     title="The end of a session",
-    about="A session is ended with DELETE and used again; a normal answer proves that it goes on. Then somebody without "
-    "a credential ends it; that its owner is refused from then on proves that nobody asked for one.",
+    about="A session is ended with DELETE and used again; a normal answer proves that it goes on. Then somebody "
+    "without a credential ends it; that its owner is refused from then on proves that nobody asked for one.",
     draw=draw,
     rules=("session-not-ended", "auth-missing"),
     cases=2,

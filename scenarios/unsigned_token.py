@@ -26,8 +26,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 SCENARIO = Scenario(
     id="unsigned-token",
     title="A token that nobody signed",
-    about='The first caller\'s token says that its algorithm is "none" and has no signature, or is signed with the public '
-    "key as if it were a secret. A normal answer, where a token under a made-up key gets none, proves that the token "
+    about='The first caller\'s token says that its algorithm is "none" and has no signature, or is signed with the '
+    "public key as if it were a secret. A normal answer, where a token under a made-up key gets none, proves that it "
     "itself says how it is verified.",
     draw=draw,
     rules=("token-unsigned",),

@@ -124,7 +124,8 @@ class Desk:
         string: Schema = {"type": "string"}
         return [
             brief(
-                "open_account", ("create_account", "new_account"), "Opens an account with a remark, which everybody at the desk sees, and tells its id.",
+                "open_account", ("create_account", "new_account"),
+                "Opens an account with a remark, for everybody at the desk, and tells its id.",
                 {"remark": text}, self.open, names, hints=WRITE, output=closed({"account": string}, "account"),
             ),
             brief(

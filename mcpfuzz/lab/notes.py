@@ -227,7 +227,7 @@ class Notes:
                 name="create_note",
                 also=("add_note", "new_note", "save_note"),
                 title="Create a note",
-                description="Stores a note, for everybody, and tells its id. The oldest of more than 300 own notes is dropped.",
+                description="Stores a note, for everybody, and tells its id. The oldest of more than 300 is dropped.",
                 arguments={
                     "title": {"type": "string", "minLength": 1, "maxLength": 80, "examples": ["Shopping"]},
                     "body": {"type": "string", "maxLength": 4000, "examples": ["Milk and bread"]},

@@ -69,7 +69,7 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
     for rule, kind, expected, params in UNIVERSAL:
         if rule == "no-answer" and case.silence_ok:
             continue
-        if rule == "result-shape" and any(isinstance(step.action, Open) and step.action.revision for step in trace.conversation.steps):
+        if rule == "result-shape" and _other_era(trace):
             continue  # other revisions have other shapes
         if case.row is not None and rule in OWN_ANSWER:
             continue  # whose answer is whose, and whether one is due, is for the table to say
@@ -91,6 +91,12 @@ def _listed(case: Case, surface: Surface) -> Case:
     if case.place.kind != "tool" or surface.operation("tool", case.place.name) is not None:
         return case
     return replace(case, place=replace(case.place, name="(not listed)"))
+
+
+def _other_era(trace: Trace) -> bool:
+    """Whether a connection of another revision than the run's was opened."""
+    opened = (step.action for step in trace.conversation.steps)
+    return any(isinstance(action, Open) and action.revision is not None for action in opened)
 
 
 def _suspicion(rule: str, case: Case, proof: Proof, seen: str, cause: str) -> Suspicion:

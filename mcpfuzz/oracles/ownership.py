@@ -19,6 +19,10 @@ __all__ = ["OWNERSHIP"]
 
 Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
 
+_SLOWED = re.compile(r"too many|too often|wait|locked|blocked|later|limit|slow down|throttl", re.IGNORECASE)
+SLOWER_S = 0.1
+"""By which a slowed answer comes later, at least."""
+
 
 def _steps(params: Mapping[str, Any], trace: Trace) -> dict[int, Exchange] | None:
     """Exchanges by step, where the whole conversation was said."""
@@ -118,7 +122,9 @@ def _refusal(exchange: Exchange) -> str:
     """The words of a refusal, ids and numbers taken out."""
     value = exchange.answer.value if exchange.answer is not None else None
     error = value.get("error") if isinstance(value, dict) else None
-    text = f"{error.get('code')} {error.get('message')}" if isinstance(error, dict) else _text(exchange)
+    result = answered_result(exchange) or {}
+    text = f"{error.get('code')} {error.get('message')}" if isinstance(error, dict) else strings(result.get("content"))
+    text = re.sub(r"^(?:type|text)\n", "", text, flags=re.MULTILINE)
     return re.sub(r"[\w-]*\d[\w.,:-]*", "#", text)
 
 
@@ -145,12 +151,48 @@ def _refused_to(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | 
     return None
 
 
+def _told_apart(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """All are refused: known names in one way, made-up ones in another, every time."""
+    said = _steps(params, trace)
+    if said is None or len(said) < params["steps"] or any(accepted(exchange) for exchange in said.values()):
+        return None
+    name = str(params["name"])
+    known = {_refusal(said[step]).replace(name, "#") for step in params["known"]}
+    unknown = {_refusal(said[step]).replace(name, "#") for step in params["unknown"]}
+    if len(known) != 1 or len(unknown) != 1 or known == unknown or "" in known | unknown:
+        return None
+    return f"{known.pop()[:80]!r} is said of a known name, {unknown.pop()[:80]!r} of a made-up one"
+
+
+def _unthrottled(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """So many refusals in a row, in the same words and in no more time."""
+    said = _steps(params, trace)
+    if said is None or len(said) < params["steps"] or any(accepted(exchange) for exchange in said.values()):
+        return None
+    words = {_refusal(exchange) for exchange in said.values()}
+    if (
+        len(words) != 1
+        or "" in words
+        or _SLOWED.search("".join(words))
+        or any(exchange.status == 429 for exchange in said.values())
+    ):
+        return None
+    times = [exchange.took_s for _, exchange in sorted(said.items())]
+    third = len(times) // 3
+    early, late = (sorted(part)[third // 2] for part in (times[:third], times[-third:]))
+    if late > 3 * early + SLOWER_S:
+        return None
+    return f"{len(times)} wrong passwords in a row: {words.pop()[:80]!r} each time, after {late * 1000:.0f} ms"
+
+
 OWNERSHIP: Mapping[str, Seen] = {
     "crossed-read": _crossed_read,
     "crossed-list": _crossed_list,
     "crossed-write": _crossed_write,
     "crossed-delete": _crossed_delete,
     "existence": _existence,
+    "told-apart": _told_apart,
+    "unthrottled": _unthrottled,
     "took-effect": _took_effect,
     "refused-to": _refused_to,
 }

@@ -13,5 +13,7 @@ def roles_table(document: Document) -> tuple[list[str], list[list[str]]]:
     """Head and rows; both empty where there were no callers to tell apart."""
     roles = document.get("roles") or []
     callers = list(dict.fromkeys(name for entry in roles for name in entry["callers"]))
-    rows = [[entry["kind"], entry["name"], *(entry["callers"].get(name, "untried") for name in callers)] for entry in roles]
+    rows = [
+        [entry["kind"], entry["name"], *(entry["callers"].get(name, "untried") for name in callers)] for entry in roles
+    ]
     return (["", "operation", *callers], rows) if rows else ([], [])

@@ -161,7 +161,14 @@ REPORT_SCHEMA: Mapping[str, Any] = {
             )
         ),
         findings=_array(_FINDING),
-        optional={"load": _LOAD, "notes": _TEXTS, "baseline": _BASELINE, "growth": _GROWTH, "roles": _ROLES, "timeline": _TIMELINE},
+        optional={
+            "load": _LOAD,
+            "notes": _TEXTS,
+            "baseline": _BASELINE,
+            "growth": _GROWTH,
+            "roles": _ROLES,
+            "timeline": _TIMELINE,
+        },
     ),
 }
 """What every `--report json=PATH` satisfies."""
