@@ -1,0 +1,179 @@
+"""Proofs about whose things are whose and how sessions are made: each shows where it should and nowhere beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcpfuzz.errors import UsageError
+from mcpfuzz.model import Call, Conversation, Exchange, Frame, Proof, Trace
+from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.session_proofs import weakness_of
+from mcpfuzz.policy import read_policy, write_policy
+
+BENCH = Bench(revision="2025-11-25")
+MINE, THEIRS = "cmine0000000000000", "ctheirs00000000000"
+CALL = Call("tools/call", {"name": "t", "arguments": {}})
+NO = {"content": [{"type": "text", "text": "There is no memo."}], "isError": True}
+FORBIDDEN = {"content": [{"type": "text", "text": "Not yours."}], "isError": True}
+
+
+def ok(text: str = "", structured: Any = None) -> dict[str, Any]:
+    result: dict[str, Any] = {"content": [{"type": "text", "text": text}]}
+    return result if structured is None else {**result, "structuredContent": structured}
+
+
+MADE = ok("", {"memo": "memo-77ab01"})
+SEEN = ok(f"text {MINE}")
+
+
+def trace(*results: dict[str, Any], sent: bytes = b"{}") -> Trace:
+    exchanges = []
+    for step, result in enumerate(results):
+        value = {"jsonrpc": "2.0", "id": step, "result": result}
+        frame = Frame(json.dumps(value).encode(), value)
+        exchanges.append(Exchange(step=step, sent=sent, id=step, answer=frame, took_s=0.001))
+    conversation = Conversation.of(*[CALL] * len(results))
+    return Trace(conversation=conversation, exchanges=tuple(exchanges), canaries={"1": MINE, "2": THEIRS})
+
+
+def shows(kind: str, seen: Trace, **params: Any) -> bool:
+    return observe(Proof(kind=kind, expected="", params=params), seen, BENCH) is not None
+
+
+READ = {
+    "steps": 5, "made": 0, "own": 1, "listings": [2], "absent": 3, "foreign": 4, "argument": "memo", "canary": "1",
+}  # fmt: skip
+
+
+def test_anothers_canary_under_its_id_is_proof() -> None:
+    assert shows("crossed-read", trace(MADE, SEEN, ok("[]"), NO, SEEN), **READ)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        trace(MADE, SEEN, ok("[]"), NO, NO),
+        trace(MADE, SEEN, ok(f"[{MINE}]"), NO, SEEN),
+        trace(MADE, SEEN, ok("memo-77ab01, memo-5"), NO, SEEN),
+        trace(MADE, SEEN, ok("[]"), SEEN, SEEN),
+        trace(MADE, NO, ok("[]"), NO, SEEN),
+        trace(MADE, SEEN, ok("[]"), NO, SEEN, sent=MINE.encode()),
+        trace(MADE, SEEN, ok("[]"), NO),
+    ],
+    ids=["refused", "listed by its text", "listed by its id", "any id", "not seen by its owner", "an echo", "shorter"],
+)
+def test_what_is_refused_or_shared_or_an_echo_is_no_bola(seen: Trace) -> None:
+    assert not shows("crossed-read", seen, **READ)
+
+
+def test_a_longer_id_in_a_listing_is_another_one() -> None:
+    assert shows("crossed-read", trace(MADE, SEEN, ok("memo-77ab012"), NO, SEEN), **READ)
+
+
+def test_two_words_for_forbidden_and_absent_tell_that_it_exists() -> None:
+    assert shows("existence", trace(MADE, SEEN, ok("[]"), NO, FORBIDDEN), **READ)
+    assert not shows("existence", trace(MADE, SEEN, ok("[]"), NO, NO), **READ)
+    assert not shows("existence", trace(MADE, SEEN, ok("[]"), NO, SEEN), **READ)
+
+
+def test_a_change_by_another_is_proved_by_what_the_owner_sees() -> None:
+    params = {**READ, "steps": 4, "foreign": 2, "again": 3, "after": "2", "listings": []}
+    assert shows("crossed-write", trace(MADE, SEEN, NO, ok(f"text {THEIRS}")), **params)
+    assert not shows("crossed-write", trace(MADE, SEEN, ok("Changed."), SEEN), **params)
+
+
+def test_a_removal_by_another_is_proved_by_what_the_owner_misses() -> None:
+    params = {**READ, "steps": 5, "owns": [1, 2], "foreign": 3, "again": 4, "listings": []}
+    assert shows("crossed-delete", trace(MADE, SEEN, SEEN, ok("Deleted."), NO), **params)
+    assert not shows("crossed-delete", trace(MADE, SEEN, SEEN, NO, NO), **params)
+    assert not shows("crossed-delete", trace(MADE, SEEN, NO, ok("Deleted."), NO), **params)
+    assert not shows("crossed-delete", trace(MADE, SEEN, SEEN, ok("Deleted."), SEEN), **params)
+
+
+def test_names_are_told_apart_only_where_every_answer_says_so() -> None:
+    params = {"steps": 4, "known": [0, 2], "unknown": [1, 3], "name": "ada"}
+    assert shows("told-apart", trace(FORBIDDEN, NO, FORBIDDEN, NO), **params)
+    assert not shows("told-apart", trace(NO, NO, NO, NO), **params)
+    assert not shows("told-apart", trace(FORBIDDEN, NO, NO, NO), **params)
+    assert not shows("told-apart", trace(ok("Welcome."), NO, ok("Welcome."), NO), **params)
+
+
+def test_thirty_refusals_alike_are_no_limit_unless_they_speak_of_one() -> None:
+    later = {"content": [{"type": "text", "text": "Too many tries, wait."}], "isError": True}
+    assert shows("unthrottled", trace(*[NO] * 30), steps=30)
+    assert not shows("unthrottled", trace(*[later] * 30), steps=30)
+    assert not shows("unthrottled", trace(*[NO] * 5, *[FORBIDDEN] * 25), steps=30)
+
+
+# ---- session ids
+
+EPOCH = 1_790_000_000_000
+SOUND: dict[str, Callable[[int], str]] = {
+    "uuid4": lambda n: str(uuid.uuid4()),
+    "uuid4 hex": lambda n: uuid.uuid4().hex,
+    "urlsafe": lambda n: secrets.token_urlsafe(24),
+    "with a prefix": lambda n: f"session-{secrets.token_hex(16)}",
+    "uuid7": lambda n: f"{EPOCH + n:012x}7{secrets.token_hex(10)[:19]}",
+}
+WEAK: dict[str, Callable[[int], str]] = {
+    "counted": lambda n: str(41_000 + n),
+    "counted in hex": lambda n: f"session-{41_000 + 3 * n:08x}",
+    "the time": lambda n: f"{time.time_ns() + n * 1000}",
+    "four digits": lambda n: f"s{secrets.randbelow(10_000):04d}",
+    "eight hex digits": lambda n: secrets.token_hex(4),
+    "one for all": lambda n: "the-session",
+    "a few": lambda n: hashlib.sha256(bytes([n % 40])).hexdigest(),
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_ids_of_enough_chance_are_not_guessable(name: str) -> None:
+    assert weakness_of([SOUND[name](number) for number in range(200)]) is None
+
+
+@pytest.mark.parametrize("name", WEAK)
+def test_ids_without_chance_are_guessable(name: str) -> None:
+    assert weakness_of([WEAK[name](number) for number in range(200)]) is not None
+
+
+def test_a_few_ids_tell_nothing() -> None:
+    assert weakness_of([str(number) for number in range(20)]) is None
+
+
+# ---- the policy
+
+
+def test_a_policy_is_what_was_seen_and_can_be_read_again(tmp_path: Path) -> None:
+    path = str(tmp_path / "policy.json")
+    write_policy(path, [{"kind": "tool", "name": "add", "callers": {"alice": "served", "garbage": "refused"}}])
+    assert read_policy(path) == {("tool", "add"): {"alice": "served", "garbage": "refused"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not JSON"),
+        ("[]", "mcpfuzz-policy/1"),
+        ('{"schema": "mcpfuzz-policy/1", "operations": [{"kind": "tool"}]}', "operation 1"),
+        ('{"schema": "mcpfuzz-policy/1", "operations": [{"kind": "a", "name": "b", "callers": {"c": "yes"}}]}', "'c'"),
+    ],
+)
+def test_what_is_no_policy_is_a_usage_error_that_says_where(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "policy.json").write_text(text)
+    with pytest.raises(UsageError, match=said):
+        read_policy(str(tmp_path / "policy.json"))
+
+
+def test_without_callers_there_is_no_policy_to_write(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="nobody.s calls were seen"):
+        write_policy(str(tmp_path / "policy.json"), None)
