@@ -33,11 +33,8 @@ FORESEEN = frozenset(
     [
         "cors-credentials",
         "debug-endpoint",
-        "guessable-session",
         "header-mismatch",
         "open-redirect",
-        "query-token",
-        "session-not-ended",
     ]
 )
 """Rules of networked servers that are not built yet."""
@@ -222,9 +219,8 @@ def test_every_row_names_known_rules_tools_and_arguments() -> None:
 
 
 def test_every_mistake_is_marked_where_it_is_made() -> None:
-    code = "\n".join(
-        path.read_text(encoding="utf-8") for path in SOURCES if path.stem not in ("attacks", "robustness", "network", "people")
-    )
+    tables = ("attacks", "robustness", "network", "people")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES if path.stem not in tables)
     for row in weaknesses():
         assert f'on("{row.name}")' in code, row.name
         assert re.search(rf"(# |\"\"\"|, ){row.name}[:,]", code), row.name
