@@ -165,7 +165,7 @@ class State:
             brief(
                 "create_document",
                 ("add_document", "new_document"),
-                "Stores a document and tells its id.",
+                "Stores a document, for everybody, and tells its id.",
                 {"text": text, "title": {**text, "maxLength": 60, "examples": ["Firing"]}},
                 self.create,
                 {"text": ("body", "content"), "title": ("name", "headline")},

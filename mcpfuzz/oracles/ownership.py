@@ -161,6 +161,8 @@ def _told_apart(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | 
     unknown = {_refusal(said[step]).replace(name, "#") for step in params["unknown"]}
     if len(known) != 1 or len(unknown) != 1 or known == unknown or "" in known | unknown:
         return None
+    if any(map(_SLOWED.search, known | unknown)):
+        return None  # one of them was tried too often
     return f"{known.pop()[:80]!r} is said of a known name, {unknown.pop()[:80]!r} of a made-up one"
 
 
