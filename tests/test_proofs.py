@@ -32,9 +32,11 @@ from mcpfuzz.model import (
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace, normalised
 from mcpfuzz.oracles.leaks import leaks_in
+from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.proofs import PROOFS, observe
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
+from mcpfuzz.oracles.session_proofs import SESSIONS
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.oracles.sightings import SIGHTINGS
 from mcpfuzz.oracles.stateful import STATEFUL
@@ -192,8 +194,12 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
 }
 
 
+ELSEWHERE = SIGHTINGS.keys() | STATEFUL.keys() | SURFACES.keys() | OWNERSHIP.keys() | SESSIONS.keys()
+"""Kinds whose pairs stand in test files of their own."""
+
+
 def test_every_kind_of_proof_has_a_pair() -> None:
-    assert {name.split()[0] for name in PAIRS} == PROOFS.keys() - SIGHTINGS.keys() - STATEFUL.keys() - SURFACES.keys()
+    assert {name.split()[0] for name in PAIRS} == PROOFS.keys() - ELSEWHERE
 
 
 @pytest.mark.parametrize("name", PAIRS)
