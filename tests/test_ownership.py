@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mcpfuzz.errors import UsageError
-from mcpfuzz.model import Call, Conversation, Exchange, Frame, Proof, Trace
+from mcpfuzz.model import Call, Conversation, Exchange, Frame, Proof, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.session_proofs import weakness_of
@@ -113,6 +113,59 @@ def test_thirty_refusals_alike_are_no_limit_unless_they_speak_of_one() -> None:
     assert shows("unthrottled", trace(*[NO] * 30), steps=30)
     assert not shows("unthrottled", trace(*[later] * 30), steps=30)
     assert not shows("unthrottled", trace(*[NO] * 5, *[FORBIDDEN] * 25), steps=30)
+
+
+def test_anothers_list_that_holds_what_is_ones_own_is_proof() -> None:
+    params = {"steps": 3, "made": 0, "own": 1, "foreign": 2, "canary": "1"}
+    assert shows("crossed-list", trace(MADE, SEEN, SEEN), **params)
+    assert not shows("crossed-list", trace(MADE, SEEN, ok("[]")), **params)
+    assert not shows("crossed-list", trace(MADE, ok("[]"), SEEN), **params)
+
+
+def test_an_effect_is_what_a_later_reading_shows() -> None:
+    params = {"steps": 3, "act": 1, "reads": [2], "canary": "1"}
+    assert shows("took-effect", trace(ok(), ok("It is up."), SEEN), **params)
+    assert not shows("took-effect", trace(ok(), ok("It is up."), ok("as before")), **params)
+    assert not shows("took-effect", trace(ok(), NO, SEEN), **params)
+
+
+def test_a_refusal_where_the_policy_allows_is_a_deviation() -> None:
+    assert shows("refused-to", trace(ok(), NO), step=1, steps=2)
+    assert not shows("refused-to", trace(ok(), ok("yes")), step=1, steps=2)
+
+
+# ---- sessions
+
+
+def answered(*replies: tuple[int, dict[str, Any] | None]) -> Trace:
+    """A trace of HTTP statuses, with results."""
+    seen = trace(*[result or {} for _, result in replies])
+    exchanges = tuple(
+        replace(exchange, status=status, answer=exchange.answer if result is not None else None)
+        for exchange, (status, result) in zip(seen.exchanges, replies, strict=True)
+    )
+    return replace(seen, exchanges=exchanges)
+
+
+YES, GONE, DONE = (200, ok("here")), (404, None), (204, None)
+
+
+def test_the_clients_id_is_served_and_no_other() -> None:
+    params = {"steps": 4, "made": 1, "chosen": 2, "unknown": 3}
+    assert shows("fixed", answered(DONE, YES, YES, GONE), **params)
+    assert not shows("fixed", answered(DONE, YES, YES, YES), **params)
+    assert not shows("fixed", answered(DONE, GONE, GONE, GONE), **params)
+
+
+@pytest.mark.parametrize(
+    ("kind", "proof", "sound"),
+    [("goes-on", (YES, DONE, YES), (YES, DONE, GONE)), ("ended-by-other", (YES, DONE, GONE), (YES, (401, None), YES))],
+)
+def test_the_end_of_a_session_is_its_end_and_its_owners(kind: str, proof: Any, sound: Any) -> None:
+    params = {"steps": 4, "before": 1, "end": 2, "after": 3}
+    assert shows(kind, answered(DONE, *proof), **params)
+    assert not shows(kind, answered(DONE, *sound), **params)
+    assert not shows(kind, answered(DONE, GONE, DONE, GONE), **params)
 
 
 # ---- session ids
