@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcpfuzz.model import Case, Operation, Surface
+from mcpfuzz.model import Case, Claim, Conversation, Http, Operation, Proof, Step, Surface, replace
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.networked import second_connection
 from mcpfuzz.strategies.choices import Choices
@@ -18,15 +18,26 @@ ORIGINS = (
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    """What a browser would send for the page: its question whether it may, then the connection and a call."""
     origin, words = ORIGINS[index % len(ORIGINS)]
-    return second_connection(SCENARIO.id, surface, "origin-unchecked", words, headers=(("Origin", origin),))
+    case = second_connection(SCENARIO.id, surface, "origin-unchecked", words, headers=(("Origin", origin),))
+    asked = (
+        ("Host", "{authority}"),
+        ("Origin", origin),
+        ("Access-Control-Request-Method", "POST"),
+        ("Access-Control-Request-Headers", "content-type"),
+    )
+    steps = (Step(action=Http("OPTIONS", "{endpoint}", asked)), *case.conversation.steps)
+    params = {"preflight": 0, "step": 2, "steps": 3, "origin": origin}
+    proof = Proof(kind="page-served", expected="the browser, or the connection, is refused", params=params)
+    return replace(case, conversation=Conversation(steps), claims=(Claim("origin-unchecked", proof),))
 
 
 SCENARIO = Scenario(
     id="foreign-origin",
     title="Connections from another web site",
     about="A second connection says in its Origin header that a page of another site opened it. A normal answer "
-    "on it proves that any web page can speak to the server.",
+    "on it, over HTTP after a preflight that allows it, proves that any web page can speak to the server.",
     draw=draw,
     rules=("origin-unchecked",),
     cases=5,

@@ -15,7 +15,7 @@ from mcpfuzz.oracles.proofs import PROOFS, observe
 from mcpfuzz.oracles.sightings import SIGHTINGS
 from mcpfuzz.wire import decode
 
-BENCH = Bench(revision="2025-11-25")
+BENCH = Bench(revision="2025-11-25", transport="http")
 CALL = Call("tools/call", {"name": "t", "arguments": {}})
 DECOY = "d00112233445566778807"
 CANARIES = {"decoy/secret.txt": DECOY, "decoy/other": DECOY[:-2] + "08", "1": "c0ffee", "benign": "c0benign"}
@@ -66,6 +66,16 @@ def quoting(*words: str, found: tuple[bool, ...]) -> Trace:
 
 CLIMB = {"benign": "benign", "canary": "1"}
 DIFFERENCE = {"plain": 0, "true": [1], "false": [2]}
+PAGE = {"preflight": 0, "step": 1, "origin": "http://attacker.example"}
+
+
+def page(allowed: str) -> Trace:
+    """A preflight's answer, then a call that is served."""
+    preflight = Exchange(step=0, sent=b"", status=204, headers=(("access-control-allow-origin", allowed),), due=False)
+    called = Exchange(step=1, sent=b"{}", id=1, answer=said("ok"), status=200)
+    return Trace(conversation=Conversation.of(CALL, CALL), exchanges=(preflight, called))
+
+
 UNANSWERED = Trace(conversation=Conversation.of(CALL), exchanges=(Exchange(step=0, sent=b"{}"),))
 PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
     "file-read": ({}, trace(f"it says {DECOY}"), trace(f"no such file: {DECOY}", sent=f'{{"path": "{DECOY}"}}')),
@@ -137,6 +147,7 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
         trace("ok"),
         Trace(conversation=Conversation.of(CALL), exchanges=(Exchange(step=0, sent=b"{}"),)),
     ),
+    "page-served": (PAGE, page("*"), page("http://localhost")),
 }
 
 

@@ -15,7 +15,8 @@ NETWORK_RULES = (
     Rule(id="origin-unchecked", title="A foreign Origin is served", cwe=346, severity="high",
          about="Any web page that the user opens can speak to the server from the user's browser (cross-site WebSocket "
          "hijacking, DNS rebinding) with whatever the server is allowed to do.",
-         proof="A connection whose Origin header names another site gets a normal answer, again on a fresh server.",
+         proof="A connection whose Origin header names another site gets a normal answer, on a fresh server too; over "
+         "HTTP, where a browser asks first, the preflight allows it, too.",
          mend="Compare Origin with a list of those allowed, before the session or the upgrade, and answer 403.",
          references=("CWE-346", "CWE-1385", "OWASP-API8", "MCP TR-01")),
     Rule(id="host-unchecked", title="A foreign Host is served", cwe=350, severity="high",

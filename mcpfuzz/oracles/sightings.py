@@ -271,6 +271,20 @@ def _served(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None
     return None
 
 
+def _page_served(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A page of another origin would be served. A WebSocket asks no leave; over HTTP a browser asks first whether it
+    may send JSON (the preflight, step `preflight`), and nothing is lost where it may not."""
+    told = _served(params, trace, bench)
+    if told is None or bench.transport == "ws":
+        return told
+    for exchange in trace.exchanges:
+        if exchange.step == params["preflight"]:
+            allowed = {value.strip() for name, value in exchange.headers if name == "access-control-allow-origin"}
+            if allowed & {"*", params["origin"]}:
+                return f"{told}, and a browser is told that it may ask"
+    return None
+
+
 SIGHTINGS: Mapping[str, Seen] = {
     "file-read": _decoy_read,
     "file-made": _file_made,
@@ -282,6 +296,7 @@ SIGHTINGS: Mapping[str, Seen] = {
     "told": _told,
     "differential": _differential,
     "served": _served,
+    "page-served": _page_served,
     "repeated": _repeated,
     "unescaped": _unescaped,
 }

@@ -190,7 +190,7 @@ class Guard:
                 ("Access-Control-Allow-Credentials", "true"),
                 *shared,
             )
-        return (("Access-Control-Allow-Origin", origin), *shared) if origin in self._origins else ()
+        return (("Access-Control-Allow-Origin", origin), *shared) if self._origin_fits(origin, request) else ()
 
     def preflight(self, request: Request, methods: str) -> Response:
         """The answer to OPTIONS."""
