@@ -496,7 +496,14 @@ def test_shards_share_out_the_items(run: Runner) -> None:
     assert sorted(one + two) == sorted(names()) and abs(len(one) - len(two)) <= 1
 
 
-TWINS_OF_PYTEST = {"jobs": "-n", "quiet": "-q", "verbose": "-v", "no_color": "--color", "command": "--mcp-server"}
+TWINS_OF_PYTEST = {
+    "jobs": "-n",
+    "quiet": "-q",
+    "verbose": "-v",
+    "no_color": "--color",
+    "command": "--mcp-server",
+    "update_policy": "mcpfuzz run: a suite's items see one operation each, a policy is of all",
+}
 """Options of `run` whose twin is pytest's own, or has another name."""
 
 

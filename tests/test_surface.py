@@ -182,6 +182,8 @@ def test_a_completion_with_a_hash_is_bound_to_its_prompt_and_argument(prompt: st
 class Scripted:
     """A client whose listings are given; stands in for a server where only discovery is looked at."""
 
+    endpoint = None
+
     def __init__(self, capabilities: dict[str, Any], **listings: Any) -> None:
         self.session = Session(LATEST_LEGACY, server={}, capabilities=capabilities, offered=())
         self._listings = listings

@@ -10,20 +10,39 @@ import time
 from collections.abc import Mapping
 
 from mcpfuzz.campaign.reach import good_answer
+from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Sent
 from mcpfuzz.errors import TargetError
 from mcpfuzz.identities import ANONYMOUS, GARBAGE
-from mcpfuzz.model import Json, Open, Operation, Step, Surface
+from mcpfuzz.model import Json, Open, Operation, Step, Surface, replace
 from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.stories import plain
 from mcpfuzz.surface import bind
+from mcpfuzz.target import Prepared
 from mcpfuzz.wire import encode
 
-__all__ = ["Matrix", "authenticated", "matrix_json", "survey"]
+__all__ = ["Matrix", "authenticated", "matrix_json", "survey", "with_roles"]
+
+ROLES_SHARE = 0.1
+"""Of the whole budget, at most, for asking who is served what."""
 
 Matrix = Mapping[tuple[str, str], Mapping[str, str]]
 """Operation key -> caller -> what they got."""
+
+
+async def with_roles(prepared: Prepared, settings: Settings, supply: Supply, surface: Surface) -> Surface:
+    """The surface with who is served what: asked where there are callers to tell apart.
+
+    Raises:
+        TargetError: the server is gone.
+    """
+    if not prepared.identities or (prepared.endpoint is None and len(prepared.identities) < 2):
+        return surface
+    until = time.monotonic() + settings.max_time * ROLES_SHARE
+    found = await survey(supply, surface, timeout=min(settings.timeout, 5.0), until=until)
+    places = surface.places | ({"authenticated"} if authenticated(found) else set())
+    return replace(surface, roles=found, policy=settings.policy, places=frozenset(places))
 
 
 async def survey(supply: Supply, surface: Surface, *, timeout: float, until: float) -> Matrix:

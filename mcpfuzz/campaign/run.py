@@ -16,7 +16,7 @@ from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED
 from mcpfuzz.campaign.reach import Reach
-from mcpfuzz.campaign.roles import authenticated, matrix_json, survey
+from mcpfuzz.campaign.roles import matrix_json, with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError, first_cause
@@ -39,8 +39,6 @@ NEEDED = {
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
-ROLES_SHARE = 0.1
-"""Of the whole budget, at most, for asking who is served what."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
 ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
@@ -142,7 +140,7 @@ async def _play(
                 for note in _warnings(prepared, surface):
                     emit(Noted(text=note))
                 surface = await _learn(prepared, settings, state, surface, began)
-                surface = await _roles(prepared, settings, state, surface, began)
+                surface = await with_roles(prepared, settings, supply, surface)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)
                 emit(Discovered(surface=surface, sendable=sendable))
@@ -215,21 +213,6 @@ async def _learn(prepared: Prepared, settings: Settings, state: _State, surface:
             return learned
         except TargetError:
             await state.supply.fresh("it ended when an operation was first called")
-
-
-async def _roles(prepared: Prepared, settings: Settings, state: _State, surface: Surface, began: float) -> Surface:
-    """Who is served what: asked where there are callers to tell apart."""
-    if not prepared.identities or (prepared.endpoint is None and len(prepared.identities) < 2):
-        return surface
-    assert state.supply is not None
-    found = await survey(
-        state.supply,
-        surface,
-        timeout=min(settings.timeout, 5.0),
-        until=time.monotonic() + settings.max_time * ROLES_SHARE,
-    )
-    places = surface.places | ({"authenticated"} if authenticated(found) else set())
-    return replace(surface, roles=found, policy=settings.policy, places=frozenset(places))
 
 
 def counts(finding: Finding, settings: Settings) -> bool:

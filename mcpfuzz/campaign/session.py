@@ -17,6 +17,7 @@ from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import RESERVE_S, Engine, ScenarioTally
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.reach import Reach
+from mcpfuzz.campaign.roles import with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
@@ -215,6 +216,7 @@ class CampaignSession:
                 break
             except TargetError:
                 await self._supply.fresh("it ended when an operation was first called")
+        self.surface = await with_roles(self._prepared, settings, self._supply, self.surface)
         self._learned = True
 
 

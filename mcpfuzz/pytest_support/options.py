@@ -27,7 +27,7 @@ _SERVER_KEYS = (
 )
 """Keys of one `[[tool.mcpfuzz.server]]`; what it lacks is taken from `[tool.mcpfuzz]`."""
 _WHERE = ("server", "config", "name", "url")
-_PATHS = ("config", "cwd", "workspace", "example", "cacert", "baseline")
+_PATHS = ("config", "cwd", "workspace", "example", "cacert", "baseline", "policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Options:
         """
         from mcpfuzz.campaign.settings import PROFILES, Settings
         from mcpfuzz.model import SEVERITIES
+        from mcpfuzz.policy import read_policy
         from mcpfuzz.revisions import revision
         from mcpfuzz.scenarios.catalogue import chosen
 
@@ -85,6 +86,7 @@ class Options:
         return Settings(
             scenarios=chosen(values["scenario"], values["exclude"]),
             seed=seed,
+            policy=read_policy(values["policy"]) if values["policy"] else {},
             remember="read" if values["seed"] is None else "write",
             **{name: values[name] for name in taken},
         )

@@ -55,6 +55,7 @@ OPTIONS = _named(
     revision=Option("text", "DATE", "MCP revision, or auto (default)", "auto"),
     fail_on=Option("text", "SEVERITY", "info, low (default), medium, high or critical", "low"),
     strict=Option("flag", None, "weak verdicts and suspects count", False),
+    policy=Option("text", "FILE", "who may use what (JSON); every deviation is a finding"),
     baseline=Option("text", "FILE", "known findings, with reason and expiry (TOML, or .json)"),
     update_baseline=Option("flag", None, "add what is new to --mcp-baseline, take out what is gone", False),
     shard=Option("text", "K/N", "only the K-th of N shares of the items of --mcp-fuzz"),
