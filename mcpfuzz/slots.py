@@ -4,6 +4,7 @@
     {folder}           the workspace's own name                 {outside}     the folder around it, with decoys
     {listener}         base URL of the loopback listener        {port}        a free loopback port
     {bait}             base URL that nobody was told of         {watch}       a folder that nothing should write to
+    {rebind}           a name that leads to loopback for the server alone (in a sandbox; else loopback itself)
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
     {session}          the HTTP session id of the connection opened last
     {endpoint}         path of a networked server     {authority}   its host and port
@@ -42,7 +43,7 @@ stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
     r"""\{(?:
-    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|port|session|endpoint|authority|brace)
+    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|endpoint|authority|brace)
     |canary:([A-Za-z0-9_./-]+)
     |number:([A-Za-z0-9_.-]+)
     |repeat:(\d{1,9}):([^{}]+)

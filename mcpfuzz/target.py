@@ -157,6 +157,7 @@ class Prepared:
             "listener": listener.url,
             "bait": listener.bait,
             "bait_port": str(listener.bait_port),
+            "rebind": sandbox.rebind_host or "localhost",
         }
         workspace = Path(next(iter(mapping.values()))) if mapping else None
         if workspace is not None:

@@ -14,6 +14,7 @@ HOSTS: tuple[tuple[str, str], ...] = (
     ("127.0.0.1", "loopback"),
     ("localhost", "loopback by name"),
     ("[::ffff:127.0.0.1]", "loopback as an IPv4-mapped IPv6 address"),
+    ("{rebind}", "a name that leads to loopback for this server"),
     ("127.1", "loopback, shortened"),
     ("2130706433", "loopback as one number"),
     ("0x7f000001", "loopback in hexadecimal"),

@@ -20,7 +20,7 @@ from mcpfuzz.strategies.points import aim, points, put
 
 PLACES = {
     "workspace": "/t/ws/0/shop", "folder": "shop", "outside": "/t/ws/0", "watch": "/t/watch",
-    "bait_port": "18999", "bait": "http://127.0.0.1:18999", "listener": "http://127.0.0.1:18998",
+    "rebind": "rebind.mcpfuzz.test", "bait_port": "18999", "bait": "http://127.0.0.1:18999", "listener": "http://127.0.0.1:18998",
 }  # fmt: skip
 BASES = ("readme.txt", "{workspace}/docs/a.md", "cat ok.txt", "", "https://example.com/a/b", "42")
 ALL = [
@@ -56,7 +56,7 @@ def test_an_absolute_path_always_lies_in_the_scratch_tree() -> None:
 
 def test_a_url_always_names_loopback() -> None:
     fine = re.compile(
-        r"(?:example\.com@)?(?:127\.|localhost|\[::ffff:127\.0\.0\.1\]|2130706433|0x7f000001|0177\.0\.0\.1|0\.0\.0\.0|0:)",
+        r"(?:example\.com@)?(?:127\.|localhost|rebind\.mcpfuzz\.test|\[::ffff:127\.0\.0\.1\]|2130706433|0x7f000001|0177\.0\.0\.1|0\.0\.0\.0|0:)",
         re.IGNORECASE,
     )
     for payload in (*addresses.addresses("https://example.com/a"), *addresses.addresses("")):
