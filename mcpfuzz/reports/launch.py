@@ -43,7 +43,8 @@ _OPTION = re.compile(r"^--?([A-Za-z][\w.-]*)(?:=(.*))?$", re.DOTALL)
 
 def looks_secret(name: str) -> bool:
     """Whether a variable, option or query member of this name holds a secret."""
-    return _SECRET_NAME.search(name) is not None
+    # the shell's own: a folder, though it ends like a password
+    return name.upper() not in ("PWD", "OLDPWD") and _SECRET_NAME.search(name) is not None
 
 
 # ---- which values are secret ----------------------------------------------------------------------
