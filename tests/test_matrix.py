@@ -2,9 +2,9 @@
 diagonal stands only what the lab's table implies with a reason, and the hardened lab is silent.
 
 `MATRIX_SEEDS=1,2,3` plays it with several seeds; each seed renames tools and draws other triggering values.
-`MATRIX_FULL=1` plays every scenario in every row (an hour). Without it a row of robustness leaves the attacks out, a row
-of an attack plays what can prove it, each day has another half of the one and quarter of the other, and the hardened lab
-stands against everything.
+`MATRIX_FULL=1` plays every scenario in every row (an hour). Without it a row of robustness leaves the attacks out, a
+row of an attack plays what can prove it, each day has another half of the one and another quarter of the other, and
+the hardened lab stands against everything.
 """
 
 from __future__ import annotations
