@@ -38,7 +38,7 @@ def _readings(surface: Surface, tested: Operation) -> list[Call]:
     made = [Call("resources/list", {})] if "resources" in surface.capabilities else []
     for other in surface.operations:
         if other.kind == "tool" and other is not tested and other.annotations.get("readOnlyHint") is True:
-            made += [bind(other, good) for good in surface.good.get(other.key, ())[:1]]
+            made += [bind(other, good) for good in sorted(surface.good.get(other.key, ()), key=len)[:1]]  # the plainest
     return made[:READINGS]
 
 
