@@ -9,12 +9,14 @@ from mcpfuzz.strategies.choices import Choices
 
 TIMES = 3
 """Listings on one connection."""
+BULKY = 2 << 20
+"""Characters of all descriptions: so many are not held three times over."""
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     """Each listing on one connection first, then with another process."""
     offered = [kind for kind in LISTINGS if LISTINGS[kind] in surface.pages]
-    if index >= 2 * len(offered):
+    if index >= 2 * len(offered) or sum(len(item.description) for item in surface.operations) > BULKY:
         return None
     kind, other = offered[index % len(offered)], index >= len(offered)
     method = LISTINGS[kind]

@@ -40,12 +40,12 @@ SERVERS = {
     "everything": Real(
         registry="npm", package="@modelcontextprotocol/server-everything", version="2026.8.31",
         program="node_modules/@modelcontextprotocol/server-everything/dist/index.js", arguments=("stdio",),
-        genuine=frozenset({"crash"}),
+        genuine=frozenset({"crash", "ssrf"}),
     ),
     "filesystem": Real(
         registry="npm", package="@modelcontextprotocol/server-filesystem", version="2026.8.31",
         program="node_modules/@modelcontextprotocol/server-filesystem/dist/index.js", workspace=True,
-        genuine=frozenset({"crash"}),
+        genuine=frozenset({"crash", "path-traversal", "file-write"}),  # GHSA-7rgq-gccq-qphx
     ),
     "time": Real(
         registry="pypi", package="mcp-server-time", version="2026.10.19", program="bin/mcp-server-time",

@@ -80,6 +80,7 @@ def _pairs(
             bool(item.kinds) if item.early else item.rounds is not None,
             bool(item.kinds),
             item.early and bool(item.kinds) and item.alone,  # what goes out in volleys first: it costs least
+            item.early and not item.needs,  # what the user gave something for
             item.cases,
             item.id,
         ),
