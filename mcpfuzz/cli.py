@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -186,8 +187,15 @@ def demo(shuffle: str | None, **options: Any) -> int:
 
     if click.get_current_context().get_parameter_source("timeout") is click.core.ParameterSource.DEFAULT:
         options["timeout"] = 4.0  # the lab answers in milliseconds; two of its weaknesses never do
-    words = ["-m", "mcpfuzz.lab", "--weakness", "robustness", *(("--shuffle", shuffle) if shuffle else ())]
-    return _campaign(Target(command=(sys.executable, *words), trusted_lab=True, state=options["state"]), options)
+    # outlives the run, so that a replay finds it; what is attacked is a copy, as always
+    shop = os.path.join(tempfile.gettempdir(), f"mcpfuzz-demo-{os.getuid()}", "shop")
+    os.makedirs(shop, mode=0o700, exist_ok=True)
+    words = ["-m", "mcpfuzz.lab", "--weakness", "all", *(("--shuffle", shuffle) if shuffle else ())]
+    target = Target(
+        command=(sys.executable, *words, "--workspace", shop), env={"UPSTREAM": "{listener}"}, workspaces=(shop,),
+        trusted_lab=True, state=options["state"],
+    )  # fmt: skip
+    return _campaign(target, options)
 
 
 def _campaign(target: Any, options: dict[str, Any]) -> int:
