@@ -10,7 +10,7 @@ from mcpfuzz.strategies.points import Point, aim, points, put
 from mcpfuzz.strategies.queries import Pair
 from mcpfuzz.surface import bind
 
-__all__ = ["Claims", "aimed", "computed", "good_calls", "kinds_of_call", "made", "read", "readers", "told_apart"]
+__all__ = ["Claims", "aimed", "computed", "good_calls", "kinds_of_call", "made", "obeyed", "read", "readers", "told_apart"]
 
 Claims = Callable[[Payload], tuple[Claim, ...]]
 INSIDE = "nothing from outside of the workspace"
@@ -85,9 +85,15 @@ def read(rule: str) -> Claim:
 
 
 def made(rule: str, canary: str = "1") -> Claim:
-    """A file with the case's canary was made."""
+    """A file with the case's canary was made, wherever it is."""
     expected = "nothing is made outside of the workspace"
     return Claim(rule, Proof(kind="file-made", expected=expected, params={"canary": canary}))
+
+
+def obeyed(rule: str) -> Claim:
+    """A command, an option or a statement made the file that it names: `{watch}/{canary:1}`."""
+    expected = "nothing in the text is obeyed: the file that it names is not made"
+    return Claim(rule, Proof(kind="file-made", expected=expected, params={"canary": "1", "named": True}))
 
 
 def computed(rule: str) -> Claim:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcpfuzz.model import Case, Claim, Operation, Surface
-from mcpfuzz.scenarios.attacks import aimed, made
+from mcpfuzz.scenarios.attacks import aimed, obeyed
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.commands import shell
@@ -16,7 +16,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 
 def _claims(payload: Payload) -> tuple[Claim, ...]:
-    return (made(payload.rule),)
+    return (obeyed(payload.rule),)
 
 
 SCENARIO = Scenario(

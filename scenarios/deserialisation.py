@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcpfuzz.model import Case, Claim, Operation, Surface
-from mcpfuzz.scenarios.attacks import aimed, kinds_of_call, made
+from mcpfuzz.scenarios.attacks import aimed, kinds_of_call, obeyed
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.documents import packed
@@ -17,7 +17,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 
 def _claims(payload: Payload) -> tuple[Claim, ...]:
-    return (made(payload.rule),)
+    return (obeyed(payload.rule),)
 
 
 SCENARIO = Scenario(

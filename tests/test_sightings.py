@@ -90,6 +90,11 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
         trace("ok", effects=(Effect(kind="file", detail="{watch}/c0ffee"),)),
         trace("ok", effects=(Effect(kind="file", detail="{watch}/other"),)),
     ),
+    "file-made by a command, not by its name": (
+        {"canary": "1", "named": True},
+        trace("ok", effects=(Effect(kind="file", detail="{watch}/c0ffee.txt"),)),
+        trace("ok", effects=(Effect(kind="file", detail="{outside}/ws; touch /tmp/watch/c0ffee"),)),
+    ),
     "file-harmed": ({}, trace("ok", effects=(Effect(kind="harm", detail="secret.txt"),)), trace("ok")),
     "listener-hit": (
         {"canary": "1"},

@@ -76,7 +76,11 @@ def _own(params: Mapping[str, Any], trace: Trace, kind: str) -> Iterator[tuple[E
 
 
 def _file_made(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """With `named`: just where the attack's command names it, since a tool that takes the whole text for a file's
+    name makes a file, too, and its name holds the canary."""
     for effect, canary in _own(params, trace, "file"):
+        if params.get("named") and not effect.detail.startswith(f"{{watch}}/{canary}"):
+            continue
         return f"{effect.detail.replace(canary, 'CANARY')} was made"
     return None
 
