@@ -9,7 +9,8 @@ import pytest
 from mcpfuzz.model import Call, Conversation, Exchange, Frame, Http, Proof, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.outcomes import Outcome
-from mcpfuzz.oracles.proofs import http_outcome, observe, row_verdict
+from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.row_proofs import http_outcome, row_verdict
 from mcpfuzz.replies import answer_of, take_answer, take_own, with_reply
 from mcpfuzz.transports.channel import Reply
 from mcpfuzz.wire import decode, encode

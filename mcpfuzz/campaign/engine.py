@@ -37,7 +37,8 @@ from mcpfuzz.model import (
 )
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import POISON, judge_trace
-from mcpfuzz.oracles.proofs import lost, observe
+from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.reading import lost
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.runner import Talk, converse

@@ -1,10 +1,14 @@
-"""What oracles may know besides the trace: fixed facts of one run, no state."""
+"""What oracles may know besides the trace: fixed facts of one run, no state; and the form that proofs have."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
-__all__ = ["Bench"]
+from mcpfuzz.model import Trace
+
+__all__ = ["Bench", "Seen"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +27,7 @@ class Bench:
     """First components of this machine's absolute paths (`home`, `usr` ...): what makes a text a path."""
     known: tuple[str, ...] = ()
     """Folders that the user configured or that we made; naming them is no leak."""
+
+
+Seen: TypeAlias = Callable[[Mapping[str, Any], Trace, Bench], str | None]
+"""A proof, how its effect is seen: (params, trace, bench) -> what was observed, in words; None: nothing."""

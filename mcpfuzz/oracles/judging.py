@@ -11,7 +11,9 @@ from typing import Any
 
 from mcpfuzz.model import Case, Open, Place, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
-from mcpfuzz.oracles.proofs import lost, observe, row_verdict
+from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.reading import lost
+from mcpfuzz.oracles.row_proofs import row_verdict
 from mcpfuzz.oracles.rules import RULES
 
 __all__ = ["judge_trace", "normalised"]

@@ -7,17 +7,16 @@ Pure, as all proofs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mcpfuzz.harvest import gained
 from mcpfuzz.model import Exchange, Trace
-from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.reading import accepted, answered_result, strings
 
 __all__ = ["OWNERSHIP"]
 
-Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
 
 _SLOWED = re.compile(r"too many|too often|wait|locked|blocked|later|limit|slow down|throttl", re.IGNORECASE)
 SLOWER_S = 0.1

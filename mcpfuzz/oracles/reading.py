@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from mcpfuzz.model import Call, Exchange, Frame, Json, Send, Trace
 
-__all__ = ["accepted", "answered_result", "frames", "is_error", "method_of", "strings", "words"]
+__all__ = ["CAP", "accepted", "answered_result", "frames", "is_error", "lost", "method_of", "strings", "words"]
 
+CAP = "MAX_FRAME_BYTES"
+"""In an ending's detail: we stopped reading, the server did not fail."""
 MAX_STRINGS = 2_000
 
 
@@ -42,6 +44,11 @@ def is_error(frame: Frame) -> bool:
         return False
     result = value.get("result")
     return "error" in value or (isinstance(result, dict) and result.get("isError") is True)
+
+
+def lost(trace: Trace) -> bool:
+    """Whether a WebSocket ended by the server's doing, while the server serves others."""
+    return trace.ending.kind == "closed" and trace.ending.serves and trace.ending.code is not None
 
 
 def frames(trace: Trace) -> Iterator[Frame]:

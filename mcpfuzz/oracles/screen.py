@@ -8,7 +8,7 @@ from mcpfuzz.model import Case, Frame, Operation
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.leaks import may_leak
 from mcpfuzz.oracles.outcomes import outcome_of
-from mcpfuzz.oracles.proofs import schema_fault
+from mcpfuzz.oracles.schema_proofs import schema_fault
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.oracles.table import judge
 from mcpfuzz.revisions import BY_DATE

@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 import os.path
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcpfuzz.model import Exchange, Trace
-from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.reading import accepted
 
 __all__ = ["SESSIONS", "weakness_of"]
 
-Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
 
 LEAST = 50
 """Ids from which anything is concluded."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from mcpfuzz.model import Effect, Exchange, Frame, Json, Trace
-from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.reading import accepted, answered_result, strings
 
 __all__ = ["OUTSIDE", "SIGHTINGS"]
@@ -24,7 +24,6 @@ OUTSIDE = frozenset({"file-made", "file-harmed", "listener-hit", "upstream-escap
 """What shows outside of the channel, and so perhaps later than the answer."""
 
 DECOY = "decoy/"
-Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
 
 
 def _answers(trace: Trace) -> Iterator[tuple[Exchange, Frame]]:

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcpfuzz.harvest import members
 from mcpfuzz.model import Exchange, Json, Trace
-from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.leaks import leaks_in
 from mcpfuzz.oracles.reading import accepted, answered_result, strings
 
 __all__ = ["STATEFUL", "masked"]
 
-Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
 
 LARGE_ANSWER = 512 << 10
 """Bytes of an answer to a small request that are a cost."""

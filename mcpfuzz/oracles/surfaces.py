@@ -9,18 +9,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcpfuzz.harvest import members
 from mcpfuzz.model import Exchange, Json, Trace
-from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.orders import orders_in
 from mcpfuzz.oracles.reading import accepted, answered_result, method_of
 
 __all__ = ["SURFACES", "exposed_in"]
 
-Seen = Callable[[Mapping[str, Any], Trace, Bench], str | None]
 MEMBERS = {
     "tools/list": ("tools", "name"),
     "prompts/list": ("prompts", "name"),

@@ -1,0 +1,95 @@
+"""What a server offers: operations, and all that discovery learned of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mcpfuzz.model.values import Json
+
+__all__ = ["Operation", "OperationKind", "OperationStats", "Place", "Surface"]
+
+OperationKind = Literal["tool", "resource", "prompt", "completion", "transport", "session", "endpoint"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One thing the server offers. Whatever its kind, its arguments are described by `schema` and
+    `bind` turns arguments into the request, so that scenarios need not know the kinds."""
+
+    kind: OperationKind
+    name: str
+    """Tool or prompt name, resource URI, URI template, or `ref-name#argument` for a completion."""
+    schema: Mapping[str, Json]
+    """JSON Schema of the arguments, as the server gave it; for templates and prompts made by us."""
+    description: str = ""
+    output_schema: Mapping[str, Json] | None = None
+    annotations: Mapping[str, Json] = field(default_factory=dict)
+    template: str | None = None
+    """RFC 6570 template of a templated resource."""
+    skipped: str | None = None
+    """Why it is never called (destructive without leave ...); None: it is."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.kind, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a finding lives: the report's `operation`."""
+
+    kind: OperationKind
+    name: str
+    argument: str | None = None
+    """JSON pointer into the arguments (RFC 6901), or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surface:
+    """What discovery learned of a server."""
+
+    revision: str
+    revisions: tuple[str, ...]
+    server: Mapping[str, Json]
+    """serverInfo, `{}` where it gave none."""
+    capabilities: Mapping[str, Json]
+    operations: tuple[Operation, ...]
+    good: Mapping[tuple[str, str], tuple[Mapping[str, Json], ...]]
+    """Operation key -> arguments believed to be good, best first; may be empty."""
+    notes: tuple[str, ...] = ()
+    """Odd things met on the way (page caps, repeated cursors, unreadable entries)."""
+    places: frozenset[str] = frozenset()
+    """Slots that this run can fill (`slots`): what an attack may aim at; `network`, `credential`, `second` for a
+    networked server, a caller with a credential, two of them; `authenticated` for one that tells callers apart, `jwt`
+    and `jwt-key` for a first caller with a token of that form, and with the key that signs it."""
+    likely: Mapping[tuple[str, str], tuple[Mapping[str, Json], ...]] = field(default_factory=dict)
+    """Operation key -> arguments that were tried first and rejected, of operations without a good call: the user's
+    example, or the schema's simplest. An attack may be built on them all the same."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers of the user's whose value is an address (networked servers)."""
+    callers: tuple[str, ...] = ()
+    """Names of the identities that were given, in order."""
+    roles: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    """Operation key -> caller -> served, refused or untried (`campaign.roles`); empty where no identity was given."""
+    policy: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    """The same as `--policy` says that it should be."""
+    pages: Mapping[str, int] = field(default_factory=dict)
+    """Method of a listing -> pages it came in."""
+
+    def operation(self, kind: str, name: str) -> Operation | None:
+        return next((o for o in self.operations if o.kind == kind and o.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationStats:
+    """Reach of one operation."""
+
+    kind: str
+    name: str
+    calls: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    reached: bool = False
+    reason: str | None = None

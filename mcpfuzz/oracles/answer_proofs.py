@@ -1,0 +1,142 @@
+"""Proofs about what arrives, whatever was asked: its size, what it gives away, its ids, its form.
+
+Pure, as all proofs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from mcpfuzz.model import Exchange, Frame, Trace
+from mcpfuzz.oracles.bench import Bench, Seen
+from mcpfuzz.oracles.leaks import leaks_in, may_leak
+from mcpfuzz.oracles.reading import CAP, frames, is_error, method_of, strings, words
+from mcpfuzz.oracles.shapes import shape_faults
+from mcpfuzz.revisions import BY_DATE
+from mcpfuzz.wire import MAX_FRAME_BYTES, is_answer
+
+__all__ = ["ANSWERS"]
+
+ANSWER_CAP_BYTES = 4 << 20
+"""An answer of more is oversized where its request was small (`AMPLIFICATION`)."""
+AMPLIFICATION = 1_000
+NOISE = frozenset({"not-json", "not-object", "not-utf8", "bom", "too-deep"})
+ILL_FORMED = frozenset(
+    {
+        "nan",
+        "duplicate-key",
+        "lone-surrogate",
+        "not-utf8",
+        "no-jsonrpc",
+        "result-and-error",
+        "no-result-no-error",
+        "error-shape",
+    }
+)
+
+
+def _oversized(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for exchange in trace.exchanges:
+        size = len(exchange.answer.raw) if exchange.answer else 0
+        if size > ANSWER_CAP_BYTES and size > AMPLIFICATION * len(exchange.sent):
+            return f"{size:,} bytes in answer to {len(exchange.sent):,}"
+    asked = max((len(exchange.sent) for exchange in trace.exchanges), default=0)
+    if CAP in trace.ending.detail and asked * AMPLIFICATION < MAX_FRAME_BYTES:
+        return f"{trace.ending.detail}, in answer to {asked:,} bytes"
+    return None
+
+
+def _leak(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    sent: str | None = None
+    for frame in frames(trace):
+        if not may_leak(frame.raw, bench.secrets):
+            continue
+        text = strings(frame.value) if frame.value is not None else frame.raw[: 1 << 16].decode("utf-8", "replace")
+        if sent is None:
+            sent = "\n".join(_sent_texts(trace))
+        if params["rule"] == "secret-leak":
+            for secret in bench.secrets:
+                if secret in text and secret not in sent:
+                    return "the answer holds a configured secret"
+        for leak, found in leaks_in(text, error=is_error(frame), sent=sent, known=bench.known, roots=bench.roots):
+            if leak.rule == params["rule"]:
+                return f"{leak.name}: {found[:160]!r}"
+    return None
+
+
+def _sent_texts(trace: Trace) -> list[str]:
+    """What was sent as it stands and as a reader decodes it: an echo may come back in either form."""
+    texts = []
+    for exchange in trace.exchanges:
+        raw = exchange.sent[: 1 << 20]
+        texts.append(raw.decode("utf-8", "replace"))
+        for line in raw.split(b"\n"):
+            try:
+                texts.append(strings(orjson.loads(line)))
+            except ValueError:
+                continue
+    return texts
+
+
+def _stdout_noise(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for frame in frames(trace):
+        if NOISE & set(frame.faults) and not is_answer(frame.value):
+            return f"a line that is no message: {words(frame, 120)!r}"
+    return None
+
+
+def _wrong_id(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for exchange in trace.exchanges:
+        if exchange.answer is not None and "wrong-id" in exchange.answer.faults:
+            return f"id {exchange.id!r} came back as {exchange.answer.value.get('id')!r}"
+    return None
+
+
+def _duplicate(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    for exchange in trace.exchanges:
+        if exchange.answer is None or exchange.id is None:
+            continue
+        for frame in (frame for other in trace.exchanges for frame in other.others):
+            value = frame.value
+            if is_answer(value) and type(value.get("id")) is type(exchange.id) and value.get("id") == exchange.id:
+                return f"a second answer with id {exchange.id!r}: {words(frame, 120)}"
+    return None
+
+
+def _ill_formed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Answers that break JSON, JSON-RPC or the method's own result schema."""
+    for exchange in trace.exchanges:
+        for frame in (exchange.answer, *exchange.others):
+            found = _frame_fault(frame, exchange, trace, bench)
+            if found:
+                return found
+    return None
+
+
+def _frame_fault(frame: Frame | None, exchange: Exchange, trace: Trace, bench: Bench) -> str | None:
+    if frame is None or not isinstance(frame.value, dict):
+        return None
+    bad = [fault for fault in frame.faults if fault in ILL_FORMED]
+    if bad:
+        return f"{', '.join(bad)} in {words(frame, 120)}"
+    asked = method_of(trace, exchange) if frame is exchange.answer else None
+    result = frame.value.get("result")
+    if asked is not None and "result" in frame.value and "error" not in frame.value:
+        faults = shape_faults(asked[0], result, BY_DATE[bench.revision])
+        if faults:
+            return f"{asked[0]}: {'; '.join(faults[:3])}"
+    return None
+
+
+ANSWERS: Mapping[str, Seen] = {
+    "oversized-answer": _oversized,
+    "leak": _leak,
+    "stdout-noise": _stdout_noise,
+    "wrong-id": _wrong_id,
+    "duplicate-answer": _duplicate,
+    "ill-formed": _ill_formed,
+}
+"""Kind -> how it is seen."""
