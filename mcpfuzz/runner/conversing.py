@@ -1,0 +1,226 @@
+"""Says one conversation to a live server, step by step, and writes down all that comes back: the trace."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import trio
+
+from mcpfuzz.client import Client, Sent, Volley
+from mcpfuzz.errors import Fault, TargetError
+from mcpfuzz.model import Close, Conversation, Ending, Exchange, Http, Json, Open, Step, Trace, Wait, replace
+from mcpfuzz.replies import answer_of, take_own, with_reply
+from mcpfuzz.runner.endings import ending_of, gone_ending, hang_up, what_ended, what_happened
+from mcpfuzz.runner.steps import filled, outgoing
+from mcpfuzz.runner.talk import Talk
+from mcpfuzz.slots import Filler
+from mcpfuzz.transports.once import http_exchange
+from mcpfuzz.wire import encode, id_key
+
+__all__ = ["converse"]
+
+BATCH = 25
+"""Repeated calls that are in flight together."""
+
+
+async def converse(talk: Talk, conversation: Conversation) -> Trace:
+    """Say it all; stop early only where the server is gone or silent.
+
+    Returns:
+        The trace; its ending is the last barrier's verdict. Never raises for what the server does.
+    """
+    exchanges: list[Exchange] = []
+    clients = {"c1": talk.main}
+    ending = Ending()
+    for client in clients.values():
+        client.forget_stderr()
+    if talk.main.http_session is not None:
+        talk.filler.place("session", talk.main.http_session)
+    try:
+        for indices in _groups(conversation):
+            steps = [conversation.steps[index] for index in indices]
+            client, ending = await _connection(talk, clients, steps[0], indices[0], exchanges)
+            if ending.kind == "alive" and not isinstance(steps[0].action, Open | Close | Wait):
+                ending = await _say(talk, client, steps, indices, exchanges)
+            if ending.kind != "alive":
+                break
+        if ending.kind == "alive":
+            ending, late = await ending_of(talk, talk.main, len(conversation) - 1)
+            if late and exchanges:
+                exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *late))
+        if ending.kind != "alive":
+            await talk.main.settle()
+            ending = await what_ended(talk, ending)
+        effects = await what_happened(talk)
+        return Trace(
+            conversation=conversation,
+            exchanges=tuple(exchanges),
+            ending=ending,
+            stderr=talk.main.stderr(),
+            canaries=dict(talk.filler.canaries),
+            effects=effects,
+        )
+    finally:
+        for name, client in clients.items():
+            if name != "c1":
+                await client.close()
+
+
+def _groups(conversation: Conversation) -> list[list[int]]:
+    """Indices of steps that go out together."""
+    made: list[list[int]] = []
+    previous: str | None = None
+    for index, step in enumerate(conversation.steps):
+        if step.group is not None and step.group == previous:
+            made[-1].append(index)
+        else:
+            made.append([index])
+        previous = step.group
+    return made
+
+
+async def _connection(
+    talk: Talk, clients: dict[str, Client], step: Step, index: int, exchanges: list[Exchange]
+) -> tuple[Client, Ending]:
+    """The step's connection, opened where it must be; Close and Wait are done here."""
+    if isinstance(step.action, Wait):
+        await trio.sleep(min(step.action.seconds, talk.patience))
+        return talk.main, Ending()
+    if isinstance(step.action, Close):
+        if step.on == "c1":
+            return talk.main, await hang_up(talk.main, index)
+        client = clients.pop(step.on, None)
+        if client is not None:
+            await client.close()
+        return talk.main, Ending()
+    if isinstance(step.action, Open) and step.on == "c1":
+        exchanges.append(Exchange(step=index, sent=b"", others=talk.main.greeting, due=False))
+        return talk.main, Ending()
+    if step.on not in clients:
+        if talk.opener is None:
+            raise Fault("a conversation with several connections needs an opener")
+        how = step.action if isinstance(step.action, Open) else Open()
+        try:
+            headers = tuple((name, str(talk.filler.fill(value))) for name, value in how.headers)
+            how = replace(how, headers=headers)
+            clients[step.on] = await talk.opener(step, how)
+        except TargetError as error:
+            refused = talk.main.transport != "stdio"  # the main connection is not touched by it
+            return talk.main, Ending(kind="closed", at_step=index, detail=str(error), serves=refused)
+        except KeyError as slot:
+            return talk.main, Ending(kind="closed", at_step=index, detail=f"this run has no {slot}", serves=True)
+        if (session := clients[step.on].http_session) is not None:
+            talk.filler.place("session", session)
+    return clients[step.on], Ending()
+
+
+async def _say(
+    talk: Talk, client: Client, steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
+) -> Ending:
+    """Send neighbouring steps together and file what comes back."""
+    if any(isinstance(step.action, Http) for step in steps):
+        return await _below(talk, client, steps, indices, exchanges)
+    if len(steps) == 1 and steps[0].times > 1:
+        return await _repeat(talk, client, steps[0], indices[0], exchanges)
+    made = [outgoing(client, step, talk.filler, talk.owed) for step in steps]
+    things = [sent for sent, _, _ in made]
+    owed = all(due for _, _, due in made)
+    if not owed and not client.acknowledges:
+        barrier_id = client.session.next_id()
+        things.append(Sent(encode(client.session.barrier(barrier_id)) + b"\n", (("int", barrier_id),)))
+    volley = await client.volley(things, patience=talk.patience)
+    _file(client, volley, made, indices, exchanges, talk.filler)
+    if volley.gone is not None:
+        return gone_ending(client, indices[-1], volley.gone)
+    if volley.too_much is not None:
+        return Ending(kind="closed", at_step=indices[-1], detail=str(volley.too_much))
+    if volley.late:
+        return (await ending_of(talk, client, indices[-1]))[0]
+    return Ending()
+
+
+async def _below(
+    talk: Talk, client: Client, steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
+) -> Ending:
+    """HTTP requests beside the session, those of one group at the same time."""
+    endpoint = client.endpoint
+    if endpoint is None or not all(isinstance(step.action, Http) for step in steps):
+        raise Fault("Http steps need a networked target, and a group of their own")
+    made: dict[int, Exchange] = {}
+    failed: dict[int, TargetError] = {}
+    deadline = time.monotonic() + talk.patience
+
+    async def one(step: Step, index: int) -> None:
+        action = step.action
+        assert isinstance(action, Http)
+        filled = Http(
+            action.method, filled(talk.filler, action.path),
+            tuple((name, filled(talk.filler, value)) for name, value in action.headers),
+            filled(talk.filler, action.body) if isinstance(action.body, str) else action.body,
+        )  # fmt: skip
+        if step.as_ is not None:  # said as somebody: their credential goes along
+            filled = replace(filled, headers=(*filled.headers, *endpoint.headers))
+        try:
+            for _ in range(step.times):
+                made[index] = await http_exchange(endpoint, filled, index, deadline)
+        except TargetError as error:
+            failed[index] = error
+
+    async with trio.open_nursery() as nursery:
+        for step, index in zip(steps, indices, strict=True):
+            nursery.start_soon(one, step, index)
+    for index in indices:
+        exchange = made.get(index, Exchange(step=index, sent=b"", due=False))
+        exchanges.append(exchange)
+        if exchange.answer is not None:
+            talk.filler.remember(index, exchange.answer.value)
+    return (await ending_of(talk, client, indices[-1]))[0] if failed else Ending()
+
+
+def _file(
+    client: Client,
+    volley: Volley,
+    made: Sequence[tuple[Sent, Json, bool]],
+    indices: Sequence[int],
+    exchanges: list[Exchange],
+    filler: Filler,
+) -> None:
+    """One exchange per step; what belongs to none of them goes to the last."""
+    extra = list(volley.extra)
+    matched = dict(volley.answers)
+    for position, ((sent, carried, due), index) in enumerate(zip(made, indices, strict=True)):
+        key = sent.due[0] if sent.due else id_key(carried)
+        reply = volley.replies[position] if volley.replies else None
+        own = take_own(extra, reply) if reply is not None and client.acknowledges else extra
+        answer = answer_of(matched.get(key) if key else None, own, key, reply if own is not extra else None)
+        if answer is not None and key is not None and answer is matched.get(key):
+            del matched[key]
+        others = tuple(own) if own is not extra or position == len(made) - 1 else ()
+        exchange = Exchange(
+            step=index, sent=sent.data, id=carried, answer=answer, others=others,
+            took_s=volley.took.get(key, 0.0) if key else 0.0, due=due,
+        )  # fmt: skip
+        exchanges.append(exchange if reply is None else with_reply(exchange, reply))
+        if answer is not None:
+            filler.remember(index, answer.value)
+    if client.acknowledges and extra:
+        exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *extra))
+
+
+async def _repeat(talk: Talk, client: Client, step: Step, index: int, exchanges: list[Exchange]) -> Ending:
+    """A Call many times over, some in flight together; memory is read at its end."""
+    left, last, size = step.times, None, 0
+    while left:
+        made = [outgoing(client, step, talk.filler) for _ in range(min(left, BATCH))]
+        left -= len(made)
+        volley = await client.volley([sent for sent, _, _ in made], patience=talk.patience)
+        if not volley.whole:
+            exchanges.append(Exchange(step=index, sent=made[0][0].data, id=made[0][1]))
+            if volley.gone is not None:
+                return gone_ending(client, index, volley.gone)
+            return (await ending_of(talk, client, index))[0]
+        last, size = volley.answers[made[-1][0].due[0]], len(made[-1][0].data)
+        carried = made[-1][1]
+    exchanges.append(Exchange(step=index, sent=b" " * size, id=carried, answer=last, rss=client.resident()))
+    return Ending()

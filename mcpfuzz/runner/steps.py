@@ -1,0 +1,82 @@
+"""What one step puts on the wire: its bytes, the id it carries, and whether an answer is owed."""
+
+from __future__ import annotations
+
+import re
+
+from mcpfuzz.client import Client, Sent
+from mcpfuzz.errors import Fault
+from mcpfuzz.model import Call, Json, Raw, Send, Step, Ws
+from mcpfuzz.slots import Filler
+from mcpfuzz.transports.frames import frame_bytes
+from mcpfuzz.wire import encode, id_key
+
+__all__ = ["call_message", "filled", "outgoing", "owes_answer"]
+
+LARGE = 1 << 20
+"""A longer message may be refused without its id being read: no answer under that id is owed."""
+_ID = re.compile(rb'"id"\s*:\s*(?:(-?\d{1,18})\b|"([^"\\]{0,200})")')
+
+
+def outgoing(client: Client, step: Step, filler: Filler, owed: bool | None = None) -> tuple[Sent, Json, bool]:
+    """A step's bytes, the id it carries where one can be read, and whether its answer is owed.
+
+    Raises:
+        Fault: the step is not for this transport.
+    """
+    action = step.action
+    if isinstance(action, Call):
+        request_id, message = call_message(client, action, filler)
+        return Sent(encode(message) + b"\n", (("int", request_id),)), request_id, True
+    if isinstance(action, Send):
+        message = filled(filler, action.message)
+        data = encode(message) + b"\n"
+        carried = message.get("id") if isinstance(message, dict) else None
+        key = id_key(carried)
+        if key is not None and len(data) <= LARGE and owed is not False and owes_answer(message):
+            return Sent(data, (key,)), carried, True
+        return Sent(data, hoped=(key,) if key is not None else ()), carried, False
+    if isinstance(action, Raw):
+        data = filled(filler, action.data).encode("utf-8") if isinstance(action.data, str) else action.data
+        return Sent(data, hoped=_readable_ids(data)), None, False
+    if isinstance(action, Ws) and client.transport == "ws":
+        payload = action.payload
+        data = filled(filler, payload).encode("utf-8", "surrogatepass") if isinstance(payload, str) else payload
+        frame = frame_bytes(action.opcode, data, fin=action.fin, masked=action.masked, length=action.length)
+        return Sent(frame, hoped=_readable_ids(data), raw=True), None, False
+    raise Fault(f"{type(action).__name__} steps need another transport than {client.transport}")
+
+
+def call_message(client: Client, call: Call, filler: Filler) -> tuple[Json, dict[str, Json]]:
+    """The message of a Call under a new id, slots filled."""
+    request_id = client.session.next_id()
+    params = filled(filler, call.params) if call.params is not None else None
+    return request_id, client.session.message(call.method, params, request_id)
+
+
+def filled(filler: Filler, value: Json) -> Json:
+    """With its slots filled; as it stands where one names what this run does not have, since then it is no
+    slot of ours but a stranger's text that looks like one."""
+    try:
+        return filler.fill(value)
+    except KeyError:
+        return value
+
+
+def owes_answer(message: Json) -> bool:
+    """Whether a message is a request that JSON-RPC owes an answer whatever is in it."""
+    if not isinstance(message, dict) or message.get("jsonrpc") != "2.0" or not isinstance(message.get("method"), str):
+        return False
+    if "result" in message or "error" in message:
+        return False
+    known = isinstance(message.get("id"), int | str) and not isinstance(message.get("id"), bool)
+    return known and isinstance(message.get("params", {}), dict)
+
+
+def _readable_ids(data: bytes) -> tuple[tuple[str, Json], ...]:
+    """Ids that a reader may find in raw bytes."""
+    found = []
+    for match in _ID.finditer(data[:LARGE]):
+        number, text = match.groups()
+        found.append(("int", int(number)) if number else ("str", text.decode("utf-8", "replace")))
+    return tuple(found)
