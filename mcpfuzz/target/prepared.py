@@ -1,5 +1,5 @@
-"""The target as the user described it, and what is made of it for one run: workspace copied, placeholders
-filled, environment cleaned. Nothing is started here.
+"""What is made of a target for one run: workspace copied, placeholders filled, environment cleaned. Nothing is
+started here.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
@@ -18,66 +18,18 @@ from mcpfuzz.effects.listener import Listener
 from mcpfuzz.effects.scene import Scene
 from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
 from mcpfuzz.errors import Fault, UsageError
-from mcpfuzz.events import LaunchRecord
 from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
 from mcpfuzz.model import Json, Surface
-from mcpfuzz.recordings import examples as recorded
-from mcpfuzz.recordings import is_recording
-from mcpfuzz.sandbox.box import Mode, Sandbox, open_sandbox
+from mcpfuzz.sandbox.box import Sandbox, open_sandbox
+from mcpfuzz.target.credentials import SECRET_NAME, credentials
+from mcpfuzz.target.described import Target
+from mcpfuzz.target.filling import expand_variables, filled
 from mcpfuzz.tokens import find, forged
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.launch import Launch, clean_environment
 
-__all__ = ["Prepared", "Target", "expand_variables", "read_examples"]
-
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Who is tested and what it is told, as written by the user."""
-
-    command: tuple[str, ...] = ()
-    """Empty: the server runs already, at `url`."""
-    url: str | None = None
-    """Of a networked server; with a command, where the command's server will listen."""
-    transport: str | None = None
-    """http, sse or ws, where the user insists on one."""
-    headers: tuple[tuple[str, str], ...] = ()
-    """On every request, as written."""
-    identities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Name -> specs; the campaign runs as the first."""
-    cacert: str | None = None
-    insecure: bool = False
-    allow_remote: bool = False
-    env: Mapping[str, str] = field(default_factory=dict)
-    """May hold `${NAME}` of our own environment and placeholders."""
-    cwd: str | None = None
-    workspaces: tuple[str, ...] = ()
-    examples: tuple[Mapping[str, Json], ...] = ()
-    """`{"tool": ..., "arguments": ...}`, also `resource` and `prompt`."""
-    stubs: Mapping[str, str | None] = field(default_factory=dict)
-    """Stand-ins: name -> program that is run in its place, None for none."""
-    allow_destructive: bool = False
-    trusted_lab: bool = False
-    """The bundled lab is behind it: nothing it does can hurt."""
-    state: str = ".mcpfuzz"
-    sandbox: Mode = "auto"
-
-    @property
-    def record(self) -> LaunchRecord:
-        """How to start it again, for the report."""
-        return LaunchRecord(
-            command=self.command,
-            url=self.url,
-            transport=self.transport or ("stdio" if self.url is None else "ws" if self.url[:2] == "ws" else "http"),
-            cwd=self.cwd or ".",
-            workspace=self.workspaces,
-            env=dict(self.env),
-            headers=dict(self.headers),
-            identities=dict(self.identities),
-        )
+__all__ = ["Prepared"]
 
 
 @dataclass(slots=True)
@@ -134,19 +86,8 @@ class Prepared:
             raise
 
     @classmethod
-    def _made(  # noqa: C901 - one step after the other, each of them short
-        cls, target: Target, tree: ScratchTree, sandbox: Sandbox
-    ) -> Prepared:
-        notes: list[str] = []
-        mapping: dict[str, str] = {}
-        for index, folder in enumerate(target.workspaces):
-            source = Path(folder)
-            if not source.is_dir():
-                raise UsageError(f"--workspace {folder}: there is no such folder")
-            copy = tree.ws / str(index) / (source.resolve().name or "workspace")
-            copy.parent.mkdir(parents=True)
-            notes += copy_workspace(source.resolve(), copy).notes
-            mapping[folder] = str(copy)
+    def _made(cls, target: Target, tree: ScratchTree, sandbox: Sandbox) -> Prepared:
+        mapping, notes = _copied(target, tree)
         around = tree.ws / "0"
         around.mkdir(exist_ok=True)
         listener = Listener(sandbox.listen)
@@ -166,30 +107,15 @@ class Prepared:
             around=around, workspace=workspace, watch=tree.watch, listener=listener, stub_folder=tree.stubs,
             stubs=target.stubs,
         )  # fmt: skip
-        texts = (
-            *target.command[1:],
-            *target.env.values(),
-            target.cwd or "",
-            target.url or "",
-            *(value for _, value in target.headers),
-            *(spec for specs in target.identities.values() for spec in specs),
-            orjson.dumps(list(target.examples)).decode(),
-        )
+        texts = _texts(target)
         if any("{listener}" in text for text in texts):
             places["upstream"] = listener.url  # the server was told of it: it plays its upstream
         if any("{port}" in text for text in texts):
             places["port"] = str(sandbox.free_port())
-        env = {name: _fill(expand_variables(value), places, mapping) for name, value in target.env.items()}
-        argv = (*target.command[:1], *(_fill(word, places, mapping) for word in target.command[1:]))
-        cwd = _fill(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
-        for folder, copied in mapping.items():
-            if not any(rewrite(text, {folder: copied}) != text for text in texts) and "{workspace}" not in "".join(
-                texts
-            ):
-                notes.append(
-                    f"--workspace {folder} occurs in no argument, --env, --cwd or example: "
-                    "the server is not told of the copy"
-                )
+        env = {name: filled(expand_variables(value), places, mapping) for name, value in target.env.items()}
+        argv = (*target.command[:1], *(filled(word, places, mapping) for word in target.command[1:]))
+        cwd = filled(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
+        notes += _untold(mapping, texts)
         if target.stubs:
             env["PATH"] = f"{tree.stubs}:{env.get('PATH') or os.environ.get('PATH', os.defpath)}"
         reached = sandbox.let_through((*target.command, *map(expand_variables, target.env.values())))
@@ -199,7 +125,7 @@ class Prepared:
                 "its command or environment names it"
             )
         home, temporary = str(tree.home), str(tree.tmp)
-        fill = lambda text: _fill(expand_variables(text), places, mapping)  # noqa: E731
+        fill = lambda text: filled(expand_variables(text), places, mapping)  # noqa: E731
         identities = {name: Identity.of(name, specs, fill) for name, specs in target.identities.items()}
         launch = endpoint = None
         if target.command:
@@ -210,15 +136,7 @@ class Prepared:
                 token=secrets.token_hex(8),
                 sandbox=sandbox,
             )
-        if target.identities:
-            places["credential"] = next(iter(target.identities))
-            first = identities[places["credential"]]
-            said = [value for _, value in (*first.headers, *first.query, *first.env)] + [first.first_message or ""]
-            if any(map(find, (*said, *first.subprotocols))):
-                places["jwt"] = first.name
-                places |= {"jwt-key": first.name} if first.key else {}
-        if len(target.identities) > 1:
-            places["second"] = list(target.identities)[1]
+        places |= _callers(identities)
         if target.url is not None:
             endpoint = _endpoint(target, fill)
             places["network"] = endpoint.origin
@@ -226,8 +144,8 @@ class Prepared:
                 places |= {"endpoint": endpoint.target, "authority": f"{endpoint.host}:{endpoint.port}"}
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
-        secret = tuple(value for name, value in env.items() if _SECRET_NAME.search(name) and len(value) >= 6)
-        secret += tuple(_credentials(identities.values()))
+        secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)
+        secret += tuple(credentials(identities.values()))
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
         slotted = {folder: "{workspace}" if Path(copy) == workspace else copy for folder, copy in mapping.items()}
         examples = tuple(rewrite_json(example, slotted) for example in target.examples)
@@ -248,7 +166,7 @@ class Prepared:
             return replace(self.launch, env={**self.launch.env, **dict(who.env)}) if who.env else self.launch
         there = self.endpoint
         if who.name in (ANONYMOUS, GARBAGE) or "~" in who.name:
-            there = replace(there, headers=tuple(pair for pair in there.headers if not _SECRET_NAME.search(pair[0])))
+            there = replace(there, headers=tuple(pair for pair in there.headers if not SECRET_NAME.search(pair[0])))
         there = there.with_headers(who.headers).with_query(who.query)
         return replace(there, subprotocols=who.subprotocols, first_message=who.first_message)
 
@@ -322,18 +240,62 @@ class Prepared:
         self.tree.remove()
 
 
-_SECRET_NAME = re.compile(r"token|secret|passw|api_?key|credential|cookie|auth|dsn|private", re.IGNORECASE)
+def _copied(target: Target, tree: ScratchTree) -> tuple[dict[str, str], list[str]]:
+    """Workspace as written -> its copy; and what the user should know of the copying.
+
+    Raises:
+        UsageError: a workspace is no folder, or cannot be copied.
+    """
+    copies: dict[str, str] = {}
+    notes: list[str] = []
+    for index, folder in enumerate(target.workspaces):
+        source = Path(folder)
+        if not source.is_dir():
+            raise UsageError(f"--workspace {folder}: there is no such folder")
+        copy = tree.ws / str(index) / (source.resolve().name or "workspace")
+        copy.parent.mkdir(parents=True)
+        notes += copy_workspace(source.resolve(), copy).notes
+        copies[folder] = str(copy)
+    return copies, notes
 
 
-def _credentials(identities: Iterable[Identity]) -> Iterator[str]:
-    """What nobody should ever see in an answer: the callers' secrets."""
-    for who in identities:
-        for name, value in (*who.headers, *who.query, *who.env):
-            secret = value.split(" ", 1)[-1] if name.lower() == "authorization" else value
-            if len(secret) >= 6:
-                yield secret
-        if len(who.key) >= 6:
-            yield who.key
+def _texts(target: Target) -> tuple[str, ...]:
+    """All that may hold placeholders, as written."""
+    return (
+        *target.command[1:],
+        *target.env.values(),
+        target.cwd or "",
+        target.url or "",
+        *(value for _, value in target.headers),
+        *(spec for specs in target.identities.values() for spec in specs),
+        orjson.dumps(list(target.examples)).decode(),
+    )
+
+
+def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
+    """Notes on workspaces whose copy the server is not told of."""
+    if "{workspace}" in "".join(texts):
+        return
+    for folder, copied in copies.items():
+        if not any(rewrite(text, {folder: copied}) != text for text in texts):
+            yield (
+                f"--workspace {folder} occurs in no argument, --env, --cwd or example: "
+                "the server is not told of the copy"
+            )
+
+
+def _callers(identities: Mapping[str, Identity]) -> dict[str, str]:
+    """Slots that say which callers there are (`model.Surface.places`)."""
+    if not identities:
+        return {}
+    first = next(iter(identities.values()))
+    made = {"credential": first.name}
+    said = [value for _, value in (*first.headers, *first.query, *first.env)] + [first.first_message or ""]
+    if any(map(find, (*said, *first.subprotocols))):
+        made |= {"jwt": first.name} | ({"jwt-key": first.name} if first.key else {})
+    if len(identities) > 1:
+        made["second"] = list(identities)[1]
+    return made
 
 
 def _endpoint(target: Target, fill: Callable[[str], str]) -> Endpoint:
@@ -353,70 +315,3 @@ def _program(name: str) -> str:
     """A relative path of a program is meant from where the user stands, whatever --cwd says."""
     # not resolve(): .venv/bin/python is a link, and what it leads to knows nothing of the venv
     return os.path.abspath(name) if "/" in name else name
-
-
-def _placed(value: Json, places: Mapping[str, str]) -> Json:
-    if isinstance(value, str):
-        for name, place in places.items():
-            value = value.replace("{" + name + "}", place)
-        return value
-    if isinstance(value, dict):
-        return {key: _placed(item, places) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_placed(item, places) for item in value]
-    return value
-
-
-def _fill(text: str, places: Mapping[str, str], mapping: Mapping[str, str]) -> str:
-    if "{workspace}" in text and "workspace" not in places:
-        raise UsageError(f"{text!r} holds {{workspace}}, but no --workspace was given")
-    filled = _placed(text, places)
-    return rewrite(filled, mapping)
-
-
-def expand_variables(text: str, environ: Mapping[str, str] = os.environ) -> str:
-    """`${NAME}` and `${NAME:-default}` from our own environment.
-
-    Raises:
-        UsageError: a variable is not set.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        found = environ.get(match[1], match[2])
-        if found is None:
-            raise UsageError(f"${{{match[1]}}} is not set in the environment of mcpfuzz")
-        return found
-
-    return _VARIABLE.sub(value, text)
-
-
-def read_examples(path: str) -> tuple[Mapping[str, Json], ...]:
-    """Known-good calls, JSON Lines; or a recording of `mcpfuzz record`, of which the calls that were answered
-    normally are taken.
-
-    Raises:
-        UsageError: the file is missing, or a line is no such call; the line's number is told.
-    """
-    try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")  # not splitlines(): U+2028 may stand in a string
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise UsageError(f"--example {path}: {why}") from None
-    made = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            entry = orjson.loads(line)
-        except ValueError as error:
-            raise UsageError(f"--example {path}, line {number}: not JSON ({error})") from None
-        if is_recording(entry):
-            return tuple(recorded(lines))
-        if not isinstance(entry, dict) or not any(
-            isinstance(entry.get(kind), str) for kind in ("tool", "resource", "prompt")
-        ):
-            raise UsageError(f'--example {path}, line {number}: needs "tool", "resource" or "prompt" with a name')
-        if not isinstance(entry.get("arguments", {}), dict):
-            raise UsageError(f'--example {path}, line {number}: "arguments" is no object')
-        made.append(entry)
-    return tuple(made)
