@@ -1,0 +1,90 @@
+"""`list` and `explain`: what there is, and what it means."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from mcpfuzz.errors import UsageError
+
+__all__ = ["explain", "list_"]
+
+
+@click.command("list")
+@click.argument("what", type=click.Choice(["scenarios", "rules", "weaknesses"]))
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def list_(what: str, form: str) -> int:
+    """What there is."""
+    rows = _rows(what)
+    if form == "json":
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        return 0
+    width = max(len(row["id"]) for row in rows)
+    for row in rows:
+        click.echo(f"{row['id']:{width}}  {row['title']}")
+    return 0
+
+
+def _rows(what: str) -> list[dict[str, Any]]:
+    if what == "rules":
+        from mcpfuzz.oracles.rules import RULES
+
+        return [
+            {
+                "id": rule.id,
+                "title": rule.title,
+                "severity": rule.severity,
+                "cwe": rule.cwe,
+                "references": list(rule.references),
+            }
+            for rule in RULES.values()
+        ]
+    if what == "scenarios":
+        from mcpfuzz.scenarios.catalogue import catalogue
+
+        return [
+            {
+                "id": item.id,
+                "title": item.title,
+                "about": item.about,
+                "rules": list(item.rules),
+                "kinds": list(item.kinds),
+            }
+            for item in catalogue().values()
+        ]
+    from mcpfuzz.lab import weaknesses
+
+    return [
+        {
+            "id": item.name,
+            "title": item.title,
+            "cwe": item.cwe,
+            "expected": list(item.expected),
+            "where": item.where,
+            "transports": list(item.transports),
+        }
+        for item in weaknesses()
+    ]
+
+
+@click.command()
+@click.argument("rule")
+def explain(rule: str) -> int:
+    """What a rule means, how it is proved, how to mend it."""
+    from mcpfuzz.oracles.rules import RULES
+
+    found = RULES.get(rule)
+    if found is None:
+        import difflib
+
+        near = difflib.get_close_matches(rule, RULES, n=3, cutoff=0.4)
+        hint = f"did you mean {', '.join(near)}?" if near else "see: mcpfuzz list rules"
+        raise UsageError(f"there is no rule {rule!r}; {hint}")
+    click.echo(f"{found.id}: {found.title}  (CWE-{found.cwe}, {found.severity})\n")
+    click.echo(f"What it means   {found.about}\nHow it is proved {found.proof}\nHow to mend it  {found.mend}")
+    click.echo(
+        f"References      {', '.join((f'CWE-{found.cwe}', *(r for r in found.references if not r.startswith('CWE-'))))}"
+    )
+    return 0
