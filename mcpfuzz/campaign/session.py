@@ -14,10 +14,11 @@ from typing import Literal, Self
 import trio
 
 from mcpfuzz.campaign.corpus import Corpus, folder_of
-from mcpfuzz.campaign.engine import RESERVE_S, Engine, ScenarioTally
+from mcpfuzz.campaign.engine import RESERVE_S, TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import with_roles
+from mcpfuzz.campaign.score import ScenarioTally
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
@@ -143,7 +144,7 @@ class CampaignSession:
             await self._supply.drop()  # it was cut off in the middle of something
             if not self._learned:
                 return Played(status="not-run", reason="its time was spent on finding good calls")
-            engine.cut = "its time was spent"
+            engine.cut = TIME_SPENT
         return self._played(engine, engine.tallies[scenario.id])
 
     async def show(self, conversation: Conversation, proof: Proof) -> str | None:
@@ -183,7 +184,7 @@ class CampaignSession:
         findings = tuple(engine.findings)
         reason = engine.cut or "; ".join(tally.reasons) or None
         lost = engine.cut is not None and self._supply.current is None and self._supply.starts_left > 0
-        lost = lost and engine.cut != "its time was spent"
+        lost = lost and engine.cut != TIME_SPENT
         if tally.findings:
             return Played(status="findings", reason=reason, cases=tally.cases, findings=findings, lost=lost)
         if not tally.cases:

@@ -1,0 +1,100 @@
+"""The pace: how long one answer may take, how many cases go out together, and what is too dear to be said at all;
+all of it learned from each operation's own answers.
+"""
+
+from __future__ import annotations
+
+from mcpfuzz.campaign.plan import Unit
+from mcpfuzz.campaign.reach import Reach
+from mcpfuzz.campaign.settings import Settings
+from mcpfuzz.model import Call, Case, Operation, Step
+
+__all__ = ["SLOW_S", "VOLLEY", "Pace"]
+
+VOLLEY = 16
+"""Cases in flight together while all goes well."""
+SLOW_S = 0.25
+"""An operation that takes longer is called one at a time, and less often."""
+SLOW_CASES = 6
+SLOW_SHARE = 0.03
+"""Of the budget, at most about, for one share of a slow operation; one case is always played."""
+BULKY = 1 << 20
+"""A pair that draws larger answers is played one case at a time, so that they are not held together."""
+REPEAT_SHARE = 0.05
+"""Of the budget, at most, for one repetition."""
+UNTRIED_S = 60.0
+"""What a tally says of an operation that was never called (`reach.Tally`)."""
+
+
+class Pace:
+    """Knows how fast each operation is."""
+
+    def __init__(self, settings: Settings, reach: Reach) -> None:
+        self._settings = settings
+        self._reach = reach
+        self._slowest: dict[tuple[str, str] | None, float] = {}
+        self._operation: tuple[str, str] | None = None
+        self._bulky: set[tuple[str, str, str]] = set()
+
+    def enter(self, operation: Operation | None) -> None:
+        """What patience is about from now on; None: the session."""
+        self._operation = operation.key if operation is not None else None
+        if operation is not None and self._operation not in self._slowest:
+            self._slowest[self._operation] = self._reach.tally(*operation.key).slowest_s
+
+    def patience(self) -> float:
+        """Seconds one answer may take, learned from this operation's own answers; `--timeout` bounds it."""
+        return min(self._settings.timeout, max(1.0, 8 * self._slowest.get(self._operation, 0.1) + 0.5))
+
+    def learn(self, unit: Unit, slowest_s: float, largest: int) -> None:
+        """Take note of a share's answers.
+
+        Args:
+            slowest_s: of those that say how slow it is when all goes well; 0: none do.
+            largest: bytes.
+        """
+        if slowest_s:
+            self._slowest[self._operation] = max(self._slowest.get(self._operation, 0.0), slowest_s)
+        if largest > BULKY:
+            self._bulky.add(unit.key)
+
+    def slow(self, operation: Operation | None) -> bool:
+        """Whether an operation is to be called one at a time."""
+        return operation is not None and self._reach.tally(*operation.key).slowest_s > SLOW_S
+
+    def together(self, unit: Unit, largest: int) -> int:
+        """Cases of a share that go out together.
+
+        Args:
+            largest: bytes of the largest frame that this connection brought.
+        """
+        return 1 if self.slow(unit.operation) or unit.key in self._bulky or largest > BULKY else VOLLEY
+
+    def count(self, unit: Unit) -> int:
+        """Cases of one share; fewer of an operation whose calls take long."""
+        if unit.operation is None or not self.slow(unit.operation):
+            return unit.count
+        each = max(SLOW_S, self._reach.tally(*unit.operation.key).slowest_s)
+        return min(unit.count, SLOW_CASES, max(1, int(self._settings.max_time * SLOW_SHARE / each)))
+
+    def too_long(self, case: Case, operation: Operation | None) -> str | None:
+        """Why a repetition would take more than its share; None: it does not."""
+        steps = case.conversation.steps
+        if operation is None:
+            return None
+        times = sum(step.times for step in steps if step.times > 1)
+        fastest_s = self._reach.tally(*operation.key).fastest_s
+        if not times and len(steps) > 1 and fastest_s < UNTRIED_S:
+            times = sum(_calls(step, operation) for step in steps)  # a story that calls the same slow thing over again
+        if not times:
+            return None
+        seconds = times * fastest_s
+        if seconds <= self._settings.max_time * REPEAT_SHARE:
+            return None
+        return f"{operation.name}: {times} calls would take {seconds:.0f} s"
+
+
+def _calls(step: Step, operation: Operation) -> bool:
+    """Whether a step calls a tool."""
+    params = step.action.params if isinstance(step.action, Call) else None
+    return isinstance(params, dict) and params.get("name") == operation.name
