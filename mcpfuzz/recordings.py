@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcpfuzz.model import Json
-from mcpfuzz.slots import quote
+from mcpfuzz.slots import quoted
 
 __all__ = ["HEAD", "REDACTED", "Recorded", "calls", "examples", "is_recording", "normal", "as_test"]
 
@@ -88,18 +88,10 @@ def examples(lines: Sequence[str]) -> list[dict[str, Json]]:
     made: list[dict[str, Json]] = []
     for call in calls(lines):
         arguments = call.params.get("arguments", {})
-        entry = {call.kind: call.name, "arguments": _quoted(arguments if isinstance(arguments, dict) else {})}
+        entry = {call.kind: call.name, "arguments": quoted(arguments if isinstance(arguments, dict) else {})}
         if call.good and entry not in made:
             made.append(entry)
     return made
-
-
-def _quoted(value: Json) -> Json:
-    if isinstance(value, str):
-        return quote(value)
-    if isinstance(value, dict):
-        return {key: _quoted(item) for key, item in value.items()}
-    return [_quoted(item) for item in value] if isinstance(value, list) else value
 
 
 # ---- as a test ------------------------------------------------------------------------------------

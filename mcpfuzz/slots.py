@@ -24,6 +24,7 @@ Nothing else in braces is a slot, so templates of other languages pass through u
 from __future__ import annotations
 
 import base64
+import math
 import re
 import secrets
 from collections.abc import Callable, Mapping
@@ -35,7 +36,7 @@ from mcpfuzz.likeness import near
 from mcpfuzz.model import Json, at_pointer
 from mcpfuzz.wire import encode
 
-__all__ = ["MAX_REPEAT_BYTES", "Filler", "canary", "has_slots", "quote"]
+__all__ = ["MAX_REPEAT_BYTES", "Filler", "canary", "has_slots", "quote", "quoted"]
 
 MAX_REPEAT_BYTES = 64 << 20
 """A reproducer is untrusted input too: what the slots of one fill put in does not grow beyond the largest
@@ -63,6 +64,18 @@ def canary() -> str:
 def quote(text: str) -> str:
     """`text` as a template that fills to itself, whatever it holds."""
     return text.replace("{", "{brace}") if has_slots(text) else text
+
+
+def quoted(value: Json) -> Json:
+    """What comes from elsewhere as a template, names of members too: what looks like a slot is none, what JSON cannot
+    say is 0."""
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, dict):
+        return {quote(key): quoted(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [quoted(item) for item in value]
+    return 0 if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def has_slots(text: str) -> bool:

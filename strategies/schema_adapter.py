@@ -22,8 +22,8 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from mcpfuzz.model import Json
+from mcpfuzz.slots import quoted
 from mcpfuzz.strategies.arguments import CannotGenerate, Labelled, Plan, compile, judged
-from mcpfuzz.strategies.arguments.templates import quoted
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.strategies.safety import safe
 

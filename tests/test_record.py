@@ -105,7 +105,7 @@ def test_ids_begin_anew_with_each_session_and_secrets_and_slots_do_no_harm() -> 
         line("client", **call, params={"name": "unanswered", "arguments": {}}),
         head,
         line("server", id=1, result={}),
-        line("client", **call, params={"name": "t", "arguments": {"x": "{workspace} {a}"}}),
+        line("client", **call, params={"name": "t", "arguments": {"x": "{workspace} {a}", "{workspace}": 1}}),
         line("server", id="1", result={}),
         line("server", id=1, result={}),
         line("client", **call, params={"name": "t", "arguments": {"token": "<redacted>"}}),
@@ -115,7 +115,7 @@ def test_ids_begin_anew_with_each_session_and_secrets_and_slots_do_no_harm() -> 
         '{"t": 1, "from": "client", "message": {"cut of',
     ]
     (example,) = examples(lines)
-    assert Filler({"workspace": "/w"}).fill(example["arguments"]) == {"x": "{workspace} {a}"}
+    assert Filler({"workspace": "/w"}).fill(example["arguments"]) == {"x": "{workspace} {a}", "{workspace}": 1}
     compile(as_test(lines), "test_it.py", "exec")
 
 

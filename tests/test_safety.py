@@ -15,11 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcpfuzz.slots import Filler
+from mcpfuzz.slots import Filler, quoted
 from mcpfuzz.strategies import schema_adapter
 from mcpfuzz.strategies.arguments.extremes import extremes
 from mcpfuzz.strategies.arguments.sites import sites
-from mcpfuzz.strategies.arguments.templates import quoted
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.strategies.safety import HARMLESS, destructive, is_safe, safe
 from mcpfuzz.strategies.schemas import FORMAT_CHECKS

@@ -9,8 +9,9 @@ import itertools
 import math
 
 from mcpfuzz.model import Json
+from mcpfuzz.slots import quoted
 from mcpfuzz.strategies.arguments.limits import MAX_MEMBERS
-from mcpfuzz.strategies.arguments.templates import FILL, quoted, slotted
+from mcpfuzz.strategies.arguments.templates import FILL, slotted
 from mcpfuzz.strategies.safety import is_safe, safe
 from mcpfuzz.strategies.schemas import MAX_DEPTH, CannotGenerate, Document, Shape, kind_of, same
 

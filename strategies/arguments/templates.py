@@ -1,32 +1,19 @@
-"""Arguments as templates (`mcpfuzz.slots`): a schema's own braces quoted, long texts as `{repeat:N:X}`.
+"""Arguments as templates (`mcpfuzz.slots`): what has slots, long texts as `{repeat:N:X}`.
 
 `FILL` fills slots with stand-ins, so that a template can be judged without a run.
 """
 
 from __future__ import annotations
 
-import math
-
 from mcpfuzz.model import Json
-from mcpfuzz.slots import Filler, has_slots, quote
+from mcpfuzz.slots import Filler, has_slots
 from mcpfuzz.strategies.arguments.limits import PLAIN_TEXT
 
-__all__ = ["FILL", "quoted", "slotted", "stretched"]
+__all__ = ["FILL", "slotted", "stretched"]
 
 _PLACES = {"scratch": "scratch", "workspace": "workspace", "listener": "http://127.0.0.1:1", "port": "1"}
 FILL = Filler(_PLACES, fresh=lambda: "c0").fill
 """A value with stand-ins in its slots; the same object where there is none."""
-
-
-def quoted(value: Json) -> Json:
-    """What comes from elsewhere as a template: what looks like a slot is none, what JSON cannot say is 0."""
-    if isinstance(value, str):
-        return quote(value)
-    if isinstance(value, dict):
-        return {quote(key): quoted(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [quoted(item) for item in value]
-    return 0 if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def slotted(value: Json) -> bool:
