@@ -154,16 +154,16 @@ async def _below(
     async def one(step: Step, index: int) -> None:
         action = step.action
         assert isinstance(action, Http)
-        filled = Http(
+        request = Http(
             action.method, filled(talk.filler, action.path),
             tuple((name, filled(talk.filler, value)) for name, value in action.headers),
             filled(talk.filler, action.body) if isinstance(action.body, str) else action.body,
         )  # fmt: skip
         if step.as_ is not None:  # said as somebody: their credential goes along
-            filled = replace(filled, headers=(*filled.headers, *endpoint.headers))
+            request = replace(request, headers=(*request.headers, *endpoint.headers))
         try:
             for _ in range(step.times):
-                made[index] = await http_exchange(endpoint, filled, index, deadline)
+                made[index] = await http_exchange(endpoint, request, index, deadline)
         except TargetError as error:
             failed[index] = error
 
