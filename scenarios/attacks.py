@@ -10,7 +10,18 @@ from mcpfuzz.strategies.points import Point, aim, points, put
 from mcpfuzz.strategies.queries import Pair
 from mcpfuzz.surface import bind
 
-__all__ = ["Claims", "aimed", "computed", "good_calls", "kinds_of_call", "made", "obeyed", "read", "readers", "told_apart"]
+__all__ = [
+    "Claims",
+    "aimed",
+    "computed",
+    "good_calls",
+    "kinds_of_call",
+    "made",
+    "obeyed",
+    "read",
+    "readers",
+    "told_apart",
+]
 
 Claims = Callable[[Payload], tuple[Claim, ...]]
 INSIDE = "nothing from outside of the workspace"
