@@ -155,9 +155,23 @@ def cores() -> list[int]:
     return sorted(os.sched_getaffinity(0)) if LINUX else list(range(os.cpu_count() or 1))
 
 
+SHARED_ROOTS = ("bin", "etc", "lib", "lib64", "opt", "sbin", "usr")
+"""Folders laid out alike on many machines: that `/opt/google` is named tells nothing where there is none."""
+
+
 def path_roots() -> tuple[str, ...]:
-    """First components of absolute paths on this machine."""
-    return tuple(sorted(os.listdir("/")))
+    """How absolute paths on this machine begin: first components, and the first two below `SHARED_ROOTS`."""
+    found: list[str] = []
+    for name in sorted(os.listdir("/")):
+        found.append(name) if name not in SHARED_ROOTS else found.extend(_children(name))
+    return tuple(found)
+
+
+def _children(name: str) -> list[str]:
+    try:
+        return [f"{name}/{child}" for child in sorted(os.listdir(f"/{name}"))]
+    except OSError:
+        return []
 
 
 def pin(core: int) -> None:

@@ -312,6 +312,12 @@ def test_a_path_of_this_machine_is_a_leak_in_an_error_only(text: str) -> None:
     assert not list(leaks_in(text, error=False, sent="", roots=BENCH.roots))
 
 
+def test_a_usual_place_that_this_machine_does_not_have_is_no_leak() -> None:
+    roots = ("home", "opt/acme")
+    assert not list(leaks_in("no browser at /opt/google/chrome/chrome", error=True, sent="", roots=roots))
+    assert list(leaks_in("no file /opt/acme/db.py", error=True, sent="", roots=roots))
+
+
 @pytest.mark.parametrize("path", ["/opt/ws", "/opt/ws/a/b.txt", "/home/me/project/x", "/home/me"])
 def test_a_folder_that_the_user_configured_is_no_leak(path: str) -> None:
     assert not list(leaks_in(f"no such file: {path}", error=True, sent="", roots=BENCH.roots, known=BENCH.known))

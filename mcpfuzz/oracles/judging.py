@@ -25,6 +25,7 @@ _VARIABLE = (
     (re.compile(r"[-+]?\d[\d.,:eE+-]*"), "<n>"),
     (re.compile(r"\s+"), " "),
 )
+_NUMBERS = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
 _FRAME = re.compile(r'File "([^"]+)", line \d+, in (\S+)')
 UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("crash", "process-exit", "the server stays alive", {}),
@@ -117,6 +118,8 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
         return f"{where if case.place.kind == 'tool' else case.place.kind} {normalised(seen.split(' in ')[0])[:60]}"
     if rule in ("wrong-id", "server-error", "stdout-pollution", "duplicate-answer"):
         return where if case.place.kind == "tool" else case.place.kind
+    if rule == "path-leak":
+        return _NUMBERS.sub("<n>", seen.rpartition("/")[0])  # one folder, however many operations show it
     return f"{where} {normalised(seen)[:60]}"
 
 
@@ -156,7 +159,7 @@ def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
         return  # R11 is about the id: a method that is refused under any id says nothing of it
     rule = _row_rule(str(case.row), verdict.rule, trace)
     proof = Proof(kind="verdict", expected="an outcome that the ORACLE table allows", params=params)
-    cause = f"{case.row} {verdict.rule} {normalised(verdict.because)[:80]}"
+    cause = f"{case.row} {verdict.rule}"  # not what was seen besides: it differs from one time to the next
     if verdict.rule in _BY_INVARIANT or rule == "answer-to-notification":
         cause = f"{case.place.kind} {verdict.rule}"  # whichever row brought it out
     yield _suspicion(rule, case, proof, verdict.because, cause)

@@ -60,7 +60,7 @@ def leaks_in(
     Args:
         error: the answer is an error (or isError).
         sent: what was sent; an echo is no leak.
-        roots: first components of this machine's paths; a pointer such as /properties/age is no path.
+        roots: how this machine's paths begin, one component or two; a pointer such as /properties/age is no path.
         known: folders that the user configured; their paths, and all inside, may be named.
     """
     if len(text) > MAX_TEXT:
@@ -72,7 +72,7 @@ def leaks_in(
             continue
         for match in leak.pattern.finditer(text):
             found = match.group(0)
-            if leak.rule == "path-leak" and found.split("/")[1] not in roots:
+            if leak.rule == "path-leak" and not _of_this_machine(found, roots):
                 continue
             if found.strip() in sent or any(_inside(found, folder) for folder in known):
                 continue
@@ -80,6 +80,11 @@ def leaks_in(
                 continue
             yield leak, found
             break
+
+
+def _of_this_machine(path: str, roots: Sequence[str]) -> bool:
+    first, second = path.split("/", 3)[1:3]
+    return first in roots or f"{first}/{second}" in roots
 
 
 def _elided(path: str, sent: str, known: Sequence[str]) -> bool:
