@@ -154,6 +154,20 @@ def test_stubs_are_read_from_names_and_programs() -> None:
     assert read_stubs(("gh,adb=/bin/true", "kubectl")) == {"gh": None, "adb": "/bin/true", "kubectl": None}
 
 
+def test_a_stand_in_given_by_a_relative_path_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fake").write_text("#!/bin/sh\n")
+    (tmp_path / "fake").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    assert read_stubs(("adb=fake",)) == {"adb": str(tmp_path / "fake")}
+
+
+def test_a_stand_in_that_cannot_be_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="chmod"):
+        read_stubs((f"adb={tmp_path / 'none'}",))
+
+
 @pytest.mark.parametrize("words", ["", "a/b", "x="])
 def test_a_stub_without_a_name_or_with_a_slash_is_a_usage_error(words: str) -> None:
     with pytest.raises(UsageError, match="--stub"):

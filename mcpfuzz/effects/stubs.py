@@ -5,6 +5,7 @@ program, or answer nothing with success. What a server runs, and with which word
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,15 +22,23 @@ def read_stubs(words: tuple[str, ...]) -> dict[str, str | None]:
     """`--stub NAME[=PROGRAM][,...]` -> name to program (None: exits 0).
 
     Raises:
-        UsageError: a name is missing or holds a slash.
+        UsageError: a name is missing or holds a slash; the program is neither a file that may be run nor on PATH.
     """
     made: dict[str, str | None] = {}
     for item in (part for word in words for part in word.split(",")):
         name, found, program = item.partition("=")
         if not name or "/" in name or (found and not program):
             raise UsageError(f"--stub {item}: must be NAME or NAME=PROGRAM, NAME without a slash")
-        made[name] = program or None
+        made[name] = _found(item, program) if program else None
     return made
+
+
+def _found(item: str, program: str) -> str:
+    """Where a program is, absolute: the server's folder is another than the caller's."""
+    found = shutil.which(program) or shutil.which(f"./{program}")
+    if found is None:
+        raise UsageError(f"--stub {item}: {program} is neither a file that may be run (chmod +x) nor on PATH")
+    return str(Path(found).absolute())
 
 
 class Stubs:
