@@ -29,7 +29,7 @@ SCENARIO = Scenario(
     kinds=("tool", "resource", "prompt"),
     cases=32,
     early=True,
-    needs=("workspace",),
+    needs=("workspace", "apart"),
     references=(
         "CWE-22",
         "CWE-73",

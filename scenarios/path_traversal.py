@@ -33,7 +33,7 @@ SCENARIO = Scenario(
     kinds=("tool", "resource", "prompt"),
     cases=64,
     early=True,
-    needs=("workspace",),
+    needs=("workspace", "apart"),
     references=(
         "CWE-22",
         "CWE-59",

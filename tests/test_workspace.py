@@ -461,10 +461,31 @@ def test_a_folder_of_the_users_keeps_its_mode_and_gets_no_gitignore(tmp_path: Pa
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
+def test_the_tree_is_never_inside_the_folder_that_the_server_works_in(tmp_path: Path) -> None:
+    state = tmp_path / "project" / ".mcpfuzz"
+    with ScratchTree(state, server=tmp_path / "project") as tree:
+        assert tree.apart
+        assert not tree.root.is_relative_to(tmp_path)
+        assert tree.state == state
+    assert not tree.root.exists()
+
+
+def test_a_state_folder_that_is_not_the_servers_own_holds_the_tree(tmp_path: Path) -> None:
+    with ScratchTree(tmp_path / "state", server=tmp_path / "project") as tree:
+        assert tree.apart
+        assert tree.root.parent == tmp_path / "state"
+
+
+def test_a_server_at_the_root_of_the_disk_leaves_no_place_apart(tmp_path: Path) -> None:
+    with ScratchTree(tmp_path, server=Path("/")) as tree:
+        assert not tree.apart
+
+
 def test_where_the_state_cannot_be_written_a_temporary_folder_serves(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     with ScratchTree(tmp_path / "file" / "state") as tree:
         assert tree.fallback
+        assert not tree.apart
         assert tree.ws.is_dir()
         assert tree.state.is_relative_to(Path(tempfile.gettempdir()).resolve())
     assert not tree.state.exists()

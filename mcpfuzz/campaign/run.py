@@ -30,6 +30,7 @@ __all__ = ["counts", "run"]
 
 NEEDED = {
     "workspace": "give the folder it is meant to stay inside with --workspace",
+    "apart": "what this run makes lies where the server may write: give --state a folder outside of the server's",
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
     "credential": "give a caller with --identity NAME=SPEC",

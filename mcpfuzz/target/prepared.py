@@ -68,7 +68,7 @@ class Prepared:
             UsageError: a workspace cannot be copied, a variable or placeholder has no value.
             TargetError: `--sandbox require`, and the system allows none.
         """
-        tree = ScratchTree(Path(target.state))
+        tree = ScratchTree(Path(target.state), server=_folder(target))
         sandbox: Sandbox | None = None
         try:
             sandbox = open_sandbox(
@@ -100,6 +100,8 @@ class Prepared:
             "bait_port": str(listener.bait_port),
             "rebind": sandbox.rebind_host or "localhost",
         }
+        if tree.apart:
+            places["apart"] = str(tree.root)
         workspace = Path(next(iter(mapping.values()))) if mapping else None
         if workspace is not None:
             places |= {"workspace": str(workspace), "folder": workspace.name}
@@ -238,6 +240,14 @@ class Prepared:
         self.scene.close()
         self.sandbox.close()
         self.tree.remove()
+
+
+def _folder(target: Target) -> Path | None:
+    """Where the server will work; None where that is a copy in the tree itself, or a server that is not ours."""
+    folder = os.path.abspath(target.cwd or os.getcwd())
+    if not target.command or any(Path(folder).is_relative_to(os.path.abspath(given)) for given in target.workspaces):
+        return None
+    return Path(folder)
 
 
 def _copied(target: Target, tree: ScratchTree) -> tuple[dict[str, str], list[str]]:

@@ -1,5 +1,8 @@
 """The scratch tree: the folders of one run, gone when it ends, or when the next one begins.
 
+What lies outside of the workspace must be where the server may not go. A server that keeps to its working folder may
+well go into a state folder in there, so then the tree lies in a folder of the user's own below `SHARED`.
+
 Git looks for a repository upwards, and the tree usually lies inside the user's own one: a gitfile that leads
 nowhere stands in the way, and `ScratchTree.environment` says it again.
 """
@@ -10,6 +13,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -20,11 +24,14 @@ from mcpfuzz.errors import UsageError
 
 __all__ = ["ScratchTree"]
 
+SHARED = Path("/var/tmp")
+"""Where everybody may write and no program keeps its data: servers allow their temporary folder, not this one."""
+
 
 class ScratchTree:
     """The folders of one run, `run-<token>/{ws,scratch,home,tmp,watch,stubs}` in the state folder; `with` removes them.
 
-    The state folder has mode 0700 and its own .gitignore. What a killed run left behind is removed by the
+    They lie elsewhere where the state folder is inside the server's own. The state folder has mode 0700 and its own .gitignore. What a killed run left behind is removed by the
     next one: every run holds a lock on its folder.
     """
 
@@ -43,37 +50,45 @@ class ScratchTree:
     """For stand-ins of programs."""
     fallback: bool
     """Whether the state folder could not be written and all this is temporary."""
+    apart: bool
+    """Whether the tree lies where the server has no business: else what it makes there proves nothing."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *, server: Path | None = None) -> None:
         """Make the tree.
 
         Args:
             state: what --state says; made where it is missing.
+            server: the folder that the server works in, None where nobody knows.
 
         Raises:
             UsageError: neither the state folder nor the system's temporary folder can be written.
         """
         self.fallback = False
         try:
-            self._make(state)
+            self._make(state, server)
         except OSError as error:
             self.fallback = True
             try:
-                self._make(Path(tempfile.mkdtemp(prefix="mcpfuzz-")))
+                self._make(Path(tempfile.mkdtemp(prefix="mcpfuzz-")), None)
+                self.apart = False
             except OSError as second:
                 raise UsageError(
                     f"--state {state} cannot be written ({error.strerror}), nor can the temporary folder "
                     f"{tempfile.gettempdir()} ({second.strerror}); set --state or TMPDIR"
                 ) from second
 
-    def _make(self, state: Path) -> None:
+    def _make(self, state: Path, server: Path | None) -> None:
         make_state(state)
         self.state = state.resolve()
-        _sweep(self.state)
+        place = self.state
+        if server is not None and place.is_relative_to(server.resolve()):
+            place = _elsewhere(server.resolve()) or place
+        self.apart = server is None or not place.is_relative_to(server.resolve())
+        _sweep(place)
         token = secrets.token_hex(8)
-        self.root = self.state / f"run-{token}"
+        self.root = place / f"run-{token}"
         # only a folder that is locked already ever bears the name that others sweep
-        young = self.state / f"new-{token}"
+        young = place / f"new-{token}"
         try:
             young.mkdir(mode=0o700)
             self._lock = os.open(young / ".lock", os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
@@ -115,6 +130,20 @@ class ScratchTree:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.remove()
+
+
+def _elsewhere(server: Path) -> Path | None:
+    """A folder of this user's alone, outside of the server's; None where there can be none."""
+    place = SHARED.resolve() / f"mcpfuzz-{os.getuid()}"
+    if place.is_relative_to(server):
+        return None
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()  # others could have made it, or put a link in its place
+        ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+        return place if ours and os.access(place, os.W_OK | os.X_OK) else None
+    except OSError:
+        return None
 
 
 def _sweep(state: Path) -> None:
