@@ -31,8 +31,8 @@ SHARED = Path("/var/tmp")
 class ScratchTree:
     """The folders of one run, `run-<token>/{ws,scratch,home,tmp,watch,stubs}` in the state folder; `with` removes them.
 
-    They lie elsewhere where the state folder is inside the server's own. The state folder has mode 0700 and its own .gitignore. What a killed run left behind is removed by the
-    next one: every run holds a lock on its folder.
+    They lie elsewhere where the state folder is inside the server's own. The state folder has mode 0700 and its own
+    .gitignore. What a killed run left behind is removed by the next one: every run holds a lock on its folder.
     """
 
     state: Path
