@@ -28,8 +28,9 @@ INSIDE = "nothing from outside of the workspace"
 
 
 def good_calls(surface: Surface, operation: Operation) -> Sequence[Mapping[str, Json]]:
-    """Arguments to build on: those known to be good, else the likeliest, else none (each place is filled alone)."""
-    return surface.good.get(operation.key) or surface.likely.get(operation.key) or ({},)
+    """Arguments to build on: those known to be good, then the likeliest (where none is good, or what is good says
+    nothing), else none (each place is filled alone)."""
+    return (*surface.good.get(operation.key, ()), *surface.likely.get(operation.key, ())) or ({},)
 
 
 def kinds_of_call(surface: Surface, operation: Operation) -> Sequence[Mapping[str, Json]]:

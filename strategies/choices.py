@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-__all__ = ["Choices", "HypothesisChoices", "RandomChoices", "strategy_of"]
+__all__ = ["Choices", "HypothesisChoices", "PlainChoices", "RandomChoices", "strategy_of"]
 
 _T = TypeVar("_T")
 ASCII = "abcdefghijklmnopqrstuvwxyz0123456789 "
@@ -82,6 +82,34 @@ class RandomChoices:
 
     def blob(self, low: int = 0, high: int = 16) -> bytes:
         return self._random.randbytes(self.integer(low, high))
+
+
+class PlainChoices:
+    """The plainest value that still says something: one of each list, the first word, the number one."""
+
+    __slots__ = ("_full",)
+
+    def __init__(self, *, full: bool = False) -> None:
+        """Args: full: what is optional is given, too."""
+        self._full = full
+
+    def integer(self, low: int, high: int) -> int:
+        return min(max(low, 1), high)
+
+    def pick(self, items: Sequence[_T]) -> _T:
+        return items[0]
+
+    def chance(self, percent: int) -> bool:
+        return self._full and percent >= 50
+
+    def real(self) -> float:
+        return 1.0
+
+    def text(self, low: int = 0, high: int = 12, alphabet: str = ASCII) -> str:
+        return alphabet[0] * self.integer(low, high)
+
+    def blob(self, low: int = 0, high: int = 16) -> bytes:
+        return bytes(self.integer(low, high))
 
 
 class HypothesisChoices:

@@ -78,6 +78,11 @@ class Point:
         return pointer(*self.path)
 
     @property
+    def name(self) -> str:
+        """Of the innermost member that holds it."""
+        return next((part for part in reversed(self.path) if isinstance(part, str)), "")
+
+    @property
     def text(self) -> str:
         """The good value as text, empty without one."""
         return self.base if isinstance(self.base, str) else "" if self.base is None else str(self.base)

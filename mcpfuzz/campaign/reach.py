@@ -4,13 +4,13 @@ before anything attacks: the user's examples first, then the schema's own hints,
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mcpfuzz.campaign.harvest import Harvest, hints
+from mcpfuzz.campaign.proposals import hollow, proposals, sample_files
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.effects.decoys import LINKS
 from mcpfuzz.errors import Gone, TargetError
@@ -18,22 +18,17 @@ from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
 from mcpfuzz.recordings import normal
 from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
-from mcpfuzz.slots import Filler, quote
+from mcpfuzz.slots import Filler
 from mcpfuzz.strategies.arguments import valid
 from mcpfuzz.strategies.choices import RandomChoices
-from mcpfuzz.strategies.points import Point, points, put
+from mcpfuzz.strategies.points import points, put
 from mcpfuzz.surface import bind
 from mcpfuzz.wire import encode
 
 __all__ = ["Reach", "Tally"]
 
-TRIES = 12
-"""Calls per operation that may be spent on finding a good one."""
-_PLACE = re.compile(r"path|dir(?:ectory)?\b|folder|file|repo|root|workspace|cwd", re.IGNORECASE)
 SECOND_TRIES = 24
 """Calls per operation that may be spent on what other operations and refusals taught."""
-MAX_FILES = 3
-"""Files of the workspace that are tried as values."""
 KINDS = ("tool", "resource", "prompt")
 KEEP = 3
 """Good calls kept per operation."""
@@ -134,9 +129,11 @@ class Reach:
                     tries = list(_taught(operation, self._harvest, self._refused.get(operation.key, [])))
                     await self._learn_one(client, operation, tries[:SECOND_TRIES], filler, timeout, until)
                 else:
-                    tries = self._candidates(operation, (*examples, *remembered), seed, files)
+                    tries, reason = proposals(operation, (*examples, *remembered), seed, files)
+                    self.tally(*operation.key).reason = reason
                     await self._learn_one(client, operation, tries, filler, timeout, until)
-        likely = {key: tried for key, tried in self._likely.items() if key not in self._good}
+        empty = {key for key, calls in self._good.items() if all(map(hollow, calls))}
+        likely = {key: tried for key, tried in self._likely.items() if key not in self._good or key in empty}
         order = sorted(surface.operations, key=lambda operation: operation.key not in shown)
         return replace(surface, operations=tuple(order), good=dict(self._good), likely=likely)
 
@@ -169,8 +166,11 @@ class Reach:
                 self._harvest.take(operation.name, answered)
                 if candidate not in found:
                     found.append(candidate)
+                    found.sort(key=hollow)  # stable: what says something stands in front
                     self._good[operation.key] = tuple(found)
-                if len(found) >= (1 if took > 0.3 else KEEP):
+                full = [call for call in found if not hollow(call)]
+                if len(full) >= (1 if took > 0.3 else KEEP):
+                    self._good[operation.key] = tuple(full)
                     return
             else:
                 if len(tried := self._likely.get(operation.key, ())) < KEEP:
@@ -193,73 +193,6 @@ class Reach:
         frame = volley.answers.get(key)
         return (frame.value if frame is not None else None), volley.took.get(key, timeout)
 
-    def _candidates(
-        self, operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int, files: tuple[str, ...]
-    ) -> list[Mapping[str, Json]]:
-        """Calls to try, most likely first."""
-        made: list[Mapping[str, Json]] = []
-        for example in examples:
-            if example.get(operation.kind) == operation.name:
-                given = example.get("arguments", {})
-                made.append(given if isinstance(given, dict) else {})
-            elif operation.template is not None and isinstance(example.get("resource"), str):
-                matched = _match_template(operation.template, example["resource"])
-                if matched is not None:
-                    made.append(matched)
-        try:
-            plan = plan_of(operation)
-            for index in range(TRIES):
-                drawn = valid(RandomChoices(seed, "learn", operation.kind, operation.name, index), plan)
-                if not isinstance(drawn, dict):
-                    continue
-                if index == 0:
-                    made += [item for item in _placed(drawn, operation, files) if item not in made]
-                made += [drawn] if drawn not in made else []
-        except CannotGenerate as error:
-            self.tally(*operation.key).reason = f"cannot generate arguments: {error}"
-            if not made:
-                made.append({})
-        return made[: TRIES + 8]
-
-
-def _placed(
-    arguments: Mapping[str, Json], operation: Operation, files: tuple[str, ...]
-) -> Iterator[Mapping[str, Json]]:
-    """Arguments whose names or descriptions speak of a place or an address, pointed at the workspace, at files in
-    it, and at our own listener."""
-    properties = operation.schema.get("properties")
-    declared = properties if isinstance(properties, dict) else {}
-    for value in files:
-        yield {
-            name: value if isinstance(item, str) and _speaks_of_place(name, declared.get(name)) else item
-            for name, item in arguments.items()
-        }
-    addressed = {
-        name: "{listener}/page" if _speaks_of_address(name, declared.get(name)) else item
-        for name, item in arguments.items()
-    }
-    if addressed != arguments:
-        yield addressed
-
-
-def sample_files(workspace: str | None) -> tuple[str, ...]:
-    """Values that a path may have: the workspace, a few files in it (whole path and relative), and a new one."""
-    if workspace is None:
-        return ()
-    found: list[str] = []
-    for folder, folders, names in os.walk(workspace):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))[:20]
-        for name in sorted(names):
-            path = os.path.join(folder, name)
-            if (
-                len(found) < MAX_FILES
-                and not name.startswith(".")
-                and os.path.isfile(path)
-                and not os.path.islink(path)
-            ):
-                found.append(quote(os.path.relpath(path, workspace)))
-    return ("{workspace}", *("{workspace}/" + name for name in found), *found, "{workspace}/new.txt", ".")
-
 
 def _taught(operation: Operation, harvest: Harvest, refusals: list[Json]) -> Iterator[Mapping[str, Json]]:
     """Arguments made of values that other operations gave and that refusals named, one place at a time."""
@@ -270,7 +203,7 @@ def _taught(operation: Operation, harvest: Harvest, refusals: list[Json]) -> Ite
     start = base if isinstance(base, dict) else {}
     places = [place for place in points(operation.schema, start) if "enum" not in place.schema]
     told = list(dict.fromkeys(word for refusal in refusals[-3:] for word in hints(refusal)))[:6]
-    columns = [(place, [*harvest.values(_name(place)), *told]) for place in places]
+    columns = [(place, [*harvest.values(place.name), *told]) for place in places]
     best = dict(start)
     for place, values in columns:
         if values:
@@ -285,34 +218,6 @@ def _taught(operation: Operation, harvest: Harvest, refusals: list[Json]) -> Ite
 def _baited(arguments: Mapping[str, Json]) -> bool:
     """Whether arguments go through a link of our own, which a server may have listed: that is no benign call."""
     return any(re.search(rf"\b{re.escape(name)}(?![\w.])", repr(arguments)) for name in LINKS)
-
-
-def _name(place: Point) -> str:
-    return next((part for part in reversed(place.path) if isinstance(part, str)), "")
-
-
-def _speaks_of_address(name: str, schema: Json) -> bool:
-    said = (
-        f"{name} {schema.get('description') or ''} {schema.get('format') or ''}" if isinstance(schema, dict) else name
-    )
-    return re.search(r"\bur[il]\b|_url|endpoint|web ?page|https?:", said, re.IGNORECASE) is not None
-
-
-def _speaks_of_place(name: str, schema: Json) -> bool:
-    description = schema.get("description") if isinstance(schema, dict) else None
-    closed = isinstance(schema, dict) and ("enum" in schema or "const" in schema)
-    return not closed and _PLACE.search(f"{name} {description or ''}") is not None
-
-
-def _match_template(template: str, uri: str) -> Mapping[str, Json] | None:
-    """The variables of a simple template that give `uri`."""
-    pattern, position = "", 0
-    for match in re.finditer(r"\{([+#./;?&]?)([\w]+)\*?\}", template):
-        before = {"/": "/", ".": r"\.", "#": "#", "?": rf"\?{match[2]}=", "&": f"&{match[2]}=", ";": f";{match[2]}="}
-        pattern += re.escape(template[position : match.start()]) + before.get(match[1], "") + f"(?P<{match[2]}>.+?)"
-        position = match.end()
-    found = re.fullmatch(pattern + re.escape(template[position:]), uri)
-    return found.groupdict() if found else None
 
 
 def good_answer(value: Json) -> bool:

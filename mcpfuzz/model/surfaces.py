@@ -65,8 +65,9 @@ class Surface:
     networked server, a caller with a credential, two of them; `authenticated` for one that tells callers apart, `jwt`
     and `jwt-key` for a first caller with a token of that form, and with the key that signs it."""
     likely: Mapping[tuple[str, str], tuple[Mapping[str, Json], ...]] = field(default_factory=dict)
-    """Operation key -> arguments that were tried first and rejected, of operations without a good call: the user's
-    example, or the schema's simplest. An attack may be built on them all the same."""
+    """Operation key -> arguments that were tried first and rejected, of operations without a good call, or whose good
+    calls say nothing (an empty list): the user's example, or the schema's simplest. An attack may be built on them
+    all the same."""
     headers: tuple[tuple[str, str], ...] = ()
     """Headers of the user's whose value is an address (networked servers)."""
     callers: tuple[str, ...] = ()

@@ -80,7 +80,10 @@ def real(kit: Kit, shape: Shape, name: str) -> Maker:
     def make(walk: Walk) -> Json:
         walk.left -= 1
         for _ in range(4):
-            value = low + (high - low) * walk.choices.integer(0, 1000) / 1000
+            if walk.choices.chance(40) or high - low < 2:
+                value = low + (high - low) * walk.choices.integer(0, 1000) / 1000
+            else:  # whole: what takes any number mostly counts something
+                value = math.ceil(low) + walk.choices.integer(0, math.floor(min(high - low, 101)) - 1)
             if steps:
                 value = round(value / steps[0]) * steps[0]
             if _fits(shape, value):

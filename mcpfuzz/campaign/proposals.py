@@ -1,0 +1,134 @@
+"""Proposals: calls that may well be good, likeliest first. The user's own examples; the plainest call that the
+schema allows, pointed at the workspace and at our listener; then what a walk over the schema gives.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+
+from mcpfuzz.model import Json, Operation
+from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
+from mcpfuzz.slots import quote
+from mcpfuzz.strategies.arguments import valid
+from mcpfuzz.strategies.choices import PlainChoices, RandomChoices
+from mcpfuzz.strategies.points import Point, points, put
+
+__all__ = ["hollow", "proposals", "sample_files"]
+
+TRIES = 12
+"""Drawn calls per operation that may be spent on finding a good one."""
+MOST = 24
+"""Calls per operation, all in all."""
+MAX_FILES = 3
+"""Files of the workspace that are tried as values."""
+_PLACE = re.compile(r"path|dir(?:ectory)?\b|folder|file|repo|root|workspace|cwd", re.IGNORECASE)
+
+
+def proposals(
+    operation: Operation, examples: tuple[Mapping[str, Json], ...], seed: int, files: tuple[str, ...]
+) -> tuple[list[Mapping[str, Json]], str | None]:
+    """Arguments to try, likeliest first; and why there are no more, where the schema gives none.
+
+    Args:
+        examples: `{"tool": name, "arguments": {...}}`, also `prompt` and `resource`.
+        files: see `sample_files`.
+    """
+    made = list(_shown(operation, examples))
+    reason = None
+    try:
+        plan = plan_of(operation)
+        drawn = [valid(PlainChoices(), plan), valid(PlainChoices(full=True), plan)]
+        drawn += [
+            valid(RandomChoices(seed, "learn", operation.kind, operation.name, nth), plan) for nth in range(TRIES)
+        ]
+        for index, arguments in enumerate(drawn):
+            if isinstance(arguments, dict):
+                placed = _placed(arguments, operation, files) if index < 2 else ()
+                made += [item for item in (*placed, arguments) if item not in made]
+    except CannotGenerate as error:
+        reason = f"cannot generate arguments: {error}"
+    return (made or [{}])[:MOST], reason
+
+
+def hollow(arguments: Json) -> bool:
+    """Whether a call says nothing: some list or object in it is empty. It may be accepted for just that."""
+    if isinstance(arguments, Mapping):
+        return any(item == {} or hollow(item) for item in arguments.values())
+    return isinstance(arguments, list) and (not arguments or any(map(hollow, arguments)))
+
+
+def sample_files(workspace: str | None) -> tuple[str, ...]:
+    """Values that a path may have: the workspace, a few files in it (whole path and relative), and a new one."""
+    if workspace is None:
+        return ()
+    found: list[str] = []
+    for folder, folders, names in os.walk(workspace):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))[:20]
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if (
+                len(found) < MAX_FILES
+                and not name.startswith(".")
+                and os.path.isfile(path)
+                and not os.path.islink(path)
+            ):
+                found.append(quote(os.path.relpath(path, workspace)))
+    return ("{workspace}", *("{workspace}/" + name for name in found), *found, "{workspace}/new.txt", ".")
+
+
+def _shown(operation: Operation, examples: tuple[Mapping[str, Json], ...]) -> Iterator[Mapping[str, Json]]:
+    """What examples say of an operation."""
+    for example in examples:
+        if example.get(operation.kind) == operation.name:
+            given = example.get("arguments", {})
+            yield given if isinstance(given, dict) else {}
+        elif operation.template is not None and isinstance(example.get("resource"), str):
+            matched = _match_template(operation.template, example["resource"])
+            if matched is not None:
+                yield matched
+
+
+def _placed(
+    arguments: Mapping[str, Json], operation: Operation, files: tuple[str, ...]
+) -> Iterator[Mapping[str, Json]]:
+    """Arguments whose texts, however deep, by name or description speak of a place or an address: pointed at the
+    workspace, at files in it, and at our own listener."""
+    given = [point for point in points(operation.schema, arguments) if isinstance(point.base, str)]
+    places = [point for point in given if _speaks_of_place(point.name, point.schema)]
+    addresses = [point for point in given if _speaks_of_address(point.name, point.schema)]
+    for value in files if places else ():
+        yield _pointed(arguments, places, value)
+    if addresses:
+        yield _pointed(arguments, addresses, "{listener}/page")
+
+
+def _pointed(arguments: Mapping[str, Json], places: list[Point], value: str) -> Mapping[str, Json]:
+    for place in places:
+        arguments = put(arguments, place, value)
+    return arguments
+
+
+def _speaks_of_address(name: str, schema: Json) -> bool:
+    said = (
+        f"{name} {schema.get('description') or ''} {schema.get('format') or ''}" if isinstance(schema, dict) else name
+    )
+    return re.search(r"\bur[il]\b|_url|endpoint|web ?page|https?:", said, re.IGNORECASE) is not None
+
+
+def _speaks_of_place(name: str, schema: Json) -> bool:
+    description = schema.get("description") if isinstance(schema, dict) else None
+    closed = isinstance(schema, dict) and ("enum" in schema or "const" in schema)
+    return not closed and _PLACE.search(f"{name} {description or ''}") is not None
+
+
+def _match_template(template: str, uri: str) -> Mapping[str, Json] | None:
+    """The variables of a simple template that give `uri`."""
+    pattern, position = "", 0
+    for match in re.finditer(r"\{([+#./;?&]?)([\w]+)\*?\}", template):
+        before = {"/": "/", ".": r"\.", "#": "#", "?": rf"\?{match[2]}=", "&": f"&{match[2]}=", ";": f";{match[2]}="}
+        pattern += re.escape(template[position : match.start()]) + before.get(match[1], "") + f"(?P<{match[2]}>.+?)"
+        position = match.end()
+    found = re.fullmatch(pattern + re.escape(template[position:]), uri)
+    return found.groupdict() if found else None
