@@ -160,6 +160,12 @@ class Client:
         return found if isinstance(found, str) else None
 
     @property
+    def http_target(self) -> str | None:
+        """Path and query that a Streamable HTTP server was found at, behind a redirect perhaps; None elsewhere."""
+        found = getattr(self._channel, "target", None)
+        return found if isinstance(found, str) else None
+
+    @property
     def acknowledges(self) -> bool:
         """Every message is answered in an exchange of its own: no barrier is needed to end the wait for it."""
         return self._channel.acknowledges

@@ -7,7 +7,8 @@
     {rebind}           a name that leads to loopback for the server alone (in a sandbox; else loopback itself)
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
     {session}          the HTTP session id of the connection opened last
-    {endpoint}         path of a networked server     {authority}   its host and port
+    {address}          path of a networked server     {authority}   its host and port
+    {endpoint}         the same, over Streamable HTTP alone
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1

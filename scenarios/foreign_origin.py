@@ -27,7 +27,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         ("Access-Control-Request-Method", "POST"),
         ("Access-Control-Request-Headers", "content-type"),
     )
-    steps = (Step(action=Http("OPTIONS", "{endpoint}", asked)), *case.conversation.steps)
+    steps = (Step(action=Http("OPTIONS", "{address}", asked)), *case.conversation.steps)
     params = {"preflight": 0, "step": 2, "steps": 3, "origin": origin}
     proof = Proof(kind="page-served", expected="the browser, or the connection, is refused", params=params)
     return replace(case, conversation=Conversation(steps), claims=(Claim("origin-unchecked", proof),))

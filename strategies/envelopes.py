@@ -189,9 +189,16 @@ def _r13(choices: Choices, context: Context) -> Malformed:
 
 
 def _r14(choices: Choices, context: Context) -> Malformed:
+    """Of a request; or without an id, which then is no notification either: JSON-RPC answers it under the id null."""
+    if choices.chance(20):
+        method = choices.pick(("notifications/cancelled", "notifications/x-" + word(choices, 3, 8)))
+        value: Json = junk(choices, "array", "text", "number", "real", "bool")
+        said: dict[str, Json] = {"jsonrpc": "2.0", "method": method, "params": value}
+        why = f"{method}, without an id, has the params {brief(value)}"
+        return Malformed(row="R14", why=why, action=Send(said), method=method)
     message, base, request_id = _request(choices, context)
     if base.params and choices.chance(30):
-        value: Json = [*base.params.values(), scalar(choices)]
+        value = [*base.params.values(), scalar(choices)]
     else:
         value = junk(choices, "array", "text", "number", "real", "bool")
     message["params"] = value

@@ -96,7 +96,7 @@ def _n1(choices: Choices, context: Context) -> Malformed:
     else:
         known = ("notifications/cancelled", "notifications/progress", "notifications/roots/list_changed")
         method = choices.pick(known[:1] if context.modern else known)
-        params = junk(choices, "array", "object", "text", "number", "real", "bool", "null")
+        params = junk(choices, "object")  # of another kind it is no notification but an invalid request: R14
         why = f"{method} with the params {brief(params)}"
     message = {"jsonrpc": "2.0", "method": method, **({} if params is None and form == 0 else {"params": params})}
     return Malformed(row="N1", why=why, action=Send(message), method=method)

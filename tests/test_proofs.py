@@ -19,6 +19,7 @@ from mcpfuzz.model import (
     Ending,
     Exchange,
     Frame,
+    Http,
     Operation,
     Place,
     Proof,
@@ -660,3 +661,76 @@ def test_a_websocket_that_ends_of_a_malformed_frame_is_judged_by_its_close_code(
     seen = trace(exchange(due=False), actions=(Raw(b"{"),), ending=ending)
     case = case_of(row="F1", valid=False, ids=(), conversation=seen.conversation)
     assert rules_of(seen, case, bench=replace(BENCH, transport="ws")) == rules
+
+
+def http_step(body: bytes, status: int) -> Trace:
+    page = replace(exchange(frame(body), due=False), status=status)
+    return trace(page, actions=(Http("OPTIONS", "/ws", ()),))
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "found"),
+    [
+        (b'{"detail":"Not Found"}', 404, set()),
+        (b'{"error":"invalid_token"}', 401, set()),
+        (b'{"resource":"http://127.0.0.1:1/mcp"}', 200, set()),
+        (b'{"jsonrpc":"2.0","id":7}', 400, {"result-shape"}),
+    ],
+)
+def test_a_page_of_the_web_server_is_no_ill_formed_message_but_a_broken_message_is(
+    body: bytes, status: int, found: set[str]
+) -> None:
+    assert rules_of(http_step(body, status)) == found
+
+
+@pytest.mark.parametrize("stop", ["", ".", "...", ". Must be Text or Blob."])
+def test_a_path_that_was_sent_and_ends_a_sentence_is_an_echo(stop: str) -> None:
+    told = f"Invalid kind: --output=/home/x/run/c17{stop}"
+    sent = '{"kind": "--output=/home/x/run/c17"}'
+    assert not list(leaks_in(told, error=True, sent=sent, roots=("home",)))
+    assert list(leaks_in(told.replace("c17", "c18"), error=True, sent=sent, roots=("home",)))
+
+
+def refused(row: str, *answers: Frame, status: int) -> set[tuple[str, str]]:
+    """Rule and cause of what a malformed message came to over HTTP."""
+    message = Send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {}})
+    seen = trace(exchange(None, *answers, status=status, due=False), actions=(message,))
+    case = case_of(row=row, conversation=seen.conversation)
+    bench = Bench(revision=D, transport="http")
+    return {(item.rule, item.cause) for item in judge_trace(case, seen, bench, SURFACE)}
+
+
+def test_an_invented_id_in_a_refusal_is_one_cause_whatever_was_refused() -> None:
+    invented = frame({"jsonrpc": "2.0", "id": "server-error", "error": {"code": -32600, "message": "no"}})
+    found = refused("N1", invented, status=400) | refused("R1", invented, status=400)
+    assert len(found) == 1
+    assert {rule for rule, _ in found} == {"wrong-id"}
+    assert {rule for rule, _ in refused("N1", invented, status=200)} == {"answer-to-notification"}
+
+
+def test_a_log_message_beside_it_makes_no_second_cause() -> None:
+    log = frame({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "error", "data": "x"}})
+    assert refused("R16", status=202) == refused("R16", log, status=202) != set()
+
+
+SECOND = Send({"jsonrpc": "2.0", "id": 7, "method": "initialize", "params": {}})
+READY = Send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        ((SECOND,), False),
+        ((Raw('{"jsonrpc":"2.0","id":7,"method":"initialize"}'),), False),
+        ((Send([SECOND.message]),), False),
+        ((READY, SECOND), False),
+        ((SECOND, READY), True),
+        ((Raw('{"method":"notifications/initialized"}'),), True),
+        ((BROKEN,), True),
+    ],
+)
+def test_a_server_that_waits_for_the_end_of_a_second_handshake_is_not_poisoned(
+    before: tuple[Action, ...], found: bool
+) -> None:
+    seen = trace(exchange(error("not initialised"), step=len(before)), actions=(*before, ECHO))
+    assert shows("poisoned", seen, **POISON) is found

@@ -221,6 +221,15 @@ def r4(case: Malformed, context: Context) -> bool:
     return len(asked) == 2 and all(is_request(item, context) for item in asked) and len(message(case)) in (2, 3)
 
 
+def r14(case: Malformed, context: Context) -> bool:
+    """A sound request but for its params; or a notification whose params make it none."""
+    if "id" not in message(case):
+        return n(case, context) and not isinstance(message(case)["params"], dict)
+    return but_for("params", lambda value: not isinstance(value, dict) and value is not None and value is not KeyError)(
+        case, context
+    )
+
+
 def r16(case: Malformed, context: Context) -> bool:
     extra = set(message(case)) - {"jsonrpc", "id", "method", "params"}
     rest = {key: value for key, value in message(case).items() if key not in extra}
@@ -283,6 +292,8 @@ def p12(case: Malformed, context: Context) -> bool:
 
 
 def n(case: Malformed, context: Context) -> bool:
+    if case.row == "N1" and not isinstance(message(case).get("params", {}), dict):
+        return False  # it would be no notification, and might be answered
     return "id" not in message(case) and is_json(json.dumps(message(case))) and message(case)["jsonrpc"] == "2.0"
 
 
@@ -310,7 +321,7 @@ DEFECTS: dict[str, Callable[[Malformed, Context], bool]] = {
     "R12": but_for("id", lambda value: type(value) is int and abs(value) > 1 << 53 and int(float(value)) != value),
     "R13": lambda case, context: case.together and len({action.message["id"] for action in case.actions}) == 1  # type: ignore[union-attr]
     and all(is_request(action.message, context) for action in case.actions),  # type: ignore[union-attr]
-    "R14": but_for("params", lambda value: not isinstance(value, dict) and value is not None and value is not KeyError),
+    "R14": r14,
     "R15": but_for("params", lambda value: value is None),
     "R16": r16,
     "M1": lambda case, context: is_request(message(case), context) and message(case)["method"] not in KNOWN,

@@ -185,6 +185,7 @@ class Prover:
             self.supply.filler(),
             patience,
             opener=self.supply.opener(),
+            start_s=self.supply.start_s,
             effects=self.supply.effects,
             linger=linger,
             barrier_patience=min(BARRIER_S, patience),

@@ -23,6 +23,7 @@ from mcpfuzz.errors import TargetError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
 from mcpfuzz.revisions import Revision, revision
+from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.surface import Leave, discover, file_writers
 from mcpfuzz.target import Prepared
 
@@ -33,6 +34,7 @@ NEEDED = {
     "apart": "what this run makes lies where the server may write: give --state a folder outside of the server's",
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
+    "endpoint": "it is about sessions of Streamable HTTP",
     "credential": "give a caller with --identity NAME=SPEC",
     "authenticated": "the server does not tell its callers apart",
     "jwt": "the first caller's credential is no JSON Web Token",
@@ -40,6 +42,8 @@ NEEDED = {
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
+ABOUT_CALLERS = frozenset({"authenticated", "jwt", "jwt-key"})
+"""Needs that speak of callers; where none was given, that is what is missing."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
 ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
@@ -284,6 +288,16 @@ def _rank(finding: Finding) -> tuple[bool, int, str, str]:
     return (finding.confidence != "proved", ORDER[finding.severity], finding.rule, finding.place.name)
 
 
+def _unplanned(scenario: Scenario, surface: Surface | None) -> str:
+    """Why a scenario that lacks nothing has nothing to be played on."""
+    kinds = " or ".join(scenario.kinds)
+    offered = [item for item in surface.operations if item.kind in scenario.kinds] if surface is not None else []
+    if not offered:
+        return f"{NOT_APPLICABLE}: the server offers no {kinds}"
+    skipped = next((item.skipped for item in offered if item.skipped), None)
+    return f"{NOT_APPLICABLE}: " + (f"no {kinds} is called: it {skipped}" if skipped else f"no {kinds} takes arguments")
+
+
 def _scenarios(
     settings: Settings, engine: Engine | None, failure: str | None, surface: Surface | None
 ) -> tuple[ScenarioResult, ...]:
@@ -297,9 +311,11 @@ def _scenarios(
             reason = failure or (engine.cut if engine else None)
             missing = [] if state_places is None else [need for need in scenario.needs if need not in state_places]
             if tally is not None and missing:
-                reason = f"{NOT_APPLICABLE}: {NEEDED.get(missing[0], missing[0])}"
+                nobody = missing[0] in ABOUT_CALLERS and "credential" not in (state_places or ())
+                need = "credential" if nobody else missing[0]
+                reason = f"{NOT_APPLICABLE}: {NEEDED.get(need, need)}"
             elif tally is not None and not tally.planned:
-                reason = f"{NOT_APPLICABLE}: no operation of its kinds is called"
+                reason = _unplanned(scenario, surface)
             if tally is not None and tally.reasons:
                 reason = "; ".join(tally.reasons)
             made.append(ScenarioResult(id=scenario.id, status="not-run", reason=reason))

@@ -6,11 +6,14 @@ from mcpfuzz.campaign.pace import SLOW_S
 from mcpfuzz.campaign.reach import Reach, good_answer
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.campaign.voice import Voice
-from mcpfuzz.model import Call, Conversation, Surface
+from mcpfuzz.model import Call, Conversation, Send, Step, Surface
+from mcpfuzz.oracles.process_proofs import begins_anew
 from mcpfuzz.surface import bind
 
 __all__ = ["Vitals"]
 
+READY = Step(action=Send({"jsonrpc": "2.0", "method": "notifications/initialized"}))
+"""Ends a handshake (legacy era)."""
 MOST = 2
 """Calls that are chosen."""
 
@@ -49,6 +52,11 @@ class Vitals:
         """Whether they all succeed now; True where there are none."""
         if not self.calls:
             return True
+        if begins_anew([step.action for step in self._voice.history]):
+            client = await self._supply.client()
+            if client.session.revision.era == "legacy":  # where it waits for the end of a handshake, it gets it
+                self._voice.remember(client, (READY,))
+                await self._voice.say(Conversation((READY,)))
         trace = await self._voice.say(Conversation.of(*self.calls))
         return all(
             exchange.answer is not None and good_answer(exchange.answer.value) for exchange in trace.exchanges

@@ -47,6 +47,7 @@ class Voice:
             self._supply.filler(),
             patience,
             opener=self._supply.opener(),
+            start_s=self._supply.start_s,
             effects=self._supply.effects,
             barrier_patience=min(BARRIER_S, patience),
             owed=None if row is None else ROWS[row].due,

@@ -44,6 +44,8 @@ class Exchange:
     """What else arrived between this step and the next: notifications, strays, noise."""
     took_s: float = 0.0
     """From the last byte sent to the answer; 0 without one."""
+    waited_s: float = 0.0
+    """How long an answer that was owed was waited for in vain; 0 where it came, or none was owed."""
     status: int | None = None
     """HTTP status, where there is one."""
     headers: tuple[tuple[str, str], ...] = ()

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mcpfuzz.model import Exchange, Frame, Trace
+from mcpfuzz.model import Exchange, Frame, Http, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.leaks import leaks_in, may_leak
 from mcpfuzz.oracles.reading import CAP, frames, is_error, method_of, strings, words
@@ -119,6 +119,8 @@ def _ill_formed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | 
 def _frame_fault(frame: Frame | None, exchange: Exchange, trace: Trace, bench: Bench) -> str | None:
     if frame is None or not isinstance(frame.value, dict):
         return None
+    if isinstance(trace.conversation.steps[exchange.step].action, Http) and "jsonrpc" not in frame.value:
+        return None  # a page of the web server's own, beside MCP: the body of a 404, a metadata document
     bad = [fault for fault in frame.faults if fault in ILL_FORMED]
     if bad:
         return f"{', '.join(bad)} in {words(frame, 120)}"

@@ -15,6 +15,7 @@ from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.reading import lost
 from mcpfuzz.oracles.row_proofs import row_verdict
 from mcpfuzz.oracles.rules import RULES
+from mcpfuzz.waits import waits_in
 
 __all__ = ["judge_trace", "normalised"]
 
@@ -46,6 +47,8 @@ UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )
 OWN_ANSWER = frozenset({"no-answer", "server-error", "wrong-id", "duplicate-answer", "result-shape"})
 """Rules that presume a well-formed request with an id of its own."""
+MAY_WAIT = frozenset({"hang", "no-answer"})
+"""Rules about a wait, which may be what the caller asked for."""
 EXPLAINS = frozenset({"unsafe-consumption"})
 """Rules whose finding says why the server broke: what the universal oracles would say of it is the same cause."""
 POISON = "later good calls succeed as before"
@@ -70,13 +73,10 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
             if claim.rule in EXPLAINS:
                 return
     for rule, kind, expected, params in UNIVERSAL:
-        if rule == "no-answer" and case.silence_ok:
+        if _for_others(rule, case, trace):
             continue
-        if rule == "result-shape" and _other_era(trace):
-            continue  # other revisions have other shapes
-        if case.row is not None and rule in OWN_ANSWER:
-            continue  # whose answer is whose, and whether one is due, is for the table to say
-        proof = Proof(kind=kind, expected=expected, params=params)
+        more = _waits(case, surface) if rule in MAY_WAIT else {}
+        proof = Proof(kind=kind, expected=expected, params={**params, **more})
         seen = observe(proof, trace, bench)
         if seen is not None:
             yield _suspicion(rule, case, proof, seen, _cause(rule, _listed(case, surface), trace, seen))
@@ -87,6 +87,22 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
     yield from _by_schema(case, trace, bench, surface)
     if case.row is not None:
         yield from _by_table(case, trace, bench)
+
+
+def _for_others(rule: str, case: Case, trace: Trace) -> bool:
+    """Whether a universal rule is not to be judged here."""
+    if rule == "no-answer" and case.silence_ok:
+        return True
+    if rule == "result-shape" and _other_era(trace):
+        return True  # other revisions have other shapes
+    return case.row is not None and rule in OWN_ANSWER  # whose answer is whose, what is due: for the table to say
+
+
+def _waits(case: Case, surface: Surface) -> dict[str, Any]:
+    """What of the tool's arguments says how long to wait: a call that waits as it was told does not hang."""
+    operation = surface.operation(case.place.kind, case.place.name)
+    waits = waits_in(operation.schema) if operation is not None and operation.kind == "tool" else {}
+    return {"waits": waits} if waits else {}
 
 
 def _listed(case: Case, surface: Surface) -> Case:
@@ -161,12 +177,14 @@ def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     proof = Proof(kind="verdict", expected="an outcome that the ORACLE table allows", params=params)
     cause = f"{case.row} {verdict.rule}"  # not what was seen besides: it differs from one time to the next
     if verdict.rule in _BY_INVARIANT or rule == "answer-to-notification":
-        cause = f"{case.place.kind} {verdict.rule}"  # whichever row brought it out
+        kind = "session" if case.place.kind == "transport" else case.place.kind  # one reader, whatever was wrong
+        cause = f"{kind} {verdict.rule}"  # whichever row brought it out
     yield _suspicion(rule, case, proof, verdict.because, cause)
 
 
 def _row_rule(row: str, decided: str, trace: Trace) -> str:
-    if row in ("N1", "N2") and decided in (row, "U7", "U3"):
+    refused = any((exchange.status or 0) >= 400 for exchange in trace.exchanges)  # HTTP's own no, as is its right
+    if row in ("N1", "N2") and (decided in (row, "U7") or (decided == "U3" and not refused)):
         return "answer-to-notification"
     if decided == "U4" and row[0] == "F":
         return "malformed-frame"

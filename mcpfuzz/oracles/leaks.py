@@ -74,8 +74,8 @@ def leaks_in(
             found = match.group(0)
             if leak.rule == "path-leak" and not _of_this_machine(found, roots):
                 continue
-            if found.strip() in sent or any(_inside(found, folder) for folder in known):
-                continue
+            if _known(found, sent, known) or (leak.rule == "path-leak" and _known(found.rstrip("."), sent, known)):
+                continue  # a full stop behind a path ends the sentence
             if leak.rule == "path-leak" and _elided(found, sent, known):
                 continue
             yield leak, found
@@ -85,6 +85,10 @@ def leaks_in(
 def _of_this_machine(path: str, roots: Sequence[str]) -> bool:
     first, second = path.split("/", 3)[1:3]
     return first in roots or f"{first}/{second}" in roots
+
+
+def _known(found: str, sent: str, known: Sequence[str]) -> bool:
+    return found.strip() in sent or any(_inside(found, folder) for folder in known)
 
 
 def _elided(path: str, sent: str, known: Sequence[str]) -> bool:

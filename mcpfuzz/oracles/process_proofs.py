@@ -5,15 +5,16 @@ Pure, as all proofs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcpfuzz.model import Trace
+from mcpfuzz.model import Action, Exchange, Raw, Send, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.reading import CAP, accepted, lost, method_of, words
 from mcpfuzz.revisions import BY_DATE
+from mcpfuzz.waits import asked_s
 
-__all__ = ["PROCESS"]
+__all__ = ["PROCESS", "begins_anew"]
 
 ABNORMAL = frozenset({1006, 1011})
 """Close codes of a server whose code failed (MCP U2); the others are its protocol's way to say no."""
@@ -21,6 +22,8 @@ GROWTH_PER_CALL = 12 << 10
 """Bytes a call may leave behind; allocators round, caches warm up, so two windows must both show more."""
 GROWTH_TOTAL = 24 << 20
 """More than a garbage collector lets lie between two of its rounds."""
+WAIT_SLACK_S = 0.25
+"""What waiting for an answer may last longer than the wait that the caller asked for."""
 
 
 def _process_exit(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
@@ -29,12 +32,28 @@ def _process_exit(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str 
     if trace.ending.serves:
         return None
     if trace.ending.kind == "closed" and "stdin" not in trace.ending.detail and CAP not in trace.ending.detail:
+        if bench.transport != "stdio":
+            return f"nobody is served any more, a fresh client neither: {trace.ending.detail}"
         return "the server closed its output and answers no more"
     return None
 
 
 def _server_hang(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    return f"nothing answered any more: {trace.ending.detail}" if trace.ending.kind == "silent" else None
+    if trace.ending.kind != "silent":
+        return None
+    if bench.transport != "http" and trace.exchanges and _as_asked(params, trace, trace.exchanges[-1]):
+        return None  # one connection's requests may be served one after another; over HTTP each has its own
+    return f"nothing answered any more: {trace.ending.detail}"
+
+
+def _as_asked(params: Mapping[str, Any], trace: Trace, exchange: Exchange) -> bool:
+    """Whether a call was told to wait (`waits`, see `mcpfuzz.waits`), and for no less than it was waited for."""
+    asked = method_of(trace, exchange)
+    waits = params.get("waits")
+    if not waits or exchange.answer is not None or asked is None or not isinstance(asked[1], dict):
+        return False
+    wanted = asked_s(asked[1].get("arguments"), waits)
+    return wanted > 0 and wanted >= exchange.waited_s - WAIT_SLACK_S
 
 
 def _server_error(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
@@ -54,6 +73,8 @@ def _no_answer(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
     for exchange in trace.exchanges:
         refused = exchange.status is not None and exchange.status >= 400  # an answer, though not of JSON-RPC
         if exchange.due and exchange.answer is None and exchange.sent and not refused:
+            if _as_asked(params, trace, exchange):
+                continue
             return f"step {exchange.step + 1} was not answered; a later {BY_DATE[bench.revision].barrier} was"
     return None
 
@@ -65,7 +86,25 @@ def _poisoned(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
         return None
     if method_of(trace, last) != (params["method"], params["params"]) or accepted(last):
         return None
+    if begins_anew([step.action for step in trace.conversation.steps]):
+        return None
     return f"the known-good call fails: {words(last.answer)}"
+
+
+def begins_anew(actions: Sequence[Action]) -> bool:
+    """Whether the last `initialize` of a conversation lacks the notification that ends a handshake: a server that
+    takes the client at its word waits for it, and refuses calls until then."""
+    anew = False
+    for action in actions:
+        if isinstance(action, Raw):
+            data = action.data.encode("utf-8", "surrogatepass") if isinstance(action.data, str) else action.data
+            anew = anew or b'"initialize"' in data
+            continue
+        message = action.message if isinstance(action, Send) else None
+        for item in message if isinstance(message, list) else [message]:  # a batch may hold one, too
+            method = item.get("method") if isinstance(item, dict) else getattr(action, "method", None)
+            anew = method == "initialize" or (anew and method != "notifications/initialized")
+    return anew
 
 
 def _memory_growth(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:

@@ -37,6 +37,9 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
         client.forget_stderr()
     if talk.main.http_session is not None:
         talk.filler.place("session", talk.main.http_session)
+    if talk.main.http_target is not None:
+        talk.filler.place("endpoint", talk.main.http_target)
+        talk.filler.place("address", talk.main.http_target)
     try:
         for indices in _groups(conversation):
             steps = [conversation.steps[index] for index in indices]
@@ -105,6 +108,8 @@ async def _connection(
             headers = tuple((name, str(talk.filler.fill(value))) for name, value in how.headers)
             how = replace(how, headers=headers)
             clients[step.on] = await talk.opener(step, how)
+            if not how.handshake and talk.main.transport == "stdio":
+                talk.cold.add(step.on)
         except TargetError as error:
             refused = talk.main.transport != "stdio"  # the main connection is not touched by it
             return talk.main, Ending(kind="closed", at_step=index, detail=str(error), serves=refused)
@@ -129,8 +134,14 @@ async def _say(
     if not owed and not client.acknowledges:
         barrier_id = client.session.next_id()
         things.append(Sent(encode(client.session.barrier(barrier_id)) + b"\n", (("int", barrier_id),)))
-    volley = await client.volley(things, patience=talk.patience)
+    began, first = time.monotonic(), len(exchanges)
+    patience = talk.patience + (2 * talk.start_s if steps[0].on in talk.cold else 0.0)
+    talk.cold.discard(steps[0].on)
+    volley = await client.volley(things, patience=patience)
+    waited = time.monotonic() - began
     _file(client, volley, made, indices, exchanges, talk.filler)
+    if volley.late:
+        exchanges[first:] = [_in_vain(exchange, waited) for exchange in exchanges[first:]]
     if volley.gone is not None:
         return gone_ending(client, indices[-1], volley.gone)
     if volley.too_much is not None:
@@ -138,6 +149,10 @@ async def _say(
     if volley.late:
         return (await ending_of(talk, client, indices[-1]))[0]
     return Ending()
+
+
+def _in_vain(exchange: Exchange, waited: float) -> Exchange:
+    return replace(exchange, waited_s=waited) if exchange.due and exchange.answer is None else exchange
 
 
 async def _below(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mcpfuzz.client import Client
 from mcpfuzz.model import Effect, Open, Step
@@ -33,3 +33,8 @@ class Talk:
     """Seconds to wait at the end for an effect that holds one of the conversation's own canaries."""
     owed: bool | None = None
     """Whether what is sent as it stands is owed an answer; None: as far as its form says."""
+    start_s: float = 0.0
+    """Seconds a server of this run takes to start: over stdio a connection without a handshake is a process that may
+    not be up yet, so its first answer is waited for twice as long beside `patience`."""
+    cold: set[str] = field(default_factory=set)
+    """Names of such connections that nothing was said on yet."""

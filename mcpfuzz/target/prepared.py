@@ -141,9 +141,10 @@ class Prepared:
         places |= _callers(identities)
         if target.url is not None:
             endpoint = _endpoint(target, fill)
-            places["network"] = endpoint.origin
+            places |= {"network": endpoint.origin, "authority": f"{endpoint.host}:{endpoint.port}"}
+            places["address"] = endpoint.target
             if endpoint.transport == "http":
-                places |= {"endpoint": endpoint.target, "authority": f"{endpoint.host}:{endpoint.port}"}
+                places["endpoint"] = endpoint.target
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
         secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)

@@ -64,6 +64,11 @@ class StreamableChannel:
         return channel
 
     @property
+    def target(self) -> str:
+        """Where messages go: where a redirect led before the session stood, else what the user gave."""
+        return self._target
+
+    @property
     def alive(self) -> bool:
         return not self._closed and self._pool.dead is None
 
