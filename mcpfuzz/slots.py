@@ -45,7 +45,7 @@ stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
     r"""\{(?:
-    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|endpoint|authority|brace)
+    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|endpoint|address|authority|brace)
     |canary:([A-Za-z0-9_./-]+)
     |number:([A-Za-z0-9_.-]+)
     |repeat:(\d{1,9}):([^{}]+)

@@ -580,6 +580,26 @@ def test_a_redirect_within_the_origin_is_followed_and_remembered() -> None:
     assert server.asked[1].body == server.asked[0].body
 
 
+def test_what_is_said_below_the_session_goes_where_a_redirect_led() -> None:
+    def answer(asked: Any) -> Any:
+        if asked.target == "/mcp":
+            return response(307, Location="/mcp/")
+        return legacy(asked) if asked.method == "POST" else response(200)
+
+    with serving(answer) as server:
+
+        async def body(nursery: trio.Nursery) -> None:
+            async with connected(server.url) as client:
+                steps = (Http("DELETE", "{endpoint}", ()), Http("OPTIONS", "{address}", ()))
+                talk = Talk(client, Filler({"endpoint": "/mcp", "address": "/mcp"}), 5)
+                trace = await converse(talk, Conversation.of(*steps))
+                assert [exchange.status for exchange in trace.exchanges] == [200, 200]
+
+        bounded(10, body)
+    below = [asked.target for asked in server.asked if asked.method in ("DELETE", "OPTIONS")]
+    assert set(below) == {"/mcp/"} and len(below) >= 2
+
+
 def test_a_redirect_to_another_origin_is_not_followed() -> None:
     with serving(legacy) as other, serving(lambda asked: response(307, Location=other.url)) as server:
         said = failing(server.url, HandshakeError)
