@@ -186,6 +186,46 @@ def test_a_server_that_cannot_be_tested_exits_3_and_the_reason_is_in_the_report(
     assert done.complaints == []
 
 
+REFUSES = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    known = {
+        "initialize": {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
+                       "serverInfo": {"name": "refuses", "version": "1"}},
+        "ping": {},
+        "tools/list": {"tools": [{"name": "look", "inputSchema": {"type": "object"}}]},
+        "tools/call": {"content": [{"type": "text", "text": "not today"}], "isError": True},
+    }
+    if "id" in asked:
+        found = known.get(asked["method"])
+        wrong = {"code": -32601, "message": "no such method"}
+        told = {"error": wrong} if found is None else {"result": found}
+        print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], **told}), flush=True)
+"""
+"""A sound server whose every call is refused: a backend is down, say."""
+
+
+@pytest.mark.parametrize(
+    ("chosen", "code", "told"),
+    [
+        (("listing-changes",), 0, None),
+        (("valid-arguments",), 3, "no call was accepted: 1 scenarios about what it offers tested little, 0 that need"),
+        (("valid-arguments", "listing-changes"), 3, "1 that need no good call ran"),
+    ],
+)
+def test_a_server_that_refuses_every_call_is_tested_by_what_needs_none(
+    mcpfuzz: Callable[..., Done], chosen: tuple[str, ...], code: int, told: str | None
+) -> None:
+    words = [word for name in chosen for word in ("--scenario", name)]
+    done = mcpfuzz(
+        "run", "--max-time", "8", "--profile", "quick", *words, "--report", "json=-", "--", PYTHON, "-c", REFUSES
+    )
+    run = document(done)["run"]
+    assert (done.code, run["outcome"]) == (code, "clean" if code == 0 else "could-not-test")
+    assert run["reason"] is None if told is None else told in run["reason"]
+
+
 # ---- what prints
 
 

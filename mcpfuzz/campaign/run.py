@@ -238,6 +238,8 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
         for result in scenarios
     )
     reached = any(tally.accepted for tally in state.reach.tallies.values())
+    tested = engine is not None and any(engine.tallies[story.id].cases for story in settings.scenarios)
+    asks = [story.id for story in settings.scenarios if story.kinds and engine and engine.tallies[story.id].planned]
     outcome: Outcome = "clean"
     reason = failure
     if interrupted:
@@ -246,8 +248,8 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
         outcome = "findings"
     elif failure is not None or engine is None:
         outcome = "could-not-test"
-    elif not reached:
-        outcome, reason = "could-not-test", f"{NOTHING_ACCEPTED}: give good ones with --example"
+    elif not reached and (asks or not tested):
+        outcome, reason = "could-not-test", _nothing_accepted(asks, scenarios)
     elif engine.cut not in (None, TIME_SPENT):
         outcome, reason = "could-not-test", f"it was dead before the end: {engine.cut}"
     elif settings.require_complete and not complete:
@@ -296,6 +298,15 @@ def _unplanned(scenario: Scenario, surface: Surface | None) -> str:
         return f"{NOT_APPLICABLE}: the server offers no {kinds}"
     skipped = next((item.skipped for item in offered if item.skipped), None)
     return f"{NOT_APPLICABLE}: " + (f"no {kinds} is called: it {skipped}" if skipped else f"no {kinds} takes arguments")
+
+
+def _nothing_accepted(asks: list[str], scenarios: tuple[ScenarioResult, ...]) -> str:
+    """What a run without one accepted call tested, and what it did not."""
+    ran = sum(result.cases > 0 and result.id not in asks for result in scenarios)
+    return (
+        f"{NOTHING_ACCEPTED}: {len(asks)} scenarios about what it offers tested little, {ran} that need no good call "
+        "ran; give good calls with --example"
+    )
 
 
 def _scenarios(

@@ -222,6 +222,8 @@ class Supply:
                 self.starts += 1
             else:
                 way = way.with_headers(how.headers)
+                if self.current is not None and self.current.http_target is not None:
+                    way = way.moved(self.current.http_target)
             return await self._client_of(
                 way, time.monotonic() + self._start_timeout, handshake=how.handshake, revision=how.revision
             )

@@ -111,6 +111,12 @@ class Endpoint:
         """The same origin, another path and query."""
         return replace(self, target=target)
 
+    def moved(self, target: str) -> Endpoint:
+        """The same at the path where a redirect led another connection; the query stays its own. A redirect that is
+        made from a Host header of ours would lead elsewhere."""
+        path, mark, query = target.partition("?")[0], *self.target.partition("?")[1:]
+        return replace(self, target=path + mark + query)
+
     def with_headers(self, headers: tuple[tuple[str, str], ...]) -> Endpoint:
         """With further headers; one that is there already is replaced.
 
