@@ -708,6 +708,14 @@ def test_an_invented_id_in_a_refusal_is_one_cause_whatever_was_refused() -> None
     assert {rule for rule, _ in refused("N1", invented, status=200)} == {"answer-to-notification"}
 
 
+@pytest.mark.parametrize(("label", "causes"), [("an unknown property: objects nested deep", 1), ("too long", 2)])
+def test_what_breaks_on_a_property_that_no_operation_knows_is_one_cause_for_all(label: str, causes: int) -> None:
+    seen = trace(exchange(error("x"), status=500))
+    cases = [replace(case_of(label=label), place=Place(kind=kind, name="a")) for kind in ("tool", "prompt")]
+    found = {item.cause for case in cases for item in judge_trace(case, seen, BENCH, SURFACE)}
+    assert len(found) == causes
+
+
 def test_a_log_message_beside_it_makes_no_second_cause() -> None:
     log = frame({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "error", "data": "x"}})
     assert refused("R16", status=202) == refused("R16", log, status=202) != set()

@@ -126,6 +126,8 @@ def _suspicion(rule: str, case: Case, proof: Proof, seen: str, cause: str) -> Su
 
 def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     where = f"{case.place.kind}:{case.place.name}"
+    if "an unknown property:" in case.label and rule in ("hang", "no-answer", "server-error"):
+        where = "reader"  # nothing of the operation's own looks at that: whoever reads messages does
     if rule == "crash":
         return crash_cause(trace) or f"{trace.ending.returncode} {where}"
     if rule in ("hang", "no-answer", "poisoned", "memory-growth", "oversized-answer"):
@@ -133,7 +135,7 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     if rule == "result-shape":
         return f"{where if case.place.kind == 'tool' else case.place.kind} {normalised(seen.split(' in ')[0])[:60]}"
     if rule in ("wrong-id", "server-error", "stdout-pollution", "duplicate-answer"):
-        return where if case.place.kind == "tool" else case.place.kind
+        return where if case.place.kind == "tool" or where == "reader" else case.place.kind
     if rule == "path-leak":
         return _NUMBERS.sub("<n>", seen.rpartition("/")[0])  # one folder, however many operations show it
     return f"{where} {normalised(seen)[:60]}"
