@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mcpfuzz.model import Json
 
@@ -30,21 +30,22 @@ _NUMERIC = re.compile(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*(ms|s|sec|seconds|m|min|m
 _SUFFIX = {"ms": 0.001, "m": 60.0, "min": 60.0, "minutes": 60.0, "h": 3600.0, "hours": 3600.0}
 
 
-def waits_in(schema: Mapping[str, Json]) -> dict[str, float]:
-    """Of a tool's inputSchema: the arguments that say how long to wait -> seconds that one unit of them means.
+def waits_in(schema: Mapping[str, Json]) -> dict[str, list[Json]]:
+    """Of a tool's inputSchema: the arguments that say how long to wait -> [seconds that one unit of them means, what
+    the schema says they are where they are left out (None: it does not say)].
 
     Where no unit is told it is taken for seconds, the longer reading of the two that are common.
     """
     declared = schema.get("properties")
-    found: dict[str, float] = {}
+    found: dict[str, list[Json]] = {}
     for name, inner in declared.items() if isinstance(declared, Mapping) else ():
         told = inner.get("description") if isinstance(inner, Mapping) else None
         text = told if isinstance(told, str) else ""
         if not _NAME.search(name) and not (_numeric(inner) and _TEXT.search(text)):
             continue
-        found[name] = next((unit for pattern, unit in _UNITS if pattern.search(name)), 0.0) or next(
-            (unit for pattern, unit in _UNITS if pattern.search(text)), 1.0
-        )
+        unit = next((unit for pattern, unit in _UNITS if pattern.search(name)), 0.0)
+        unit = unit or next((unit for pattern, unit in _UNITS if pattern.search(text)), 1.0)
+        found[name] = [unit, inner.get("default") if isinstance(inner, Mapping) else None]
     return found
 
 
@@ -52,16 +53,17 @@ def _numeric(schema: Json) -> bool:
     return isinstance(schema, Mapping) and schema.get("type") in ("integer", "number")
 
 
-def asked_s(arguments: Json, waits: Mapping[str, float]) -> float:
+def asked_s(arguments: Json, waits: Mapping[str, Sequence[Json]]) -> float:
     """Seconds that a call's arguments ask to be waited, at most; 0 where they ask for none.
 
     Args:
         waits: what `waits_in` found. A count beside it (steps, times, retries ...) multiplies.
     """
-    if not isinstance(arguments, Mapping):
-        return 0.0
-    longest = max((_seconds(arguments.get(name), unit) for name, unit in waits.items()), default=0.0)
-    for name, value in arguments.items():
+    given = arguments if isinstance(arguments, Mapping) else {}
+    longest = 0.0
+    for name, (unit, default) in waits.items():
+        longest = max(longest, _seconds(given.get(name, default), unit if isinstance(unit, float) else 1.0))
+    for name, value in given.items():
         if name not in waits and _TIMES.match(str(name)):
             longest *= max(1.0, _seconds(value, 1.0))
     return longest

@@ -36,7 +36,7 @@ NAPS = schema(delayMs=NUMBER, text={"type": "string"})
 def test_an_argument_that_says_how_long_to_wait_is_told_by_name_or_description(
     name: str, inner: dict[str, Json], unit: float
 ) -> None:
-    assert waits_in(schema(**{name: inner})) == {name: unit}
+    assert waits_in(schema(**{name: inner})) == {name: [unit, None]}
 
 
 @pytest.mark.parametrize("name", ["items", "terms", "programs", "text", "count", "depth", "forms", "secs_of_who"])
@@ -61,6 +61,12 @@ def test_other_arguments_are_no_waits(name: str) -> None:
 )
 def test_what_was_asked_is_counted_in_seconds(arguments: Json, seconds: float) -> None:
     assert asked_s(arguments, waits_in(NAPS)) == pytest.approx(seconds)
+
+
+def test_what_is_left_out_is_what_the_schema_says_it_is() -> None:
+    naps = waits_in(schema(duration={"type": "number", "default": 10, "description": "in seconds"}))
+    assert naps == {"duration": [1.0, 10]}
+    assert [asked_s(given, naps) for given in ({}, None, {"duration": 2})] == [10.0, 10.0, 2.0]
 
 
 def rules(arguments: dict[str, Json], *, waited_s: float, transport: str = "stdio", silent: bool = False) -> set[str]:

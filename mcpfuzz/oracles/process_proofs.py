@@ -49,7 +49,9 @@ def _server_hang(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str |
 def _as_asked(params: Mapping[str, Any], trace: Trace, exchange: Exchange) -> bool:
     """Whether a call was told to wait (`waits`, see `mcpfuzz.waits`), and for no less than it was waited for."""
     asked = method_of(trace, exchange)
-    waits = params.get("waits")
+    waits = {
+        name: pair for name, pair in (params.get("waits") or {}).items() if isinstance(pair, list) and len(pair) == 2
+    }
     if not waits or exchange.answer is not None or asked is None or not isinstance(asked[1], dict):
         return False
     wanted = asked_s(asked[1].get("arguments"), waits)
