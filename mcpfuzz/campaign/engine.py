@@ -43,6 +43,8 @@ EXAMINED = 24
 """Cases of one pair that may be looked at alone without anything new coming of it."""
 RESERVE_S = 1.0
 """Kept for ending servers and writing reports."""
+MOMENT_S = 0.5
+"""For the answers of the last volley."""
 SETTLE_SHARE = 0.6
 """Of the budget, after which the proofs that were put off are made."""
 TIME_SPENT = "its time was spent"
@@ -192,8 +194,7 @@ class Engine:
             guard = _Guard(len(self._voice.history)) if unit.operation is None and not unit.scenario.alone else None
             if guard is not None and not await self._vitals.ok():
                 await self._supply.fresh("a known-good call failed before the share began")
-            await self._play(unit, tally, guard)
-            if self.cut is not None:
+            if not await self._play(unit, tally, guard):
                 return
             await self._guarded(unit, guard)
         tally.done += unit.round == 0
@@ -204,15 +205,21 @@ class Engine:
         self._pace.enter(operation)
         self._score.what = unit.scenario.id + (f" · {operation.kind} {operation.name}" if operation else "")
 
-    async def _play(self, unit: Unit, tally: ScenarioTally, guard: _Guard | None) -> None:
-        """Draw the share's cases and send them, together where that may be."""
+    async def _play(self, unit: Unit, tally: ScenarioTally, guard: _Guard | None) -> bool:
+        """Draw the share's cases and send them, together where that may be; whether the share was played."""
         client = await self._supply.client()
         size = self._pace.together(unit, client.largest)
         batch: list[Case] = []
         for index in range(unit.first, unit.first + self._pace.count(unit)):
-            if time.monotonic() > self._until:
+            left = self._until - time.monotonic()
+            if left < 0:
                 self.cut = TIME_SPENT
-                return
+                return False
+            if left < self._pace.expected_s():
+                if not unit.round:
+                    slow = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.0f} s, and less was left"
+                    tally.reasons.setdefault(slow)
+                return False
             case = self._draw(unit, index, tally)
             if case is None:
                 continue
@@ -220,7 +227,7 @@ class Engine:
                 await self._alone(case, unit)
                 tally.cases += 1
                 if unit.key in self._docket.dead_ends:
-                    return
+                    return True
                 continue
             if batch and (case.row != batch[0].row or len(batch) >= size):
                 tally.cases += await self._volley(batch, unit)
@@ -228,9 +235,10 @@ class Engine:
                 batch = []
             batch.append(case)
             if unit.key in self._docket.dead_ends:
-                return
+                return True
         if batch:
             tally.cases += await self._volley(batch, unit)
+        return self.cut is None
 
     async def _guarded(self, unit: Unit, guard: _Guard | None) -> None:
         """After malformed messages: do good calls still succeed?"""
@@ -260,9 +268,13 @@ class Engine:
         """Send cases together; look closer where the first look doubts. How many were judged."""
         client = await self._supply.client()
         self._voice.remember(client, (case.conversation.steps[0] for case in cases))
-        supply, patience = self._supply, self._pace.patience()
+        supply, left = self._supply, max(MOMENT_S, self._until - time.monotonic())
+        patience = min(self._pace.patience(), left)
         seen = await screen(client, cases, supply.filler, supply.effects, self._surface, self._bench, patience)
         self._count(seen, unit)
+        if seen.damage and time.monotonic() > self._until:
+            self.cut = TIME_SPENT  # nothing can be said of what was not waited for
+            return 0
         for case, trace in seen.traces:
             for suspicion in judge_trace(case, trace, self._bench, self._surface):
                 await self._docket.suspect(case, suspicion, unit)

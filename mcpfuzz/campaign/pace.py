@@ -46,6 +46,11 @@ class Pace:
         """Seconds one answer may take, learned from this operation's own answers; `--timeout` bounds it."""
         return min(self._settings.timeout, max(1.0, 8 * self._slowest.get(self._operation, 0.1) + 0.5))
 
+    def expected_s(self) -> float:
+        """Seconds that a call of a slow operation may well take; 0 for the others."""
+        slowest = self._slowest.get(self._operation, 0.0)
+        return slowest if slowest > SLOW_S else 0.0
+
     def learn(self, unit: Unit, slowest_s: float, largest: int) -> None:
         """Take note of a share's answers.
 
