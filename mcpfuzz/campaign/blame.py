@@ -49,8 +49,9 @@ class Blame:
         if seen.unfit:
             await self._supply.regained(f"{seen.damage} during {what}")
         explained = False  # one case alone ended its connection: that was the damage, and its finding tells it
+        wait_s = self._voice.patience() if seen.lost else 0.0  # a lost answer may take that long to be lost again
         for case in cases if not seen.lost else seen.lost:
-            if time.monotonic() > self._until:
+            if time.monotonic() + wait_s > self._until:
                 return
             trace = await self._voice.say(case.conversation, case.row)
             explained = explained or lost(trace)

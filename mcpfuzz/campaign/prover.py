@@ -137,6 +137,9 @@ class Prover:
         control = self.control(case, suspicion.rule)
         if control is not None:
             trace = await self._say(control, self.timeout)
+            if trace.ending.kind != "alive":  # what was said before may have ended it: on a fresh one it may show yet
+                await self.supply.fresh("the control found it ended")
+                trace = await self._say(control, self.timeout)
             if suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None:
                 return None, "a benign call shows the same"
             if trace.ending.kind != "alive":

@@ -31,6 +31,10 @@ class Voice:
         self.history: list[Step] = []
         self._since = -1
 
+    def patience(self) -> float:
+        """Seconds one answer may take now."""
+        return self._pace.patience()
+
     async def say(self, conversation: Conversation, row: str | None = None) -> Trace:
         """One conversation, alone; a server that it left unfit is dropped.
 
@@ -41,7 +45,7 @@ class Voice:
             OutOfStarts: no server is to be had any more.
         """
         client = await self._supply.client()
-        patience = self._pace.patience()
+        patience = self.patience()
         talk = Talk(
             client,
             self._supply.filler(),
