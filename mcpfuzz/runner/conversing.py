@@ -49,9 +49,7 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
             if ending.kind != "alive":
                 break
         if ending.kind == "alive":
-            ending, late = await ending_of(talk, talk.main, len(conversation) - 1)
-            if late and exchanges:
-                exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *late))
+            ending = await _end(talk, clients, len(conversation) - 1, exchanges)
         if ending.kind != "alive":
             await talk.main.settle()
             ending = await what_ended(talk, ending)
@@ -68,6 +66,20 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
         for name, client in clients.items():
             if name != "c1":
                 await client.close()
+
+
+async def _end(talk: Talk, clients: dict[str, Client], index: int, exchanges: list[Exchange]) -> Ending:
+    """How the server is when all was said. Over a network the further connections are ended before it is looked at:
+    how one takes its leave (the DELETE of a session) is a part of the conversation."""
+    others = [name for name in clients if name != "c1" and talk.main.transport != "stdio"]
+    for name in others:
+        await clients.pop(name).close()
+    ending, late = await ending_of(talk, talk.main, index)
+    if late and exchanges:
+        exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *late))
+    if others and ending.kind != "alive":
+        ending = replace(ending, detail=f"after {', '.join(others)} left, {ending.detail}")
+    return ending
 
 
 def _groups(conversation: Conversation) -> list[list[int]]:
