@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TooMuch
-from mcpfuzz.model import Call, Conversation, Http, Raw, Send, Trace
+from mcpfuzz.model import Call, Conversation, Http, Open, Raw, Send, Step, Trace
 from mcpfuzz.revisions import revision
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.slots import Filler
@@ -598,6 +598,37 @@ def test_what_is_said_below_the_session_goes_where_a_redirect_led() -> None:
         bounded(10, body)
     below = [asked.target for asked in server.asked if asked.method in ("DELETE", "OPTIONS")]
     assert set(below) == {"/mcp/"} and len(below) >= 2
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "told"),
+    [
+        (lambda: response(500), "after c2 left, it answers 500 to whatever it is asked"),
+        (lambda: response(200, b": nothing\n\n", "text/event-stream"), "after c2 left, it answers 200 and no message"),
+    ],
+)
+def test_a_server_that_dies_of_a_goodbye_is_told_so_and_does_not_hang(spoilt: Callable[[], bytes], told: str) -> None:
+    gone = threading.Event()
+
+    def answer(asked: Any) -> Any:
+        if asked.method == "DELETE":
+            gone.set()
+            return response(200)
+        return spoilt() if gone.is_set() else legacy(asked)
+
+    with serving(answer) as server:
+
+        async def body(nursery: trio.Nursery) -> None:
+            async def opener(step: Step, how: Open) -> Client:
+                return await Client.connect(Endpoint.of(server.url), nursery, wanted=revision("2025-11-25"))
+
+            async with connected(server.url) as client:
+                steps = (Step(action=Open(), on="c2"), Step(action=Call("tools/list"), on="c2"))
+                trace = await converse(Talk(client, Filler(), 5, opener), Conversation(steps))
+                assert (trace.ending.kind, trace.ending.left, trace.ending.serves) == ("closed", True, False)
+                assert told in trace.ending.detail
+
+        bounded(20, body)
 
 
 def test_a_redirect_to_another_origin_is_not_followed() -> None:

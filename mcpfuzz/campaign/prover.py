@@ -37,7 +37,7 @@ from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.surface import bind
 
-__all__ = ["LETHAL", "Prover", "fingerprint"]
+__all__ = ["LETHAL", "REFUTED", "Prover", "fingerprint"]
 
 LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
 """Rules whose proof leaves the server unfit: every try costs a start, or a wait."""
@@ -66,6 +66,8 @@ SHOWN_BYTES = 64 << 10
 """A longer answer is shown by its beginning."""
 MAX_SHOWN = 12
 """Tools whose good calls may show a secret by design."""
+REFUTED = "a benign call shows the same"
+"""The note of what its control shows, too: the attack did not cause it."""
 BARRIER_S = 3.0
 LINGER_S = 1.0
 """For an effect that comes after the answer; while shrinking a tenth of it."""
@@ -141,7 +143,7 @@ class Prover:
                 await self.supply.fresh("the control found it ended")
                 trace = await self._say(control, self.timeout)
             if suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None:
-                return None, "a benign call shows the same"
+                return None, REFUTED
             if trace.ending.kind != "alive":
                 await self.supply.fresh("the control ended it")
         trace = await self._say(conversation, self.timeout, case.row, _linger(case, suspicion))

@@ -15,6 +15,7 @@ from mcpfuzz.campaign.engine import TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED
+from mcpfuzz.campaign.prover import REFUTED
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import matrix_json, with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
@@ -270,7 +271,10 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
 
 
 def _worth_telling(findings: list[Finding]) -> list[Finding]:
-    """All that is proved, and suspects of rules that nothing proved: the rest is its echo."""
+    """All that is proved, and suspects of rules that nothing proved: the rest is its echo. What a benign call leaks as
+    well was no leak of the attack's: such a call tells it under its own name. (A crash by a benign call is none the
+    less one, and stays suspect.)"""
+    findings = [item for item in findings if item.note != REFUTED or not item.rule.endswith("-leak")]
     proved = {finding.rule for finding in findings if finding.confidence == "proved"}
     open_places = {
         finding.place for finding in findings

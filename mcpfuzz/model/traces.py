@@ -71,6 +71,8 @@ class Ending:
     """WebSocket close code of a `closed`."""
     serves: bool = False
     """Only this connection ended: a fresh client was served afterwards."""
+    left: bool = False
+    """The conversation's further connections had taken their leave just before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

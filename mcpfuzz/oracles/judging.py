@@ -128,6 +128,8 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     where = f"{case.place.kind}:{case.place.name}"
     if "an unknown property:" in case.label and rule in ("hang", "no-answer", "server-error"):
         where = "reader"  # nothing of the operation's own looks at that: whoever reads messages does
+    if rule == "crash" and trace.ending.left:
+        return "a connection left"  # whatever it had said before
     if rule == "crash":
         return crash_cause(trace) or f"{trace.ending.returncode} {where}"
     if rule in ("hang", "no-answer", "poisoned", "memory-growth", "oversized-answer"):

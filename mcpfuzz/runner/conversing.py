@@ -78,7 +78,7 @@ async def _end(talk: Talk, clients: dict[str, Client], index: int, exchanges: li
     if late and exchanges:
         exchanges[-1] = replace(exchanges[-1], others=(*exchanges[-1].others, *late))
     if others and ending.kind != "alive":
-        ending = replace(ending, detail=f"after {', '.join(others)} left, {ending.detail}")
+        ending = replace(ending, left=True, detail=f"after {', '.join(others)} left, {ending.detail}")
     return ending
 
 

@@ -34,6 +34,12 @@ async def ending_of(talk: Talk, client: Client, index: int) -> tuple[Ending, lis
     elif volley.refused:
         status = next(iter(volley.refused.values()))
         ending = Ending(kind="closed", at_step=index, detail=f"it answers {status} to whatever it is asked")
+    elif volley.late and client.acknowledges and volley.replies and all(reply.done for reply in volley.replies):
+        ending = Ending(
+            kind="closed",
+            at_step=index,
+            detail=f"it answers {volley.replies[0].status} and no message to whatever it is asked",
+        )
     elif volley.late:
         barrier = client.session.revision.barrier
         waited = time.monotonic() - started
