@@ -12,8 +12,9 @@ from mcpfuzz.revisions import Revision
 from mcpfuzz.transports.channel import Reply, Sent
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.events import Event
+from mcpfuzz.transports.exchanges import Exchange, within
 from mcpfuzz.transports.http1 import header_lines
-from mcpfuzz.transports.pool import Exchange, Pool, within
+from mcpfuzz.transports.pool import Pool
 from mcpfuzz.transports.process import Process
 from mcpfuzz.transports.refusals import refusal
 from mcpfuzz.transports.stdio import ending_words

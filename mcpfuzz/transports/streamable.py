@@ -20,9 +20,10 @@ from mcpfuzz.model import Json
 from mcpfuzz.revisions import Revision
 from mcpfuzz.transports.channel import Reply, Sent
 from mcpfuzz.transports.endpoint import Endpoint
+from mcpfuzz.transports.exchanges import Exchange
 from mcpfuzz.transports.headers import VERSION, mirrored
 from mcpfuzz.transports.http1 import header_lines
-from mcpfuzz.transports.pool import Exchange, Pool
+from mcpfuzz.transports.pool import Pool
 from mcpfuzz.transports.process import Process
 
 __all__ = ["StreamableChannel", "merged"]
