@@ -36,6 +36,7 @@ class EventReader:
 
     Args:
         cap: bytes one event may have.
+        after: the reader of the same stream before it broke off: its id and its wish for a wait go on.
     """
 
     __slots__ = (
@@ -52,7 +53,7 @@ class EventReader:
         "retry_ms",
     )
 
-    def __init__(self, cap: int = MAX_FRAME_BYTES) -> None:
+    def __init__(self, cap: int = MAX_FRAME_BYTES, *, after: EventReader | None = None) -> None:
         self._cap = cap
         self._parts: list[bytes] = []
         """Of the unfinished line."""
@@ -65,8 +66,8 @@ class EventReader:
         """What came before it is known whether a byte order mark is to be dropped."""
         self._half = False
         """The last byte was a carriage return: a line feed after it ends no second line."""
-        self.last_id = ""
-        self.retry_ms: int | None = None
+        self.last_id = after.last_id if after is not None else ""
+        self.retry_ms: int | None = after.retry_ms if after is not None else None
         self.noise = b""
 
     def feed(self, chunk: bytes) -> list[Event]:

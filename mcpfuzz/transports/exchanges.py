@@ -11,8 +11,9 @@ from mcpfuzz.transports.channel import Reply
 from mcpfuzz.transports.endpoint import DEFAULT_PORTS, Endpoint
 from mcpfuzz.transports.events import Event, EventReader
 from mcpfuzz.transports.http1 import Connection
+from mcpfuzz.transports.resumption import Resumption
 
-__all__ = ["MAX_REDIRECTS", "REDIRECTS", "Exchange", "redirected", "within"]
+__all__ = ["MAX_REDIRECTS", "REDIRECTS", "Exchange", "redirected", "resumed", "within"]
 
 MAX_REDIRECTS = 3
 REDIRECTS = frozenset((301, 302, 307, 308))
@@ -41,10 +42,32 @@ class Exchange:
     """Nobody waits for it any longer."""
     answered: bool = False
     """Its event stream brought an answer, and goes on."""
+    lasting: bool = False
+    """Meant to stay open: never ended in favour of another."""
     events: EventReader | None = None
+    resumption: Resumption | None = None
+    """How its event stream is taken up again; None: never."""
+    due_at: float = 0.0
+    """`time.monotonic()` before which it is not to be sent."""
     hops: int = 0
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
+
+
+def resumed(exchange: Exchange, now: float) -> bool:
+    """Make the exchange the GET that takes its stream up again, where it is to be; its reply goes on growing.
+
+    Returns:
+        Whether it is to be sent again, at `due_at`.
+    """
+    plan = exchange.resumption
+    wait = plan.wait(exchange.events) if plan is not None and (exchange.lasting or not exchange.stale) else None
+    if plan is None or wait is None:
+        return False
+    exchange.method = "GET"
+    exchange.build = plan.build(plan.last_id)
+    exchange.due_at, exchange.parts, exchange.size, exchange.hops = now + wait, [], 0, 0
+    return True
 
 
 def redirected(endpoint: Endpoint, exchange: Exchange) -> bool:

@@ -46,15 +46,19 @@ class Intake:
 
     def response(self, exchange: Exchange, event: h11.Response) -> str:
         """Note status and headers; what makes the body of no use, "" where nothing does."""
-        reply = exchange.reply
-        reply.status, reply.headers = event.status_code, readable(event.headers)
-        for name, value in reply.headers:
+        reply, plan, headers = exchange.reply, exchange.resumption, readable(event.headers)
+        again, exchange.events = plan is not None and plan.tries > 0, None
+        if not again:  # of a stream that is taken up, the first answer is what was said to the message
+            reply.status, reply.headers = event.status_code, headers
+        for name, value in headers:
             if name == "content-type":
                 if value.partition(";")[0].strip().lower() == "text/event-stream" and event.status_code < 300:
-                    exchange.events = EventReader()
+                    exchange.events = EventReader(after=plan.last if plan is not None else None)
             elif name == "content-encoding" and value.strip().lower() not in ("", "identity"):
                 return f"its body is {value[:40]}-encoded, though only identity was asked for"
-        if exchange.on_response is not None:
+        if plan is not None:
+            plan.opened(event.status_code if exchange.events is None else 0)
+        if exchange.on_response is not None and not again:
             exchange.on_response(exchange)
         return ""
 
@@ -63,7 +67,11 @@ class Intake:
         if exchange.events is not None:
             for event in exchange.events.feed(data):
                 message = event.data if exchange.on_event is None else exchange.on_event(event)
+                if not message and exchange.events.last_id:
+                    continue  # says where to come back to, and nothing else (2025-11-25)
                 if message is not None:
+                    if exchange.resumption is not None:
+                        exchange.resumption.came(message)
                     self._deliver(exchange, message)
                     exchange.answered = exchange.answered or b'"method"' not in message
             return
@@ -75,7 +83,10 @@ class Intake:
     def whole(self, exchange: Exchange) -> str:
         """The body is there to its end: deliver it; what is wrong with it, "" where nothing is. Raises TooMuch."""
         reply, status = exchange.reply, exchange.reply.status or 0
-        problem = reply.problem
+        problem, plan = reply.problem, exchange.resumption
+        if plan is not None and plan.refused and plan.tries:
+            exchange.parts = []
+            return f"the event stream broke off, and taking it up again was answered with HTTP {plan.refused}"
         if exchange.events is not None:
             if not reply.messages:
                 problem = "the event stream ended without a message"

@@ -17,7 +17,7 @@ import trio
 
 from mcpfuzz.errors import Gone, Late, LaunchError, TooMuch
 from mcpfuzz.transports.endpoint import Endpoint
-from mcpfuzz.transports.exchanges import REDIRECTS, Exchange, redirected
+from mcpfuzz.transports.exchanges import REDIRECTS, Exchange, redirected, resumed
 from mcpfuzz.transports.http1 import Connection, NotHttp
 from mcpfuzz.transports.intake import Intake
 from mcpfuzz.transports.process import Process
@@ -52,6 +52,8 @@ class Pool:
         self._pending: deque[Exchange] = deque()
         self._broken: deque[Exchange] = deque()
         """Their connection ended before anything came: to be tried again, or told."""
+        self._later: list[Exchange] = []
+        """Their event stream broke off, and is taken up again in a while."""
         self._closed = False
         self._breath = time.monotonic()
         self._finished = 0
@@ -91,7 +93,7 @@ class Pool:
                 raise Gone("the connection was closed by us")
             now = time.monotonic()
             if now > deadline:
-                for exchange in self.active:
+                for exchange in (*self.active, *self._later):
                     exchange.stale = True
                 raise Late("no answer in time")
             if now - self._breath > BREATH_S:
@@ -114,8 +116,9 @@ class Pool:
         self._idle.clear()
 
     def _drop_all(self, why: str) -> None:
-        for exchange in [*self.active, *self._pending, *self._broken]:
+        for exchange in [*self.active, *self._pending, *self._broken, *self._later]:
             self._done(exchange, why, keep=False)
+        self._later.clear()
         self._pending.clear()
         self._broken.clear()
 
@@ -123,6 +126,7 @@ class Pool:
 
     async def _fill(self, deadline: float) -> None:
         """Give connections to those that wait for one."""
+        self._due()
         while self._broken:
             await self._again(self._broken.popleft(), deadline)
         while self._pending:
@@ -132,6 +136,16 @@ class Pool:
                     return
                 connection, fresh = await self._fresh(deadline), True
             self._begin(self._pending.popleft(), connection, fresh)
+
+    def _due(self) -> None:
+        """Streams whose time has come to be taken up again; nobody waits for the stale ones any longer."""
+        now = time.monotonic()
+        for exchange in [one for one in self._later if one.due_at <= now or (one.stale and not one.lasting)]:
+            self._later.remove(exchange)
+            if exchange.stale and not exchange.lasting:
+                self._done(exchange, exchange.reply.problem, keep=False)
+            else:
+                self._pending.append(exchange)
 
     def _kept(self) -> Connection | None:
         """An idle connection that the server has not closed meanwhile."""
@@ -147,7 +161,7 @@ class Pool:
     def _drop_one(self) -> bool:
         """End the oldest exchange that nobody waits for."""
         for exchange in self.active:
-            if exchange.method != "GET" and (exchange.stale or exchange.answered):
+            if not exchange.lasting and (exchange.stale or exchange.answered):
                 self._done(exchange, "given up: nobody waited for it any longer", keep=False)
                 return True
         return False
@@ -199,6 +213,9 @@ class Pool:
 
     async def step(self, deadline: float) -> None:
         """Wait for one thing to happen, and do what it asks for."""
+        if self._later:
+            self._due()
+            deadline = min([deadline, *[exchange.due_at for exchange in self._later]])
         if self._broken or self._pending:
             finished = self._finished
             await self._fill(deadline)
@@ -265,12 +282,24 @@ class Pool:
             self._release(exchange, keep=True)
             self._pending.append(exchange)
             return
+        if self._resumes(exchange, keep=True):
+            return
         self._done(exchange, self._intake.whole(exchange), keep=True)
+
+    def _resumes(self, exchange: Exchange, *, keep: bool) -> bool:
+        """Whether its event stream ended too early, and is taken up again."""
+        if self._closed or not resumed(exchange, time.monotonic()):
+            return False
+        self._release(exchange, keep)
+        self._later.append(exchange)
+        return True
 
     def _break(self, exchange: Exchange, connection: Connection, problem: str) -> None:
         """Its connection is of no more use."""
         exchange.reply.problem = problem
         exchange.parts = []
+        if connection.ended and self._resumes(exchange, keep=False):
+            return
         if not connection.ended or exchange.stale or self._closed:
             self._done(exchange, problem, keep=False)
             return

@@ -41,7 +41,7 @@ class SseChannel:
         self._getting = header_lines(merged((*common, ("Accept", "text/event-stream")), endpoint.headers))
         posting = (*common, ("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream"))
         self._posting = header_lines(merged(posting, endpoint.headers))
-        self._stream = Exchange("GET", self._get, endpoint.target, body="messages", on_event=self._event)
+        self._stream = Exchange("GET", self._get, endpoint.target, body="messages", on_event=self._event, lasting=True)
 
     @classmethod
     async def open(cls, endpoint: Endpoint, deadline: float, process: Process | None = None) -> SseChannel:
