@@ -7,6 +7,7 @@
     {rebind}           a name that leads to loopback for the server alone (in a sandbox; else loopback itself)
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
     {session}          the HTTP session id of the connection opened last
+    {event}            the first event id of the stream that an HTTP step read last
     {endpoint}         path of a networked server     {authority}   its host and port
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
@@ -44,7 +45,7 @@ stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
     r"""\{(?:
-    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|endpoint|authority|brace)
+    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|event|endpoint|authority|brace)
     |canary:([A-Za-z0-9_./-]+)
     |number:([A-Za-z0-9_.-]+)
     |repeat:(\d{1,9}):([^{}]+)

@@ -641,6 +641,24 @@ def test_session_hijack_takes_the_id_for_the_owner() -> None:
         assert told == [202, 404]
 
 
+def test_stream_replay_gives_one_callers_stream_to_another() -> None:
+    with both("stream-replay", "--answers", "sse", *TOKENS) as labs:
+        said = []
+        for lab in labs:
+            alice, bob = begun(lab, **ALICE), begun(lab, **BOB)
+            asked = alice.post({"jsonrpc": "2.0", "id": "alice's own", "method": "ping"})
+            key = events(asked.body)[0][0]
+            own = alice.tell("GET", Accept="text/event-stream", Last_Event_ID=key)
+            assert own.messages[-1]["id"] == "alice's own"
+            bob.http.request(
+                "GET", "/mcp", headers={**bob.headers, "Accept": "text/event-stream", "Last-Event-ID": key}
+            )
+            taken = bob.http.getresponse()
+            OPEN.append(taken)
+            said.append(taken.readline() + taken.readline() + taken.readline())
+    assert b"alice's own" in said[0] and b"alice's own" not in said[1]
+
+
 @pytest.mark.parametrize("shuffle", [(), ("--shuffle", "1"), ("--shuffle", "4")])
 def test_guessable_session_counts(shuffle: tuple[str, ...]) -> None:
     with Served("http", "--weakness", "guessable-session", *shuffle) as lab:

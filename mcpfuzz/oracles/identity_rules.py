@@ -71,6 +71,12 @@ IDENTITY_RULES = (
          proof="DELETE of the session succeeds, and a call on it gets a normal answer all the same.",
          mend="Forget the session at DELETE; answer 404 from then on.",
          references=("CWE-613", "OWASP-API2", "MCP TR-03")),
+    Rule(id="stream-replay", title="One caller's stream is replayed to another", cwe=488, severity="high",
+         about="Whoever learns an event id, which stands in logs and proxies, is given the answers that followed it.",
+         proof="GET with another caller's credential, in a session of their own, and the event id of the first one's "
+         "stream brings the answer to the first one's request, known by its random id.",
+         mend="Keep the events of each session apart, and look only in the session (and identity) that asks.",
+         references=("CWE-488", "CWE-639", "OWASP-API1", "MCP SH-12", "MCP AU-19")),
     Rule(id="user-enumeration", title="A wrong name is told from a wrong password", cwe=204, severity="low",
          about="Names can be tried until one exists.",
          proof="Wrong passwords for a known name are refused in other words than for made-up names, every time.",

@@ -121,10 +121,24 @@ def _ended_by_other(params: Mapping[str, Any], trace: Trace, bench: Bench) -> st
     return f"step {params['end'] + 1}, without a credential, ended the session: its owner gets HTTP {after.status}"
 
 
+def _replayed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Another caller is given the answer to the first one's request."""
+    said, own = _steps(params, trace), trace.canaries.get("own")
+    if said is None or not own:
+        return None
+    for step in (params["asked"], params["replayed"]):
+        exchange = said.get(step)
+        value = exchange.answer.value if exchange is not None and exchange.answer is not None else None
+        if not isinstance(value, dict) or value.get("id") != own or "result" not in value:
+            return None
+    return f"step {params['replayed'] + 1} brought the answer to the request of step {params['asked'] + 1}"
+
+
 SESSIONS: Mapping[str, Seen] = {
     "guessable": _guessable,
     "fixed": _fixed,
     "goes-on": _goes_on,
     "ended-by-other": _ended_by_other,
+    "replayed": _replayed,
 }
 """Kind -> how it is seen."""

@@ -163,7 +163,9 @@ async def _below(
             request = replace(request, headers=(*request.headers, *endpoint.headers))
         try:
             for _ in range(step.times):
-                made[index] = await http_exchange(endpoint, request, index, deadline)
+                made[index], event = await http_exchange(endpoint, request, index, deadline)
+                if event:
+                    talk.filler.place("event", event)
         except TargetError as error:
             failed[index] = error
 

@@ -24,6 +24,8 @@ class Event:
 
     data: bytes
     kind: str = "message"
+    id: str = ""
+    """Where the stream can be taken up behind it: the last id that was given; "" for none."""
 
 
 class EventReader:
@@ -82,7 +84,7 @@ class EventReader:
                 self._line(line)
             else:
                 if self._data:
-                    events.append(Event(b"\n".join(self._data), self._kind or "message"))
+                    events.append(Event(b"\n".join(self._data), self._kind or "message", self.last_id))
                 self._data, self._kind, self._lines, self._size = [], "", 0, 0
         return events
 
