@@ -22,6 +22,9 @@ from mcpfuzz.transports.streamable import AGENT, merged
 
 __all__ = ["SseChannel"]
 
+IN_ORDER_S = 2.0
+"""The longest that a message waits for the one before it to be taken."""
+
 
 class SseChannel:
     """The channel over one event stream."""
@@ -69,7 +72,10 @@ class SseChannel:
         """Nothing of it shows in the headers of this transport."""
 
     async def send(self, messages: Sequence[Sent], deadline: float) -> Sequence[Reply]:
-        """POST all of them.
+        """POST all of them: at the same time where ids tell the answers apart, else one after the other.
+
+        What is owed no answer by its id is known by what follows it (a barrier). Over a connection of its own the
+        barrier would overtake it, so it waits until the server has taken what came before.
 
         Raises:
             Gone: nobody takes connections any more, or the stream ended.
@@ -78,8 +84,20 @@ class SseChannel:
         if self._stream.reply.done:
             raise await self._ended()
         made = [self._exchange(message.data) for message in messages]
-        await self._pool.start(made, deadline)
+        together: list[Exchange] = []
+        for message, exchange in zip(messages, made, strict=True):
+            together.append(exchange)
+            if not message.due and exchange is not made[-1]:
+                await self._pool.start(together, deadline)
+                await self._taken(exchange, min(deadline, time.monotonic() + IN_ORDER_S))
+                together = []
+        await self._pool.start(together, deadline)
         return [exchange.reply for exchange in made]
+
+    async def _taken(self, exchange: Exchange, deadline: float) -> None:
+        """Until its POST was answered, or the time is up: then order is no longer to be had."""
+        while not exchange.reply.done and time.monotonic() < deadline:
+            await self._pool.step(deadline)
 
     async def receive(self, deadline: float) -> list[bytes]:
         """The next messages of the stream; empty where a POST was answered."""
