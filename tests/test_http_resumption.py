@@ -233,16 +233,16 @@ def test_a_wait_beyond_the_patience_is_not_cut_short() -> None:
 
 def test_the_lab_gives_back_the_answer_of_a_stream_that_broke() -> None:
     """The relay between cuts the stream after its first event; the lab's own memory has the rest."""
-    with Served("http", "--answers", "sse") as lab, _cutting(lab.port) as (port, cut):
+    with Served("http", "--answers", "sse") as lab, _Cutting(lab.port) as relay:
 
         async def body(client: Client) -> None:
             export = {"name": "export_notes", "arguments": {"tag": "kiln"}}
             frame = await client.ask("tools/call", export, timeout=15)
             assert frame.value["result"]["content"]
 
-        where = Endpoint.of(f"http://127.0.0.1:{port}/mcp").with_headers((("Host", f"127.0.0.1:{lab.port}"),))
+        where = Endpoint.of(f"http://127.0.0.1:{relay.port}/mcp").with_headers((("Host", f"127.0.0.1:{lab.port}"),))
         talking(where, body)
-    assert cut.is_set()
+    assert relay.cut.is_set()
 
 
 # ---- the server's own stream
@@ -312,53 +312,60 @@ def test_a_stream_that_is_refused_is_not_opened_again() -> None:
 # ---- a relay that cuts
 
 
-@contextlib.contextmanager
-def _cutting(port: int) -> Any:
+class _Cutting:
     """A relay to a port of loopback; it ends the first event stream of a call after the first event of it."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    cut = threading.Event()
 
-    def relay(source: socket.socket, sink: socket.socket, seen: list[bytes], *, answers: bool) -> None:
+    def __init__(self, port: int) -> None:
+        self.cut = threading.Event()
+        self._to = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._sockets: list[socket.socket] = [self._listener]
+        self._threads: list[threading.Thread] = []
+        self._begin(self._accept)
+
+    def _begin(self, target: Callable[..., None], *words: Any) -> None:
+        self._threads.append(threading.Thread(target=target, args=words, daemon=True))
+        self._threads[-1].start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+                self._sockets += [client, server]
+                asked: list[bytes] = []
+                self._begin(self._relay, client, server, asked, False)
+                self._begin(self._relay, server, client, asked, True)
+
+    def _relay(self, source: socket.socket, sink: socket.socket, asked: list[bytes], answers: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
-                if not answers:
-                    seen.append(data)
-                if answers and not cut.is_set() and b"tools/call" in b"".join(seen):
-                    end = data.find(b"\n\n")
-                    if end >= 0 and b"id: " in data:
-                        sink.sendall(data[: end + 2])
-                        cut.set()
-                        break
-                sink.sendall(data)
+                asked += [] if answers else [data]
+                sent = self._passed(data, asked) if answers else data
+                sink.sendall(sent)
+                if sent != data:
+                    break
         for one in (source, sink):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
-    sockets: list[socket.socket] = [listener]
-    threads: list[threading.Thread] = []
+    def _passed(self, data: bytes, asked: list[bytes]) -> bytes:
+        """What of a piece of an answer goes on: up to the end of the first event of a call's stream."""
+        end = data.find(b"\n\n")
+        if self.cut.is_set() or b"tools/call" not in b"".join(asked) or end < 0 or b"id: " not in data:
+            return data
+        self.cut.set()
+        return data[: end + 2]
 
-    def begin(target: Callable[..., None], *words: Any, **more: Any) -> None:
-        threads.append(threading.Thread(target=target, args=words, kwargs=more, daemon=True))
-        threads[-1].start()
+    def __enter__(self) -> _Cutting:
+        return self
 
-    def accept() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                client, _ = listener.accept()
-                server = socket.create_connection(("127.0.0.1", port))
-                sockets.extend((client, server))
-                seen: list[bytes] = []
-                begin(relay, client, server, seen, answers=False)
-                begin(relay, server, client, seen, answers=True)
-
-    begin(accept)
-    try:
-        yield listener.getsockname()[1], cut
-    finally:
-        for one in sockets:
+    def __exit__(self, *_: object) -> None:
+        for one in self._sockets:
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-        for thread in threads:
+        for thread in self._threads:
             thread.join(5)
-        for one in sockets:
+        for one in self._sockets:
             one.close()

@@ -24,7 +24,8 @@ KEY = "5ac4f7-a-key-that-no-tutorial-has-91be"
 TOKENS = {"alice": "alice-token-6113", "bob": "bob-token-90427"}
 SCENARIOS = (
     "object-level", "role-checks", "signing-in", "query-token", "credentials", "session-hijack", "session-fixation",
-    "session-end", "guessable-session", "stream-replay", "unsigned-token", "guessable-key", "token-claims",
+    "session-end", "guessable-session", "stream-replay", "request-state",
+    "unsigned-token", "guessable-key", "token-claims",
 )  # fmt: skip
 ALSO = {"session-hijack", "guessable-session", "session-kept", "query-token", "auth-missing-on-get", "stream-replay"}
 """Network weaknesses that these scenarios prove."""

@@ -113,7 +113,7 @@ class Revision:
         hints: dict[str, Any] = {"ttlMs": 60_000, "cacheScope": "public"} if method in CACHED else {}
         if method == "resources/read":
             hints = {"ttlMs": 0, "cacheScope": "private"}
-        return {**result, "resultType": "complete", **hints, "_meta": {SERVER: _TITLED}}
+        return {"resultType": "complete", **result, **hints, "_meta": {SERVER: _TITLED}}
 
 
 REVISIONS: Final[Mapping[str, Revision]] = {date: Revision(date) for date in (*LEGACY, MODERN)}

@@ -68,7 +68,7 @@ class EventReader:
         """What came before it is known whether a byte order mark is to be dropped."""
         self._half = False
         """The last byte was a carriage return: a line feed after it ends no second line."""
-        self.last_id = after.last_id if after is not None else ""
+        self.last_id: str = after.last_id if after is not None else ""
         self.retry_ms: int | None = after.retry_ms if after is not None else None
         self.noise = b""
 

@@ -77,11 +77,11 @@ class Resumption:
             if self.tries >= MAX_REOPENED:
                 return None
             self._fruitless = 0 if time.monotonic() - self._since > SETTLED_S else self._fruitless + 1
-            wait = max(asked, min(OWN_MOST_S, OWN_FIRST_S * 2 ** min(max(0, self._fruitless - 1), 10)))
+            wait = max(asked, min(OWN_MOST_S, OWN_FIRST_S * (1 << min(max(0, self._fruitless - 1), 10))))
         else:
             if self.tries >= MAX_RESUMED or not self.owed or not self.last_id:
                 return None
-            wait = asked if retry else min(MOST_S, FIRST_S * 2 ** min(self.tries, 10))
+            wait = asked if retry else min(MOST_S, FIRST_S * (1 << min(self.tries, 10)))
         self.tries += 1
         return wait
 
