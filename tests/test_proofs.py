@@ -660,3 +660,23 @@ def test_a_websocket_that_ends_of_a_malformed_frame_is_judged_by_its_close_code(
     seen = trace(exchange(due=False), actions=(Raw(b"{"),), ending=ending)
     case = case_of(row="F1", valid=False, ids=(), conversation=seen.conversation)
     assert rules_of(seen, case, bench=replace(BENCH, transport="ws")) == rules
+
+
+KEPT = {"resultType": "complete", "tools": [], "ttlMs": 0, "cacheScope": "private"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"ttlMs": -1}, {"ttlMs": "60"}, {"ttlMs": True}, {"ttlMs": None}, {"cacheScope": "shared"}, {"cacheScope": []}],
+)
+def test_a_modern_listing_says_rightly_how_it_may_be_kept(changed: Any) -> None:
+    assert shape_faults("tools/list", KEPT, BY_DATE[E]) == []
+    assert shape_faults("tools/list", {**KEPT, **changed}, BY_DATE[E])
+    assert shape_faults("tools/list", {**KEPT, **changed}, BY_DATE[D]) == []
+
+
+@pytest.mark.parametrize("name", ["ttlMs", "cacheScope"])
+def test_a_modern_listing_says_how_it_may_be_kept(name: str) -> None:
+    value = {key: kept for key, kept in KEPT.items() if key != name}
+    assert [fault for fault in shape_faults("tools/list", value, BY_DATE[E]) if name in fault]
+    assert shape_faults("tools/call", {"resultType": "complete", "content": []}, BY_DATE[E]) == []
