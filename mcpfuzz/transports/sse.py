@@ -99,6 +99,10 @@ class SseChannel:
         while not exchange.reply.done and time.monotonic() < deadline:
             await self._pool.step(deadline)
 
+    async def listen(self, message: Sent, deadline: float) -> None:
+        """The same as any other request here. Raises Gone, Late."""
+        await self.send((message,), deadline)
+
     async def receive(self, deadline: float) -> list[bytes]:
         """The next messages of the stream; empty where a POST was answered."""
         messages = await self._pool.receive(deadline)

@@ -93,6 +93,12 @@ class StreamableChannel:
         await self._pool.start(made, deadline)
         return [exchange.reply for exchange in made[-len(messages) :]] if messages else []
 
+    async def listen(self, message: Sent, deadline: float) -> None:
+        """POST it; the event stream that answers it is read along with all else. Raises Gone, Late."""
+        opened = self._exchange(message)
+        opened.body, opened.lasting, opened.resumption = "none", True, None
+        await self._pool.start((opened,), deadline)
+
     async def receive(self, deadline: float) -> list[bytes]:
         """The next messages of any answer; empty where one ended without."""
         return await self._pool.receive(deadline)
