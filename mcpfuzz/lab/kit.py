@@ -186,6 +186,8 @@ class World:
         self.weak = weak
         self.draw = draw
         self._workspace = workspace
+        self.watchers: list[Callable[[str], None]] = []
+        """Told the URI of every resource that changes."""
         self.settings = {
             "api_token": os.environ.get("API_TOKEN") or "sk_live_" + os.urandom(16).hex(),
             "database": os.environ.get("DATABASE_URL")
@@ -196,6 +198,11 @@ class World:
     def on(self, name: str) -> bool:
         """Whether the weakness is switched on."""
         return name in self.weak
+
+    def changed(self, uri: str) -> None:
+        """A resource is no longer what it was."""
+        for watcher in self.watchers:
+            watcher(uri)
 
     @property
     def workspace(self) -> Path:
