@@ -25,7 +25,9 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     shared, place = divmod(index, PLACES)
     good = good_calls(surface, operation)[0]
     free = [point for point in points(operation.schema, good) if _free(point)]
-    if BY_DATE[surface.revision].era != "modern" or place >= len(free) or (shared and len(surface.callers) < 2):
+    if BY_DATE[surface.revision].era != "modern" or place >= len(free):
+        return None
+    if shared and (len(surface.callers) < 2 or "authenticated" not in surface.places):
         return None
     asked = _round(operation, put(good, free[place], "{canary:own}"))
     first = Step(action=asked, as_=surface.callers[0] if surface.callers else None)

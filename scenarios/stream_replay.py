@@ -57,6 +57,6 @@ SCENARIO = Scenario(
     rounds=1,
     early=True,
     alone=True,
-    needs=("network", "endpoint", "second"),
+    needs=("network", "endpoint", "second", "authenticated"),
     references=("CWE-488", "CWE-639", "OWASP-API1"),
 )
