@@ -245,6 +245,18 @@ def test_the_lab_gives_back_the_answer_of_a_stream_that_broke() -> None:
     assert relay.cut.is_set()
 
 
+def test_the_lab_sends_away_and_answers_those_who_come_back() -> None:
+    with Served("http", "--answers", "poll") as lab:
+
+        async def body(client: Client) -> None:
+            things = [client.request("tools/list")[1] for _ in range(8)]
+            began = time.monotonic()
+            volley = await client.volley(things, patience=10)
+            assert volley.whole and volley.extra == [] and time.monotonic() - began > 0.19
+
+        talking(lab.url, body)
+
+
 # ---- the server's own stream
 
 

@@ -156,7 +156,7 @@ def _network_options(group: Any) -> None:
         help="where the token is looked for (ws, wss)",
     )
     group.add_argument(
-        "--answers", choices=("auto", "json", "sse"), default="auto", help="how requests are answered (http)"
+        "--answers", choices=("auto", "json", "sse", "poll"), default="auto", help="how requests are answered (http)"
     )
     group.add_argument("--rate", type=float, default=2000.0, metavar="N", help="requests a second (2000)")
     group.add_argument("--burst", type=int, default=20_000, metavar="N", help="requests at once (20000)")
