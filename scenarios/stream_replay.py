@@ -32,7 +32,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         taken,
     )
     proof = Proof(
-        kind="replayed", expected="a stream is given to its own session alone",
+        kind="stream-replayed", expected="a stream is given to its own session alone",
         params={"steps": len(steps), "asked": 1, "replayed": 3},
     )  # fmt: skip
     return Case(

@@ -180,10 +180,10 @@ def identified(*ids: Any) -> Trace:
 
 def test_a_replayed_stream_is_known_by_the_id_of_its_request() -> None:
     params = {"steps": 4, "asked": 1, "replayed": 3}
-    assert shows("replayed", identified(1, MINE, 2, MINE), **params)
-    assert not shows("replayed", identified(1, MINE, 2, None), **params)
-    assert not shows("replayed", identified(1, MINE, 2, THEIRS), **params)
-    assert not shows("replayed", identified(1, None, 2, MINE), **params)
+    assert shows("stream-replayed", identified(1, MINE, 2, MINE), **params)
+    assert not shows("stream-replayed", identified(1, MINE, 2, None), **params)
+    assert not shows("stream-replayed", identified(1, MINE, 2, THEIRS), **params)
+    assert not shows("stream-replayed", identified(1, None, 2, MINE), **params)
 
 
 def test_a_believed_state_is_known_by_a_text_that_nothing_else_carried() -> None:

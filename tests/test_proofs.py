@@ -198,6 +198,11 @@ ELSEWHERE = SIGHTINGS.keys() | STATEFUL.keys() | SURFACES.keys() | OWNERSHIP.key
 """Kinds whose pairs stand in test files of their own."""
 
 
+def test_no_kind_of_proof_hides_another() -> None:
+    families = (SIGHTINGS, STATEFUL, SURFACES, OWNERSHIP, SESSIONS)
+    assert len(ELSEWHERE) == sum(len(family) for family in families)
+
+
 def test_every_kind_of_proof_has_a_pair() -> None:
     assert {name.split()[0] for name in PAIRS} == PROOFS.keys() - ELSEWHERE
 

@@ -150,7 +150,7 @@ SESSIONS: Mapping[str, Seen] = {
     "fixed": _fixed,
     "goes-on": _goes_on,
     "ended-by-other": _ended_by_other,
-    "replayed": _replayed,
+    "stream-replayed": _replayed,
     "state-believed": _state_believed,
 }
 """Kind -> how it is seen."""
