@@ -231,6 +231,33 @@ def test_a_wait_beyond_the_patience_is_not_cut_short() -> None:
     assert gets(server) == []
 
 
+@pytest.mark.parametrize("wish", ["retry: 0", "retry: 31536000000", "retry: -5", "retry: soon"])
+def test_a_stream_that_ends_at_once_for_ever_is_taken_up_a_few_times_within_the_patience(wish: str) -> None:
+    again = f"{wish}\nid: 1\ndata: \n\n".encode()
+    with serving(calling(first=again, again=lambda *_: _closing(stream(again)))) as server:
+
+        async def body(client: Client) -> None:
+            began = time.monotonic()
+            with pytest.raises(Late):
+                await client.ask("tools/call", {"name": "x"}, timeout=1)
+            assert time.monotonic() - began < 5
+
+        talking(server.url, body)
+    assert 2 <= len(gets(server)) <= 20
+
+
+@pytest.mark.parametrize("evil", ["1\x00", "1" * 1_001, "1\x1b[2J", "1\x7f", "\u200f1"])
+def test_an_id_that_may_not_stand_in_a_header_is_not_sent_back(evil: str) -> None:
+    with serving(calling(first=event("", id=evil), again=lambda *_: response(500))) as server:
+
+        async def body(client: Client) -> None:
+            with pytest.raises(Late):
+                await client.ask("tools/call", {"name": "x"}, timeout=2)
+
+        talking(server.url, body)
+    assert gets(server) == []
+
+
 def test_the_lab_gives_back_the_answer_of_a_stream_that_broke() -> None:
     """The relay between cuts the stream after its first event; the lab's own memory has the rest."""
     with Served("http", "--answers", "sse") as lab, _Cutting(lab.port) as relay:

@@ -87,5 +87,6 @@ class Resumption:
 
     @property
     def last_id(self) -> str:
-        """Where the stream is to be taken up; "" where it gave no id."""
-        return self.last.last_id if self.last is not None else ""
+        """Where the stream is to be taken up; "" where it gave no id, or none that may stand in a header of ours."""
+        said = self.last.last_id if self.last is not None else ""
+        return said if said.isprintable() and said == said.strip() else ""
