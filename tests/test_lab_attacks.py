@@ -15,11 +15,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcpfuzz.lab import weaknesses
-from mcpfuzz.lab.drive import Ended, Late, Named
+from mcpfuzz.lab.drive import ENVELOPE, Ended, Late, Named
+from mcpfuzz.rounds import altered
 
 WAIT_S = 2.5
 SECRET = "canary-4711"
@@ -421,6 +423,29 @@ def nobody_confirmed_it(lab: Named, world: World) -> bool:
 @demonstrates("token-exposure")
 def a_session_is_shown(lab: Named, world: World) -> bool:
     return "session_token" in lab.say("at_the_desk")
+
+
+# ---- the kiln ----------------------------------------------------------------------------------------
+
+
+def kiln_round(lab: Named, remark: str, **more: Any) -> dict[str, Any]:
+    """One round of a booking, by a client that can be asked; the whole answer."""
+    served, names = lab.names["book_kiln"]
+    meta = {**ENVELOPE, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
+    arguments = {names["day"]: "Monday", names["remark"]: remark}
+    return lab.request("tools/call", {"name": served, "arguments": arguments, "_meta": meta, **more})
+
+
+@demonstrates("state-unsigned")
+def a_changed_state_is_believed(lab: Named, world: World) -> bool:
+    asked = kiln_round(lab, "four bowls")["result"]
+    assert asked["resultType"] == "input_required" and list(asked["inputRequests"]) == ["confirm"]
+    yes = {"confirm": {"action": "accept", "content": {"yes": True}}}
+    honest = kiln_round(lab, "four bowls", inputResponses=yes, requestState=asked["requestState"])
+    assert honest["result"]["structuredContent"]["remark"] == "four bowls"
+    forged = altered(asked["requestState"], "four bowls", SECRET)
+    told = kiln_round(lab, "four bowls", inputResponses=yes, requestState=forged)
+    return SECRET in json.dumps(told.get("result"))
 
 
 def description(lab: Named, tool: str) -> str:

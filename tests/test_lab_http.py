@@ -641,6 +641,24 @@ def test_session_hijack_takes_the_id_for_the_owner() -> None:
         assert told == [202, 404]
 
 
+def test_stream_replay_gives_one_callers_stream_to_another() -> None:
+    with both("stream-replay", "--answers", "sse", *TOKENS) as labs:
+        said = []
+        for lab in labs:
+            alice, bob = begun(lab, **ALICE), begun(lab, **BOB)
+            asked = alice.post({"jsonrpc": "2.0", "id": "alice's own", "method": "ping"})
+            key = events(asked.body)[0][0]
+            own = alice.tell("GET", Accept="text/event-stream", Last_Event_ID=key)
+            assert own.messages[-1]["id"] == "alice's own"
+            bob.http.request(
+                "GET", "/mcp", headers={**bob.headers, "Accept": "text/event-stream", "Last-Event-ID": key}
+            )
+            taken = bob.http.getresponse()
+            OPEN.append(taken)
+            said.append(taken.readline() + taken.readline() + taken.readline())
+    assert b"alice's own" in said[0] and b"alice's own" not in said[1]
+
+
 @pytest.mark.parametrize("shuffle", [(), ("--shuffle", "1"), ("--shuffle", "4")])
 def test_guessable_session_counts(shuffle: tuple[str, ...]) -> None:
     with Served("http", "--weakness", "guessable-session", *shuffle) as lab:
@@ -812,3 +830,40 @@ def test_what_is_no_number_reaches_the_client() -> None:
     with both("nan-out") as labs:
         told = [begun(lab).post(body) for lab in labs]
         assert [(one.status, b'"result"' in one.body) for one in told] == [(200, True), (400, False)]
+
+
+def test_a_subscription_tells_its_own_listener_of_what_it_asked_for_until_they_leave(lab: Served) -> None:
+    caller, others = Caller(lab), [Caller(lab), Caller(lab)]
+    made = caller.modern(
+        "tools/call", {"name": "create_note", "arguments": {"title": "Kiln", "body": "Hot."}}, Mcp_Name="create_note"
+    )
+    key = made.messages[-1]["result"]["structuredContent"]["id"]
+    streams = []
+    for number, (other, uri) in enumerate(zip(others, (f"note://{key}", "note://other"), strict=True)):
+        wanted = {"toolsListChanged": True, "resourceSubscriptions": [uri]}
+        params = {"notifications": wanted, "_meta": ENVELOPE}
+        body = json.dumps({"jsonrpc": "2.0", "id": f"s{number}", "method": "subscriptions/listen", "params": params})
+        headers = {**JSON, "MCP-Protocol-Version": MODERN, "Mcp-Method": "subscriptions/listen"}
+        other.http.request("POST", "/mcp", body.encode(), headers)
+        streams.append(other.http.getresponse())
+        OPEN.append(streams[-1])
+        told = said(streams[-1])
+        assert told["method"] == "notifications/subscriptions/acknowledged"
+        tag = {"io.modelcontextprotocol/subscriptionId": f"s{number}"}
+        assert told["params"] == {"_meta": tag, "notifications": wanted}
+    caller.modern("tools/call", {"name": "delete_note", "arguments": {"id": key}}, Mcp_Name="delete_note")
+    told = said(streams[0])
+    assert told["method"] == "notifications/resources/updated" and told["params"]["uri"] == f"note://{key}"
+    assert told["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "s0"}
+
+
+def said(stream: http.client.HTTPResponse) -> Any:
+    """The next message of an event stream."""
+    while not (line := stream.readline()).startswith(b"data: "):
+        assert line
+    return json.loads(line.removeprefix(b"data: "))
+
+
+@pytest.mark.parametrize("wanted", [None, [], {"toolsListChanged": "yes"}, {"resourceSubscriptions": "note://1"}])
+def test_a_subscription_to_what_there_is_not_is_refused(lab: Served, wanted: Any) -> None:
+    assert code(Caller(lab).modern("subscriptions/listen", {"notifications": wanted})) == (400, -32602)

@@ -149,7 +149,7 @@ async def _play(
                 surface = await with_roles(prepared, settings, supply, surface)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)
-                emit(Discovered(surface=surface, sendable=sendable))
+                emit(Discovered(surface=surface, sendable=sendable, transport=supply.transport))
                 for note in surface.notes:
                     emit(Noted(text=note))
                 if not sendable:

@@ -300,6 +300,11 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
         trigger="open, show, clear without confirmation, show",
     ),
     _row(
+        *("state-unsigned", 642, "request-state-forged", "kiln", "book_kiln", "remark"),
+        title="The state of a booking is given away without a seal, and believed when it comes back",
+        trigger="elicitation declared, the requestState unpacked, changed and packed again (2026-07-28)",
+    ),
+    _row(
         *("token-exposure", 200, "data-exposure", "desk", "at_the_desk", None),
         title="The session's token is answered with what it belongs to",
         trigger="any call",

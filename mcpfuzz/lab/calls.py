@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from mcpfuzz.lab.codec import Json, dumps
-from mcpfuzz.lab.eras import LEVELS, Refusal, Revision
-from mcpfuzz.lab.kit import Call, Later, Names, Reply, Tool, ToolError, World
+from mcpfuzz.lab.eras import CAPABILITIES, LEVELS, Refusal, Revision
+from mcpfuzz.lab.kit import Ask, Call, Later, Names, Reply, Tool, ToolError, World
 from mcpfuzz.lab.schema import Invalid, Schema, closed, conform, quoted
 
 if TYPE_CHECKING:  # core imports us; the request is its
@@ -141,6 +141,7 @@ class Calls:
 
     def _run(self, name: str, arguments: dict[str, Json], request: Request) -> dict[str, Json] | Pending:
         tool, _ = self._tools[name]
+        _round(request)
         if not tool.slow:
             return self._answer(name, arguments, request, lambda reply: None)
         done = threading.Event()
@@ -209,11 +210,28 @@ class Calls:
                     reply=reply,
                     progress=_progress(request),
                     cancelled=cancelled or threading.Event(),
+                    **_round(request),
                 )
             )
+        except Refusal:
+            raise
         except tool.catches as error:
             outcome = Reply(_told(error, tool), is_error=True)
+        if isinstance(outcome, Ask):
+            return {
+                "resultType": "input_required", "inputRequests": dict(outcome.requests), "requestState": outcome.state,
+            }  # fmt: skip
         return PENDING if isinstance(outcome, Later) else _content(outcome, request.revision)
+
+
+def _round(request: Request) -> dict[str, Any]:
+    """What a modern request says of the client, and brings along from the round before."""
+    if not request.revision.modern:
+        return {}
+    given, state = request.params.get("inputResponses", {}), request.params.get("requestState")
+    if not isinstance(given, dict) or not isinstance(state, str | None):
+        raise Refusal(-32602, "Invalid params: inputResponses is an object, requestState a string")
+    return {"client": request.meta.get(CAPABILITIES, {}), "given": given, "state": state}
 
 
 def _told(error: BaseException, tool: Tool) -> str:

@@ -61,6 +61,12 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         kind="session",
     ),
     _row(
+        *("stream-replay", 488, "stream-replay", ("http",), "Last-Event-ID"),
+        title="Streams can be taken up by anybody in any session",
+        trigger="a session of one's own, GET, and the event id of somebody else's stream; needs two --token",
+        kind="session",
+    ),
+    _row(
         *("guessable-session", 330, "guessable-session", _WEB, "Mcp-Session-Id"),
         title="Session ids are counted",
         trigger="a few sessions, one after the other",

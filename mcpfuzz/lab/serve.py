@@ -23,7 +23,7 @@ __all__ = ["TOOLSETS", "build", "main", "selected", "served_names"]
 
 TOOLSETS: Final[Mapping[str, tuple[str, str]]] = {
     name: (f"mcpfuzz.lab.{name}", name.capitalize())
-    for name in ("files", "data", "lookups", "formats", "net", "state", "desk", "tenants")
+    for name in ("files", "data", "lookups", "formats", "net", "state", "desk", "tenants", "kiln")
 }
 """Toolset -> module and class of its tools, imported when it is served. `core` is always served."""
 
@@ -156,7 +156,7 @@ def _network_options(group: Any) -> None:
         help="where the token is looked for (ws, wss)",
     )
     group.add_argument(
-        "--answers", choices=("auto", "json", "sse"), default="auto", help="how requests are answered (http)"
+        "--answers", choices=("auto", "json", "sse", "poll"), default="auto", help="how requests are answered (http)"
     )
     group.add_argument("--rate", type=float, default=2000.0, metavar="N", help="requests a second (2000)")
     group.add_argument("--burst", type=int, default=20_000, metavar="N", help="requests at once (20000)")

@@ -9,10 +9,11 @@ import trio
 
 from mcpfuzz.client import Client, Sent, Volley
 from mcpfuzz.errors import Fault, TargetError
-from mcpfuzz.model import Close, Conversation, Ending, Exchange, Http, Json, Open, Step, Trace, Wait, replace
+from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Http, Json, Open, Step, Trace, Wait, replace
 from mcpfuzz.replies import answer_of, take_own, with_reply
+from mcpfuzz.rounds import MAX_ROUNDS
 from mcpfuzz.runner.endings import ending_of, gone_ending, hang_up, what_ended, what_happened
-from mcpfuzz.runner.steps import filled, outgoing
+from mcpfuzz.runner.steps import filled, next_round, outgoing
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.once import http_exchange
@@ -150,6 +151,14 @@ async def _say(
     patience = talk.patience + (2 * talk.start_s if steps[0].on in talk.cold else 0.0)
     talk.cold.discard(steps[0].on)
     volley = await client.volley(things, patience=patience)
+    if len(steps) == 1 and isinstance(action := steps[0].action, Call):
+        for _ in range(MAX_ROUNDS):
+            further = next_round(client, action, made[0][0], volley.answers.get(made[0][0].due[0]))
+            if further is None:
+                break
+            made, before = [further], volley.extra
+            volley = await client.volley([further[0]], patience=talk.patience)
+            volley.extra[:0] = before
     waited = time.monotonic() - began
     _file(client, volley, made, indices, exchanges, talk.filler)
     if volley.late:
@@ -190,7 +199,9 @@ async def _below(
             request = replace(request, headers=(*request.headers, *endpoint.headers))
         try:
             for _ in range(step.times):
-                made[index] = await http_exchange(endpoint, request, index, deadline)
+                made[index], event = await http_exchange(endpoint, request, index, deadline)
+                if event:
+                    talk.filler.place("event", event)
         except TargetError as error:
             failed[index] = error
 

@@ -6,12 +6,13 @@ import re
 
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import Fault
-from mcpfuzz.model import Call, Json, Raw, Send, Step, Ws
+from mcpfuzz.model import Call, Frame, Json, Raw, Send, Step, Ws
+from mcpfuzz.rounds import CAPABILITIES, asks, following
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.frames import frame_bytes
-from mcpfuzz.wire import encode, id_key
+from mcpfuzz.wire import decode, encode, id_key
 
-__all__ = ["call_message", "filled", "outgoing", "owes_answer"]
+__all__ = ["call_message", "filled", "next_round", "outgoing", "owes_answer"]
 
 LARGE = 1 << 20
 """A longer message may be refused without its id being read: no answer under that id is owed."""
@@ -45,6 +46,22 @@ def outgoing(client: Client, step: Step, filler: Filler, owed: bool | None = Non
         frame = frame_bytes(action.opcode, data, fin=action.fin, masked=action.masked, length=action.length)
         return Sent(frame, hoped=_readable_ids(data), raw=True), None, False
     raise Fault(f"{type(action).__name__} steps need another transport than {client.transport}")
+
+
+def next_round(client: Client, call: Call, sent: Sent, answer: Frame | None) -> tuple[Sent, Json, bool] | None:
+    """The same for the next round of a call whose answer asks for input; None where there is none, or where the call
+    says itself what its client can be asked: then its rounds are steps."""
+    result = asks(answer.value) if answer is not None else None
+    given = call.params if isinstance(call.params, dict) else {}
+    meta = given.get("_meta")
+    if result is None or (isinstance(meta, dict) and CAPABILITIES in meta) or "requestState" in given:
+        return None
+    params = following(decode(sent.data).value.get("params"), result)
+    if params is None:
+        return None
+    request_id = client.session.next_id()
+    message = client.session.message(call.method, params, request_id)
+    return Sent(encode(message) + b"\n", (("int", request_id),)), request_id, True
 
 
 def call_message(client: Client, call: Call, filler: Filler) -> tuple[Json, dict[str, Json]]:
