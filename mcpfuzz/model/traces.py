@@ -54,6 +54,11 @@ class Exchange:
     """Whether an answer was owed and waited for."""
     rss: int = 0
     """Resident bytes of the server's tree after a step done many times over; 0 where not looked at."""
+    body: bytes = b""
+    """Of an `Http` step: the response's body as it came, at most 256 KiB of it."""
+    bound: tuple[str, ...] = ()
+    """Of an `Open` on the first connection: the addresses that a networked server of ours listens on, at the port
+    it is spoken to (Linux only)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

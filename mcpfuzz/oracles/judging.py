@@ -46,7 +46,7 @@ UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
 )
 OWN_ANSWER = frozenset({"no-answer", "server-error", "wrong-id", "duplicate-answer", "result-shape"})
 """Rules that presume a well-formed request with an id of its own."""
-EXPLAINS = frozenset({"unsafe-consumption"})
+EXPLAINS = frozenset({"unsafe-consumption", "http-server-error"})
 """Rules whose finding says why the server broke: what the universal oracles would say of it is the same cause."""
 POISON = "later good calls succeed as before"
 _FABRICATED = frozenset({"P2", "P5", "P7"})

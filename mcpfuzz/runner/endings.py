@@ -8,13 +8,14 @@ import time
 
 import trio
 
+from mcpfuzz import host
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.model import Effect, Ending, Frame, Open, Step, replace
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.transports.stdio import ending_words
 
-__all__ = ["ending_of", "gone_ending", "hang_up", "what_ended", "what_happened"]
+__all__ = ["ending_of", "gone_ending", "hang_up", "listening_of", "what_ended", "what_happened"]
 
 LEAVE_S = 3.0
 """For a server to leave once its stdin is closed (FR-06)."""
@@ -47,6 +48,13 @@ def gone_ending(client: Client, index: int, gone: Gone) -> Ending:
         return Ending(kind="exited", at_step=index, returncode=gone.returncode, detail=ending_words(gone.returncode))
     detail = "it closed its output but lives" if gone.code is None else str(gone)
     return Ending(kind="closed", at_step=index, detail=detail, code=gone.code)
+
+
+def listening_of(client: Client) -> tuple[str, ...]:
+    """Where a networked server that we started listens, at the port it is spoken to."""
+    if client.endpoint is None or client.process is None:
+        return ()
+    return host.listening(client.process.pid, client.endpoint.port)
 
 
 async def what_ended(talk: Talk, ending: Ending) -> Ending:

@@ -24,6 +24,7 @@ from mcpfuzz.sandbox.box import Sandbox, open_sandbox
 from mcpfuzz.target.credentials import SECRET_NAME, credentials
 from mcpfuzz.target.described import Target
 from mcpfuzz.target.filling import expand_variables, filled
+from mcpfuzz.target.listening import faces_a_network
 from mcpfuzz.tokens import find, forged
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
@@ -146,6 +147,8 @@ class Prepared:
                 places |= {"endpoint": endpoint.target, "authority": f"{endpoint.host}:{endpoint.port}"}
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
+                if endpoint.loopback and not faces_a_network(argv[1:], env):
+                    places["loopback-only"] = endpoint.host
         secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)
         secret += tuple(credentials(identities.values()))
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
