@@ -10,6 +10,7 @@
     {endpoint}         path of a networked server     {authority}   its host and port
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
+    {archive:TRICK.FORM} an archive (`mcpfuzz.archives`) in base64, with a file {canary:1} that unpacks into {watch}
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
     {got:K:NAME}       what step K's answer gives for an argument called NAME (`mcpfuzz.harvest`)
     {like:K:NAME}      the same in form, and made up: an id that nobody gave out
@@ -30,6 +31,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mcpfuzz.archives import packed as archive
 from mcpfuzz.errors import Fault
 from mcpfuzz.harvest import gained, missing, similar
 from mcpfuzz.likeness import near
@@ -51,6 +53,7 @@ _SLOT = re.compile(
     |step:(\d+)\#((?:/[^{}]*)?)
     |base64:((?:[^{}]|\{[^{}]*\})*)
     |(got|like|wanted|near-[a-z0-9]+):(\d{1,4})(?::([A-Za-z0-9_.-]*))?
+    |archive:(climb|absolute|link|plain)\.(zip|tar|tgz)
     )\}""",
     re.VERBOSE,
 )
@@ -145,7 +148,7 @@ class Filler:
         return _SLOT.sub(lambda match: str(self._value(match)), text)
 
     def _value(self, match: re.Match[str]) -> Any:
-        place, name, number, count, unit, step, path, packed, how, source, wish = match.groups()
+        place, name, number, count, unit, step, path, packed, how, source, wish, trick, form = match.groups()
         if place == "brace":
             return "{"
         if place:
@@ -161,6 +164,9 @@ class Filler:
             data = str(self._text(packed)).encode("utf-8", "surrogatepass")
             self._grow(len(data) * 4 // 3)
             return base64.b64encode(data).decode("ascii")
+        if trick:
+            name = f"{self.canaries.setdefault('1', self._fresh())}.txt"
+            return base64.b64encode(archive(form, trick, self._places["watch"], name)).decode("ascii")
         if how:
             return self._harvested(how, int(source) - 1, wish or "")
         if len(step) > 9:  # more digits than steps; beyond 4,300 int() refuses them

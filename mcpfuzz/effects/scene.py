@@ -42,21 +42,25 @@ class Scene:
         self._watched = watch
         self.listener = listener
         self._stubs = Stubs(stub_folder, stubs) if stubs else None
-        self._decoys.refresh()
+        self._lay()
         without = [] if workspace is None else [workspace]
         self._watch = Watch((around, watch), without, self._decoys.owns)
         self._root = around
 
     @property
     def canaries(self) -> Mapping[str, str]:
-        """`decoy/NAME` -> the canary it holds now."""
+        """`decoy/NAME`, `packed/NAME` -> the canary it holds now."""
         return self._decoys.canaries
 
     def refresh(self) -> None:
         """Fresh canaries in all decoys; what happened until now is forgotten."""
-        self._decoys.refresh()
+        self._lay()
         self.take()
         self._watch.settle()
+
+    def _lay(self) -> None:
+        self._decoys.refresh()
+        self._decoys.pack(self._watched)
 
     def take(self) -> tuple[Effect, ...]:
         """What happened since the last look."""

@@ -9,8 +9,10 @@ from typing import Literal
 from mcpfuzz.model.conversations import Conversation
 from mcpfuzz.model.values import Json
 
-__all__ = ["Effect", "EffectKind", "Ending", "EndingKind", "Exchange", "Frame", "Trace"]
+__all__ = ["STANDING", "Effect", "EffectKind", "Ending", "EndingKind", "Exchange", "Frame", "Trace"]
 
+STANDING = ("decoy/", "packed/")
+"""How the names of canaries begin that no case brings along: of decoys, and of archives in the workspace."""
 EndingKind = Literal["alive", "exited", "silent", "closed"]
 EffectKind = Literal["file", "harm", "hit", "upstream", "argv"]
 """file: something was made in a watched folder. harm: a decoy was changed or removed. hit: the bait listener
@@ -101,6 +103,7 @@ class Trace:
     stderr: str = ""
     """What the server wrote to stderr meanwhile, bounded."""
     canaries: Mapping[str, str] = field(default_factory=dict)
-    """Slot name -> the value that was filled in, for this run only; those of decoys begin with `decoy/`."""
+    """Slot name -> the value that was filled in, for this run only; those that stand around the server
+    before anything is said begin with one of STANDING."""
     effects: tuple[Effect, ...] = ()
     """What happened outside the channel meanwhile."""

@@ -11,7 +11,7 @@ import trio
 from mcpfuzz import host
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, TargetError
-from mcpfuzz.model import Effect, Ending, Frame, Open, Step, replace
+from mcpfuzz.model import STANDING, Effect, Ending, Frame, Open, Step, replace
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.transports.stdio import ending_words
 
@@ -92,7 +92,7 @@ async def hang_up(client: Client, index: int) -> Ending:
 async def what_happened(talk: Talk) -> tuple[Effect, ...]:
     """What happened around the server; what comes late is waited for, in bounds."""
     found = talk.effects()
-    own = [value for name, value in talk.filler.canaries.items() if not name.startswith("decoy/")]
+    own = [value for name, value in talk.filler.canaries.items() if not name.startswith(STANDING)]
     until = time.monotonic() + talk.linger
     while own and time.monotonic() < until and not any(e.tells(value) for e in found for value in own):
         await trio.sleep(EFFECT_POLL_S)

@@ -230,11 +230,11 @@ class Prepared:
 
     @property
     def known_folders(self) -> tuple[str, ...]:
-        """Folders whose paths are no leak: those that the server was told of."""
+        """Folders whose paths are no leak: those that the server was told of, also by what attacks say."""
         if self.launch is None:
-            return (str(self.tree.ws),)
+            return (str(self.tree.ws), str(self.tree.watch))
         given = [word for word in (*self.launch.argv, *self.target.env.values()) if word.startswith("/")]
-        return (str(self.tree.ws), self.launch.cwd, os.path.realpath(self.launch.cwd), *given)
+        return (str(self.tree.ws), str(self.tree.watch), self.launch.cwd, os.path.realpath(self.launch.cwd), *given)
 
     def __enter__(self) -> Prepared:
         return self
