@@ -1,4 +1,4 @@
-"""Archives that lead out: what is in them, what unpacking them without looking does, and how they lie in a workspace."""
+"""Archives that lead out: what is in them, what unpacking them without looking does, how they lie in a workspace."""
 
 from __future__ import annotations
 
