@@ -183,6 +183,15 @@ def a_statement_makes_a_file(lab: Named, world: World) -> bool:
     return made[0]
 
 
+@demonstrates("read-only-mode")
+def a_server_that_writes_nothing_writes(lab: Named, world: World) -> bool:
+    with Named(*lab.options, "--read-only", shuffle=lab.shuffle) as locked:
+        assert "read-only" in locked.say("create_note", id="a", title="a", text="a", tags=[])
+        locked.say("save_file", path="kept.txt", text="kept")
+        locked.say("read_file", path="readme.txt")
+    return (world.workspace / "kept.txt").exists()
+
+
 # ---- archives ----------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ NEEDED = {
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
     "loopback-only": "mcpfuzz does not start the server, or its command says where it should listen",
+    "read-only": "neither its command nor --env tells the server to write nothing",
     "schemathesis": "Schemathesis is not installed: pip install 'pytest-mcpfuzz[schema]'",
     "openapi": "no OpenAPI document with operations of its own is served beside the endpoint",
     "credential": "give a caller with --identity NAME=SPEC",

@@ -85,6 +85,11 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
         trigger="-oNAME or --output=NAME, which sort writes to; --files0-from=NAME, which it reads",
         implied={"file-write": "sort -o writes where it is told to"},
     ),
+    _row(
+        *("read-only-mode", 184, "read-only-bypass", "files", "save_file", "text"),
+        title="A writing tool is missing from the list of those that read-only mode refuses",
+        trigger="--read-only, and save_file with a new name",
+    ),
     # ---- SQL ----
     _row(
         *("sql-injection", 89, "sql-injection", "data", "find_customer", "name"),

@@ -14,8 +14,9 @@ __all__ = ["STANDING", "Effect", "EffectKind", "Ending", "EndingKind", "Exchange
 STANDING = ("decoy/", "packed/")
 """How the names of canaries begin that no case brings along: of decoys, and of archives in the workspace."""
 EndingKind = Literal["alive", "exited", "silent", "closed"]
-EffectKind = Literal["file", "harm", "hit", "upstream", "argv"]
-"""file: something was made in a watched folder. harm: a decoy was changed or removed. hit: the bait listener
+EffectKind = Literal["file", "inside", "harm", "hit", "upstream", "argv"]
+"""file: something was made in a watched folder. inside: a file of the workspace was made, changed or removed (looked at
+only where a server says that it does not write). harm: a decoy was changed or removed. hit: the bait listener
 was asked. upstream: the listener that plays the server's upstream was asked. argv: a stand-in was run."""
 
 
@@ -86,7 +87,8 @@ class Effect:
     detail: str
     """The file's path below the scratch tree, the request line, the words of the command."""
     data: tuple[str, ...] = ()
-    """hit, upstream: method, path and the header lines. argv: the words, the program's name first."""
+    """hit, upstream: method, path and the header lines. argv: the words, the program's name first.
+    inside: the file's text."""
 
     def tells(self, canary: str) -> bool:
         """Whether a canary is to be seen in it."""

@@ -51,7 +51,8 @@ ATTACK_RULES = (
          references=("CWE-89", "OWASP-API8", "OWASP-LLM02")),
     Rule(id="read-only-bypass", title="What should only read writes", cwe=184, severity="high",
          about="A tool or mode that promises to read lets changes through.",
-         proof="What one call made is shown by a later one." + _AGAIN,
+         proof="What one call made is shown by a later one; or a server that was told to write nothing answers "
+         "normally, and a file of the workspace holds what the call said, or is gone." + _AGAIN,
          mend="Let the database, the account or the file system forbid writing; do not read the statement's first "
          "word.",
          references=("CWE-184", "CWE-269", "OWASP-LLM08")),

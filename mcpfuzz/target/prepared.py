@@ -25,6 +25,7 @@ from mcpfuzz.target.credentials import SECRET_NAME, credentials
 from mcpfuzz.target.described import Target
 from mcpfuzz.target.filling import expand_variables, filled
 from mcpfuzz.target.listening import faces_a_network
+from mcpfuzz.target.modes import is_read_only
 from mcpfuzz.tokens import find, forged
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
@@ -108,8 +109,10 @@ class Prepared:
             places |= {"workspace": str(workspace), "folder": workspace.name}
         scene = Scene(
             around=around, workspace=workspace, watch=tree.watch, listener=listener, stub_folder=tree.stubs,
-            stubs=target.stubs,
+            stubs=target.stubs, inside=is_read_only(target.command[1:], target.env),
         )  # fmt: skip
+        if is_read_only(target.command[1:], target.env):
+            places["read-only"] = "yes"
         texts = _texts(target)
         if any("{listener}" in text for text in texts):
             places["upstream"] = listener.url  # the server was told of it: it plays its upstream
