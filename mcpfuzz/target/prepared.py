@@ -111,8 +111,6 @@ class Prepared:
             around=around, workspace=workspace, watch=tree.watch, listener=listener, stub_folder=tree.stubs,
             stubs=target.stubs, inside=is_read_only(target.command[1:], target.env),
         )  # fmt: skip
-        if is_read_only(target.command[1:], target.env):
-            places["read-only"] = "yes"
         texts = _texts(target)
         if any("{listener}" in text for text in texts):
             places["upstream"] = listener.url  # the server was told of it: it plays its upstream
@@ -150,8 +148,7 @@ class Prepared:
                 places |= {"endpoint": endpoint.target, "authority": f"{endpoint.host}:{endpoint.port}"}
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
-                if endpoint.loopback and not faces_a_network(argv[1:], env):
-                    places["loopback-only"] = endpoint.host
+        places |= _told_to(argv, env, endpoint)
         secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)
         secret += tuple(credentials(identities.values()))
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
@@ -298,6 +295,14 @@ def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
                 f"--workspace {folder} occurs in no argument, --env, --cwd or example: "
                 "the server is not told of the copy"
             )
+
+
+def _told_to(argv: Sequence[str], env: Mapping[str, str], endpoint: Endpoint | None) -> dict[str, str]:
+    """Slots that say what the server is told to keep to: to write nothing, to stay on loopback."""
+    made = {"read-only": argv[0]} if is_read_only(argv[1:], env) else {}
+    if argv and endpoint is not None and endpoint.loopback and not faces_a_network(argv[1:], env):
+        made["loopback-only"] = endpoint.host
+    return made
 
 
 def _callers(identities: Mapping[str, Identity]) -> dict[str, str]:
