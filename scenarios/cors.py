@@ -45,6 +45,6 @@ SCENARIO = Scenario(
     rounds=1,
     early=True,
     alone=True,
-    needs=("network", "endpoint"),
+    needs=("network", "pages"),
     references=("CWE-942", "CWE-346", "OWASP-API8"),
 )

@@ -66,6 +66,6 @@ SCENARIO = Scenario(
     rounds=1,
     early=True,
     alone=True,
-    needs=("network", "endpoint"),
+    needs=("network", "pages"),
     references=("CWE-489", "CWE-215", "CWE-538", "OWASP-API8", "OWASP-API9"),
 )

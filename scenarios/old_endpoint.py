@@ -18,14 +18,18 @@ PATHS = (
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
-    """Each path as Streamable HTTP begins a session, and as HTTP+SSE does; first the endpoint itself, which refuses."""
+    """Each path as Streamable HTTP begins a session, and as HTTP+SSE does; first the endpoint itself."""
     path, streamed = PATHS[index // 2 % len(PATHS)], index % 2
-    refused = _begin(surface, "{endpoint}")
-    steps = (refused, get(path, ("Accept", "text/event-stream")) if streamed else _begin(surface, path))
-    params = {"steps": 2, "refused": 0, "served": 1}
+    refused = (_begin(surface, "{endpoint}"), _stream("{endpoint}"))
+    steps = (*refused, _stream(path) if streamed else _begin(surface, path))
+    params = {"steps": 3, "refused": [0, 1], "served": 2}
     proof = Proof(kind="still-there", expected="401, as the endpoint itself says", params=params)
-    case = page_case(SCENARIO.id, "old-endpoint", path, steps, proof, path, refused)
-    return replace(case, control=Conversation((refused, refused)))
+    case = page_case(SCENARIO.id, "old-endpoint", path, steps, proof, path, refused[0])
+    return replace(case, control=Conversation((*refused, refused[0])))
+
+
+def _stream(path: str) -> Step:
+    return get(path, ("Accept", "text/event-stream"))
 
 
 def _begin(surface: Surface, path: str) -> Step:
@@ -44,6 +48,6 @@ SCENARIO = Scenario(
     rounds=1,
     early=True,
     alone=True,
-    needs=("network", "endpoint", "authenticated"),
+    needs=("network", "pages", "authenticated"),
     references=("CWE-306", "CWE-1059", "OWASP-API9", "OWASP-API2"),
 )

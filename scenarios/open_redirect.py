@@ -76,6 +76,6 @@ SCENARIO = Scenario(
     rounds=1,
     early=True,
     alone=True,
-    needs=("network", "endpoint"),
+    needs=("network", "pages"),
     references=("CWE-601", "OWASP-API8"),
 )

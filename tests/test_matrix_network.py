@@ -31,15 +31,19 @@ RULES = frozenset(
 )  # fmt: skip
 TOKEN = "alice-token-6113"
 ROWS = [row for row in weaknesses() if row.group == "network" and row.expected[0] in RULES]
-TODAY = ROWS if os.environ.get("MATRIX_FULL") else ROWS[datetime.date.today().toordinal() % 3 :: 3]
-"""Another third each day, or all with `MATRIX_FULL=1`."""
+CASES = [(row, kind) for kind in ("http", "sse") for row in ROWS if kind in row.transports]
+TODAY = CASES if os.environ.get("MATRIX_FULL") else CASES[datetime.date.today().toordinal() % 4 :: 4]
+"""Another quarter each day, or all with `MATRIX_FULL=1`."""
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(MAX_TIME * 4)]
 
 
-def lab(seed: int, *switches: str) -> list[str]:
-    served = ("--transport", "http", "--port", "{port}", "--shuffle", str(seed))
-    return ["--url", "http://127.0.0.1:{port}/mcp", "--", sys.executable, "-m", "mcpfuzz.lab", *served, *switches]
+def lab(transport: str, seed: int, *switches: str) -> list[str]:
+    """How mcpfuzz reaches the lab, and the lab."""
+    path = {"http": "mcp", "sse": "sse"}[transport]
+    served = ("--transport", transport, "--port", "{port}", "--shuffle", str(seed))
+    reached = ("--url", f"http://127.0.0.1:{{port}}/{path}", "--transport", transport)
+    return [*reached, "--", sys.executable, "-m", "mcpfuzz.lab", *served, *switches]
 
 
 def caller(weakness: str) -> tuple[list[str], list[str]]:
@@ -56,41 +60,42 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def play(folder: Path, seed: int, told: list[str], *switches: str) -> tuple[dict[str, Any], str]:
-    """One run of these scenarios against the lab over HTTP: report and what was printed."""
+def play(folder: Path, seed: int, told: list[str], target: list[str]) -> tuple[dict[str, Any], str]:
+    """One run of these scenarios against the lab: report and what was printed."""
     path = folder / "report.json"
     chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
     done = run(
         "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", str(seed), *chosen, *told,
-        "--report", f"json={path}", "--state", str(folder / "state"), "--no-color", *lab(seed, *switches),
+        "--report", f"json={path}", "--state", str(folder / "state"), "--no-color", *target,
     )  # fmt: skip
     assert path.exists(), done.stdout
     return json.loads(path.read_text(encoding="utf-8")), done.stdout
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("weakness", TODAY, ids=lambda weakness: weakness.name)
+@pytest.mark.parametrize(("weakness", "kind"), TODAY, ids=lambda value: getattr(value, "name", value))
 def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(
-    weakness: Weakness, seed: int, tmp_path: Path
+    weakness: Weakness, kind: str, seed: int, tmp_path: Path
 ) -> None:
     told, known = caller(weakness.name)
-    report, said = play(tmp_path, seed, told, "--weakness", weakness.name, *known)
+    report, said = play(tmp_path, seed, told, lab(kind, seed, "--weakness", weakness.name, *known))
     rules = {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
     assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
     assert not rules - set(weakness.expected) - set(weakness.implied), said
     one = next(item for item in report["findings"] if item["rule"] == weakness.expected[0])
     again = ("replay", str(tmp_path / "report.json"), "--finding", one["fingerprint"], *told)
-    weak = run(*again, *lab(seed, "--weakness", weakness.name, *known))
+    weak = run(*again, *lab(kind, seed, "--weakness", weakness.name, *known))
     assert weak.returncode == 1, weak.stdout
-    sound = run(*again, *lab(seed, *known))
+    sound = run(*again, *lab(kind, seed, *known))
     assert sound.returncode == 0, sound.stdout
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("tokens", [False, True], ids=["open", "tokens"])
-def test_the_hardened_lab_is_silent(tokens: bool, seed: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["http", "sse"])
+def test_the_hardened_lab_is_silent(kind: str, tokens: bool, seed: int, tmp_path: Path) -> None:
     told, known = caller("old-endpoint" if tokens else "")
-    report, said = play(tmp_path, seed, told, *known)
+    report, said = play(tmp_path, seed, told, lab(kind, seed, *known))
     assert not report["findings"], said
     ran = {item["id"] for item in report["scenarios"] if item["status"] == "clean"}
     assert ran == set(SCENARIOS) - (set() if tokens else {"old-endpoint"}), said

@@ -62,7 +62,7 @@ REFUSED = (401, {}, b"")
 STREAM = (200, {"content-type": "text/event-stream"}, b"/messages?session=1")
 ANY = {"origin": "https://{canary:site}.attacker.example"}
 TO = {"canary": "site"}
-THERE = {"steps": 2, "refused": 0, "served": 1}
+THERE = {"steps": 2, "refused": [0], "served": 1}
 HERE = {"steps": 2, "listens": 0, "served": 1}
 BEGUN = (200, {"content-type": "application/json"}, GOOD.raw)
 PAIRS: list[tuple[str, dict[str, Any], Trace, Trace]] = [

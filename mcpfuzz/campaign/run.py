@@ -34,6 +34,7 @@ NEEDED = {
     "apart": "what this run makes lies where the server may write: give --state a folder outside of the server's",
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
+    "pages": "it is about servers over HTTP",
     "loopback-only": "mcpfuzz does not start the server, or its command says where it should listen",
     "read-only": "neither its command nor --env tells the server to write nothing",
     "schemathesis": "Schemathesis is not installed: pip install 'pytest-mcpfuzz[schema]'",

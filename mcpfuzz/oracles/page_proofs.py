@@ -145,19 +145,27 @@ def _shown(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
 
 
 def _still_there(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    """Without a credential the endpoint refuses (step `refused`) and another one begins a session (step `served`)."""
+    """Without a credential the endpoint refuses (steps `refused`) and another one begins a session (step `served`)."""
     said = {exchange.step: exchange for exchange in _pages(trace)}
     if len(trace.conversation) != params["steps"] or trace.ending.kind != "alive":
         return None
-    refused, served = said.get(params["refused"]), said.get(params["served"])
-    if refused is None or refused.status not in (401, 403) or served is None or served.status != 200:
+    statuses = [exchange.status for step, exchange in said.items() if step in params["refused"]]
+    if not {401, 403} & set(statuses) or 200 in statuses:
         return None
-    result = answered_result(served)
-    if accepted(served) and result is not None and "protocolVersion" in result:
-        return f"step {served.step + 1} begins a session; step {refused.step + 1} is refused with {refused.status}"
-    kind = dict(served.headers).get("content-type", "")
-    if kind.startswith("text/event-stream") and re.fullmatch(rb"(?:/|https?://)[^\s]{1,300}", served.body.strip()):
-        return f"step {served.step + 1} opens a stream and names where to send to; the endpoint itself refuses"
+    how = _begins(said.get(params["served"]))
+    return f"step {params['served'] + 1} {how}; the endpoint itself refuses" if how else None
+
+
+def _begins(exchange: Exchange | None) -> str | None:
+    """How an answer begins a session: with a result, or with a stream that names where to send to."""
+    if exchange is None or exchange.status != 200:
+        return None
+    result = answered_result(exchange)
+    if accepted(exchange) and result is not None and "protocolVersion" in result:
+        return "begins a session"
+    kind = dict(exchange.headers).get("content-type", "")
+    if kind.startswith("text/event-stream") and re.fullmatch(rb"(?:/|https?://)[^\s]{1,300}", exchange.body.strip()):
+        return "opens a stream and names where to send to"
     return None
 
 

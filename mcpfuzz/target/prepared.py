@@ -144,8 +144,9 @@ class Prepared:
         if target.url is not None:
             endpoint = _endpoint(target, fill)
             places["network"] = endpoint.origin
-            if endpoint.transport == "http":
-                places |= {"endpoint": endpoint.target, "authority": f"{endpoint.host}:{endpoint.port}"}
+            if endpoint.transport in ("http", "sse"):
+                authority = f"{endpoint.host}:{endpoint.port}"
+                places |= {"endpoint": endpoint.target, "authority": authority, "pages": authority}
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
         places |= _told_to(argv, env, endpoint)
@@ -197,7 +198,10 @@ class Prepared:
         """What this target adds to what discovery learned: what a scenario may aim at."""
         headers = self.endpoint.headers if self.endpoint is not None else ()
         addresses = tuple((name, value) for name, value in headers if re.match(r"[a-z][a-z0-9+.-]*://", value, re.I))
-        return replace(surface, places=frozenset(self.places), callers=tuple(self.identities), headers=addresses)
+        places = frozenset(self.places)
+        if self.endpoint is not None and self.endpoint.transport == "sse":
+            places -= {"endpoint"}  # it is where the stream is: no session begins, and none ends, with a request to it
+        return replace(surface, places=places, callers=tuple(self.identities), headers=addresses)
 
     def _variant(self, who: Identity, name: str, variant: str) -> Identity:
         """A caller whose credential is changed in one point (`mcpfuzz.tokens`), or stands in the URL (`query`).
