@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,7 @@ def lab(transport: str, seed: int, *switches: str) -> list[str]:
     """How mcpfuzz reaches the lab, and the lab."""
     path = {"http": "mcp", "sse": "sse"}[transport]
     served = ("--transport", transport, "--port", "{port}", "--shuffle", str(seed))
-    reached = ("--url", f"http://127.0.0.1:{{port}}/{path}", "--transport", transport)
-    return [*reached, "--", sys.executable, "-m", "mcpfuzz.lab", *served, *switches]
+    return ["--url", f"http://127.0.0.1:{{port}}/{path}", "--", sys.executable, "-m", "mcpfuzz.lab", *served, *switches]
 
 
 def caller(weakness: str) -> tuple[list[str], list[str]]:
@@ -60,7 +60,7 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def play(folder: Path, seed: int, told: list[str], target: list[str]) -> tuple[dict[str, Any], str]:
+def play(folder: Path, seed: int, told: Sequence[str], target: list[str]) -> tuple[dict[str, Any], str]:
     """One run of these scenarios against the lab: report and what was printed."""
     path = folder / "report.json"
     chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
@@ -78,7 +78,9 @@ def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(
     weakness: Weakness, kind: str, seed: int, tmp_path: Path
 ) -> None:
     told, known = caller(weakness.name)
-    report, said = play(tmp_path, seed, told, lab(kind, seed, "--weakness", weakness.name, *known))
+    report, said = play(
+        tmp_path, seed, (*told, "--transport", kind), lab(kind, seed, "--weakness", weakness.name, *known)
+    )
     rules = {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
     assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
     assert not rules - set(weakness.expected) - set(weakness.implied), said
@@ -95,7 +97,7 @@ def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(
 @pytest.mark.parametrize("kind", ["http", "sse"])
 def test_the_hardened_lab_is_silent(kind: str, tokens: bool, seed: int, tmp_path: Path) -> None:
     told, known = caller("old-endpoint" if tokens else "")
-    report, said = play(tmp_path, seed, told, lab(kind, seed, *known))
+    report, said = play(tmp_path, seed, (*told, "--transport", kind), lab(kind, seed, *known))
     assert not report["findings"], said
     ran = {item["id"] for item in report["scenarios"] if item["status"] == "clean"}
     assert ran == set(SCENARIOS) - (set() if tokens else {"old-endpoint"}), said
