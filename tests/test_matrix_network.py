@@ -86,7 +86,25 @@ def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(
     assert not rules - set(weakness.expected) - set(weakness.implied), said
     one = next(item for item in report["findings"] if item["rule"] == weakness.expected[0])
     again = ("replay", str(tmp_path / "report.json"), "--finding", one["fingerprint"], *told)
-    weak = run(*again, *lab(kind, seed, "--weakness", weakness.name, *known))
+    weak = run(*again, *target)
+    assert weak.returncode == 1, weak.stdout
+    sound = run(*again, *lab(kind, seed, *known))
+    assert sound.returncode == 0, sound.stdout
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("tokens", [False, True], ids=["open", "tokens"])
+@pytest.mark.parametrize("kind", ["http", "sse"])
+def test_the_hardened_lab_is_silent(kind: str, tokens: bool, seed: int, tmp_path: Path) -> None:
+    told, known = caller("old-endpoint" if tokens else "")
+    target = lab(kind, seed, "--weakness", weakness.name, *known)
+    report, said = play(tmp_path, seed, (*told, "--transport", kind), target)
+    rules = {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
+    assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
+    assert not rules - set(weakness.expected) - set(weakness.implied), said
+    one = next(item for item in report["findings"] if item["rule"] == weakness.expected[0])
+    again = ("replay", str(tmp_path / "report.json"), "--finding", one["fingerprint"], *told)
+    weak = run(*again, *target)
     assert weak.returncode == 1, weak.stdout
     sound = run(*again, *lab(kind, seed, *known))
     assert sound.returncode == 0, sound.stdout
