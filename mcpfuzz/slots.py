@@ -12,6 +12,7 @@
     {endpoint}         the same, over Streamable HTTP alone
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
+    {archive:TRICK.FORM} an archive (`mcpfuzz.archives`) in base64, with a file {canary:1} that unpacks into {watch}
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
     {got:K:NAME}       what step K's answer gives for an argument called NAME (`mcpfuzz.harvest`)
     {like:K:NAME}      the same in form, and made up: an id that nobody gave out
@@ -34,6 +35,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mcpfuzz.archives import packed as archive
 from mcpfuzz.errors import Fault
 from mcpfuzz.harvest import gained, missing, similar
 from mcpfuzz.likeness import near
@@ -58,6 +60,7 @@ _SLOT = re.compile(
     |inputs:(\d{1,4})
     |swapped:(\d{1,4}):([A-Za-z0-9_.-]+):([A-Za-z0-9_.-]+)
     |(got|like|wanted|near-[a-z0-9]+):(\d{1,4})(?::([A-Za-z0-9_.-]*))?
+    |archive:(climb|absolute|link|plain)\.(zip|tar|tgz)
     )\}""",
     re.VERBOSE,
 )
@@ -152,8 +155,8 @@ class Filler:
         return _SLOT.sub(lambda match: str(self._value(match)), text)
 
     def _value(self, match: re.Match[str]) -> Any:
-        place, name, number, count, unit, step, path, packed, inputs, swapped, old, new, *harvested = match.groups()
-        how, source, wish = harvested
+        place, name, number, count, unit, step, path, packed, inputs, swapped, old, new, *rest = match.groups()
+        how, source, wish, trick, form = rest
         if place == "brace":
             return "{"
         if place:
@@ -174,6 +177,9 @@ class Filler:
         if swapped:
             state = at_pointer(self._answers[int(swapped) - 1], "/result/requestState")
             return altered(state, self.canaries[old], self.canaries.setdefault(new, self._fresh()))
+        if trick:
+            name = f"{self.canaries.setdefault('1', self._fresh())}.txt"
+            return base64.b64encode(archive(form, trick, self._places["watch"], name)).decode("ascii")
         if how:
             return self._harvested(how, int(source) - 1, wish or "")
         if len(step) > 9:  # more digits than steps; beyond 4,300 int() refuses them

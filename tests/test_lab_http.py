@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from mcpfuzz import host
 from mcpfuzz.lab import build
 from mcpfuzz.lab.core import Connection
 from mcpfuzz.lab.drive import CLIENT, ENVELOPE
@@ -632,6 +633,33 @@ def test_redirect_leak_leads_where_a_header_says() -> None:
         assert [one.headers["Location"] for one in told] == ["http://attacker.example/mcp", "/mcp"]
 
 
+def test_redirect_next_leads_where_the_link_says() -> None:
+    with both("redirect-next") as labs:
+        for following, told in [
+            ("https://attacker.example/", ["https://attacker.example/", "/"]),
+            ("//attacker.example/", ["//attacker.example/", "/"]),
+            ("/%5Cattacker.example/", ["/\\attacker.example/", "/"]),
+            ("/notes?id=1", ["/notes?id=1"] * 2),
+            ("/%0d%0aX-Made: up", ["/"] * 2),
+        ]:
+            answers = [Caller(lab).tell("GET", path=f"/logout?next={following.replace(' ', '%20')}") for lab in labs]
+            assert [one.headers["Location"] for one in answers] == told
+
+
+def test_debug_endpoint_shows_requests_and_stacks() -> None:
+    with both("debug-endpoint", *TOKENS) as labs:
+        begun(labs[0], **ALICE).ask("ping", {"_meta": {"example/note": "said before"}})
+        told = [Caller(lab).tell("GET", path="/debug") for lab in labs]
+        assert [one.status for one in told] == [200, 404]
+        assert b"said before" in told[0].body and b'File "' in told[0].body
+
+
+def test_bound_everywhere_listens_on_all_addresses() -> None:
+    with both("bound-everywhere") as labs:
+        assert [host.listening(lab.process.pid, lab.port) for lab in labs] == [("0.0.0.0",), ("127.0.0.1",)]
+        assert [Caller(lab).initialize().status for lab in labs] == [200, 200]
+
+
 def test_session_hijack_takes_the_id_for_the_owner() -> None:
     with both("session-hijack", *TOKENS) as labs:
         told = [Caller(lab, **BOB, **begun(lab, **ALICE).session).ask("ping").status for lab in labs]
@@ -696,12 +724,12 @@ def test_auth_missing_on_get_asks_only_who_posts() -> None:
         assert [Caller(lab).initialize().status for lab in labs] == [401, 401]
 
 
-def test_debug_endpoint_is_the_other_transport_without_a_token() -> None:
-    with both("debug-endpoint", *TOKENS) as labs:
+def test_old_endpoint_is_the_other_transport_without_a_token() -> None:
+    with both("old-endpoint", *TOKENS) as labs:
         params = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": CLIENT}
         assert "result" in Streamed(labs[0]).ask("initialize", params)
         assert Caller(labs[1], "/sse").tell("GET", Accept="text/event-stream").status == 404
-    with both("debug-endpoint", *TOKENS, transport="sse") as labs:
+    with both("old-endpoint", *TOKENS, transport="sse") as labs:
         assert [Caller(lab).initialize().status for lab in labs] == [200, 404]
 
 

@@ -31,9 +31,11 @@ from mcpfuzz.model import (
     replace,
 )
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.http_proofs import HTTP
 from mcpfuzz.oracles.judging import judge_trace, normalised
 from mcpfuzz.oracles.leaks import leaks_in
 from mcpfuzz.oracles.ownership import OWNERSHIP
+from mcpfuzz.oracles.page_proofs import PAGES
 from mcpfuzz.oracles.proofs import PROOFS, observe
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
@@ -195,7 +197,15 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
 }
 
 
-ELSEWHERE = SIGHTINGS.keys() | STATEFUL.keys() | SURFACES.keys() | OWNERSHIP.keys() | SESSIONS.keys()
+ELSEWHERE = (
+    SIGHTINGS.keys()
+    | STATEFUL.keys()
+    | SURFACES.keys()
+    | OWNERSHIP.keys()
+    | SESSIONS.keys()
+    | PAGES.keys()
+    | HTTP.keys()
+)
 """Kinds whose pairs stand in test files of their own."""
 
 

@@ -77,6 +77,12 @@ class Workers:
                 self._lock.wait(left)
 
 
+_WRITERS = (
+    "create_", "delete_", "order_", "set_", "unpack_", "install_", "try_", "update_", "pass_", "add_", "tidy_",
+    "issue_", "redeem_", "use_", "open_", "change_", "clear_", "keep_", "leave_", "register_", "admin_",
+)  # fmt: skip
+
+
 class Calls:
     """All tools, under the names they are served by."""
 
@@ -141,6 +147,8 @@ class Calls:
 
     def _run(self, name: str, arguments: dict[str, Json], request: Request) -> dict[str, Json] | Pending:
         tool, _ = self._tools[name]
+        if self.lab.read_only and self._writes(tool):
+            return _content(Reply("The server is in read-only mode.", is_error=True), request.revision)
         _round(request)
         if not tool.slow:
             return self._answer(name, arguments, request, lambda reply: None)
@@ -174,6 +182,13 @@ class Calls:
             )
         request.connection.running.pop(key, None)
         return result
+
+    def _writes(self, tool: Tool) -> bool:
+        """Whether a tool does more than read."""
+        if self.lab.on("read-only-mode"):
+            # read-only-mode: a list of those that write, which was right when it was made
+            return tool.name.startswith(_WRITERS)
+        return tool.hints.get("readOnlyHint") is not True
 
     def _late(self, request: Request, tool: Tool, result: dict[str, Json], cancelled: threading.Event) -> None:
         """Send the answer of a slow call, unless it was cancelled meanwhile."""

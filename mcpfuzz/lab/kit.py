@@ -182,8 +182,9 @@ class Names:
 class World:
     """What all tools share: which weaknesses are on, the draws, secrets, the workspace."""
 
-    def __init__(self, weak: frozenset[str], draw: Draw, workspace: Path | None) -> None:
+    def __init__(self, weak: frozenset[str], draw: Draw, workspace: Path | None, *, read_only: bool = False) -> None:
         self.weak = weak
+        self.read_only = read_only
         self.draw = draw
         self._workspace = workspace
         self.watchers: list[Callable[[str], None]] = []

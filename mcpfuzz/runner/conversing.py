@@ -12,8 +12,8 @@ from mcpfuzz.errors import Fault, TargetError
 from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Http, Json, Open, Step, Trace, Wait, replace
 from mcpfuzz.replies import answer_of, take_own, with_reply
 from mcpfuzz.rounds import MAX_ROUNDS
-from mcpfuzz.runner.endings import ending_of, gone_ending, hang_up, what_ended, what_happened
-from mcpfuzz.runner.steps import filled, next_round, outgoing
+from mcpfuzz.runner.endings import ending_of, gone_ending, hang_up, listening_of, what_ended, what_happened
+from mcpfuzz.runner.steps import filled, next_round, on_this_origin, outgoing
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.once import http_exchange
@@ -111,7 +111,8 @@ async def _connection(
             await client.close()
         return talk.main, Ending()
     if isinstance(step.action, Open) and step.on == "c1":
-        exchanges.append(Exchange(step=index, sent=b"", others=talk.main.greeting, due=False))
+        bound = listening_of(talk.main)
+        exchanges.append(Exchange(step=index, sent=b"", others=talk.main.greeting, due=False, bound=bound))
         return talk.main, Ending()
     if step.on not in clients:
         if talk.opener is None:
@@ -195,6 +196,8 @@ async def _below(
             tuple((name, filled(talk.filler, value)) for name, value in action.headers),
             filled(talk.filler, action.body) if isinstance(action.body, str) else action.body,
         )  # fmt: skip
+        if not (request := on_this_origin(endpoint, request)).path:
+            return  # an earlier answer names no page of this server
         if step.as_ is not None:  # said as somebody: their credential goes along
             request = replace(request, headers=(*request.headers, *endpoint.headers))
         try:

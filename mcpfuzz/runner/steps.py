@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from mcpfuzz.client import Client, Sent
-from mcpfuzz.errors import Fault
-from mcpfuzz.model import Call, Frame, Json, Raw, Send, Step, Ws
+from mcpfuzz.errors import Fault, UsageError
+from mcpfuzz.model import Call, Frame, Http, Json, Raw, Send, Step, Ws, replace
 from mcpfuzz.rounds import CAPABILITIES, asks, following
 from mcpfuzz.slots import Filler
+from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.frames import frame_bytes
 from mcpfuzz.wire import decode, encode, id_key
 
-__all__ = ["call_message", "filled", "next_round", "outgoing", "owes_answer"]
+__all__ = ["call_message", "filled", "next_round", "on_this_origin", "outgoing", "owes_answer"]
 
 LARGE = 1 << 20
 """A longer message may be refused without its id being read: no answer under that id is owed."""
@@ -78,6 +79,22 @@ def filled(filler: Filler, value: Json) -> Json:
         return filler.fill(value)
     except KeyError:
         return value
+
+
+def on_this_origin(endpoint: Endpoint, action: Http) -> Http:
+    """With the path alone where it is a whole URL of this origin, as metadata gives it; without one where it is of
+    another, or where it is a slot that could not be filled: nobody else is ever asked."""
+    if action.path.startswith("{step:"):
+        return replace(action, path="")
+    if not action.path.lower().startswith(("http://", "https://")):
+        return action
+    try:
+        there = Endpoint.of(action.path)
+    except UsageError:
+        return replace(action, path="")
+    same_host = there.host == endpoint.host or (there.loopback and endpoint.loopback)
+    same = (there.scheme, there.port) == (endpoint.scheme, endpoint.port) and same_host
+    return replace(action, path=there.target if same else "")
 
 
 def owes_answer(message: Json) -> bool:

@@ -22,6 +22,8 @@ from mcpfuzz.wire import MAX_FRAME_BYTES, decode
 
 __all__ = ["OneReply", "http_exchange", "request_once"]
 
+KEPT_BYTES = 256 << 10
+"""Of a body, for proofs that read pages."""
 FIRST_EVENT_S = 1.0
 """For the first event of a stream that one request opened."""
 
@@ -39,7 +41,7 @@ async def http_exchange(endpoint: Endpoint, action: Http, index: int, deadline: 
     exchange = Exchange(
         step=index, sent=_spelled(action.method, action.path, action.headers, body),
         answer=frame if _is_json(frame) else None, took_s=time.monotonic() - started,
-        status=reply.status, headers=reply.headers, due=False,
+        status=reply.status, headers=reply.headers, due=False, body=reply.body[:KEPT_BYTES],
     )  # fmt: skip
     return exchange, reply.event_id
 
