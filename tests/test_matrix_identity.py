@@ -62,11 +62,13 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def play(folder: Path, seed: int, *switches: str, jwt: bool) -> tuple[dict[str, Any], str, list[str]]:
+def play(
+    folder: Path, seed: int, *switches: str, jwt: bool, scenarios: tuple[str, ...] = SCENARIOS
+) -> tuple[dict[str, Any], str, list[str]]:
     """One run of these scenarios against the lab over HTTP: report, what was printed, the words that hold secrets (the
     callers, then the lab)."""
     told, known = callers(jwt=jwt)
-    chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
+    chosen = [word for name in scenarios for word in ("--scenario", name)]
     path = folder / "report.json"
     served = lab("--transport", "http", "--port", "{port}", "--shuffle", str(seed), *known, *switches)
     done = run(
@@ -92,6 +94,13 @@ def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness
     one = next(item for item in report["findings"] if item["rule"] == weakness.expected[0])
     again = run("replay", str(tmp_path / "report.json"), "--finding", one["fingerprint"], *words)
     assert again.returncode == 1, again.stdout
+
+
+def test_a_name_that_learning_wore_out_is_tried_on_an_untouched_server(tmp_path: Path) -> None:
+    """Nothing between learning and the scenario lets a sound server forget how often the name was tried."""
+    switches = ("--weakness", "user-enumeration")
+    report, said, _ = play(tmp_path, 1, *switches, jwt=False, scenarios=("signing-in",))
+    assert proved(report) == {"user-enumeration"}, said
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -81,6 +81,11 @@ class Supply:
         return self._closed_requests + (self.current.sent if self.current is not None else 0)
 
     @property
+    def can_start(self) -> bool:
+        """Whether another server may be started: it is ours, and the budget has a start left for it."""
+        return self._prepared.launch is not None and self.starts_left > 1
+
+    @property
     def restarts(self) -> int:
         return max(0, self.starts - 1)
 
