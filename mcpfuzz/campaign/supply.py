@@ -9,15 +9,15 @@ import time
 
 import trio
 
+from mcpfuzz.campaign.entry import Entry, Held
 from mcpfuzz.client import Client
-from mcpfuzz.errors import LaunchError, TargetError
+from mcpfuzz.errors import Gone, LaunchError, TargetError, Unauthorized
 from mcpfuzz.events import Restarted
 from mcpfuzz.model import Effect, Open, Step
 from mcpfuzz.revisions import BY_DATE, Revision
 from mcpfuzz.runner import Opener
 from mcpfuzz.slots import Filler
 from mcpfuzz.target import Prepared
-from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import Process
 from mcpfuzz.transports.stdio import ending_words
@@ -30,8 +30,13 @@ AGAIN_S = 3.0
 """For another client of a running server to connect and be answered."""
 CONNECT_AGAIN_S = 0.05
 """Between two tries to connect to a server that is just starting."""
+REFUSALS = (1008, 3000, 4401)
+"""Close codes of a WebSocket that say: who are you? (RFC 6455, 7.4.1; IANA's registry)"""
 STILLBORN_LIMIT = 3
 """Starts in a row that may fail before the target is given up."""
+
+
+USUAL = Open()
 
 
 class OutOfStarts(TargetError):
@@ -57,6 +62,7 @@ class Supply:
         tell: object = None,
     ) -> None:
         self._prepared = prepared
+        self._entry = Entry(prepared)
         self._nursery = nursery
         self._wanted = wanted
         self._start_timeout = start_timeout
@@ -114,6 +120,8 @@ class Supply:
     async def client(self) -> Client:
         """The current server, started anew should it be gone."""
         if self.current is not None and self.current.alive:
+            if self._entry.ending:
+                return await self.regained("its credential ends")
             return self.current
         return await self.regained("it was gone")
 
@@ -127,7 +135,7 @@ class Supply:
         if self._prepared.endpoint is not None and running and self.starts:
             await self._hang_up()
             with contextlib.suppress(TargetError):
-                client = await self._client_of(self._prepared.way(), time.monotonic() + AGAIN_S)
+                client = await self._client_of(None, time.monotonic() + AGAIN_S)
                 if (await client.barrier(AGAIN_S)).whole:
                     self.current = client
                     return client
@@ -165,6 +173,8 @@ class Supply:
         self.transport = self.current.transport
         self.start_s = time.monotonic() - began
         self.quiet = True
+        if self.starts == 1:
+            await self._entry.everybody(began + self._start_timeout)
         return self.current
 
     async def _connected(self, deadline: float) -> Client:
@@ -174,13 +184,13 @@ class Supply:
             TargetError: it does not come up, or nobody serves there.
         """
         prepared = self._prepared
-        way = prepared.way()
-        if isinstance(way, Launch) or prepared.served is None:
-            return await self._client_of(way, deadline)
+        if prepared.endpoint is None or prepared.served is None:
+            return await self._client_of(None, deadline)
+        self._entry.forget()
         self._process = Process.start(prepared.served, self._nursery, talks=False)
         while True:
             try:
-                return await self._client_of(way, deadline)
+                return await self._client_of(None, deadline)
             except LaunchError as error:  # nobody listens yet
                 if self._process.poll() is not None:
                     raise _stillborn(self._process, prepared.served) from None
@@ -189,14 +199,29 @@ class Supply:
                 await trio.sleep(CONNECT_AGAIN_S)
 
     async def _client_of(
-        self, way: Way, deadline: float, *, handshake: bool = True, revision: str | None = None
+        self, name: str | None, deadline: float, how: Open = USUAL, held: Held | None = None
     ) -> Client:
+        """A client of a running server (over stdio, of a new one) as somebody. Where a credential is refused that had
+        been good, they sign in once more."""
+        try:
+            client = await self._opened(name, deadline, how, held)
+        except TargetError as error:
+            refused = isinstance(error, Unauthorized) or (isinstance(error, Gone) and error.code in REFUSALS)
+            if not refused or not self._entry.again(name):
+                raise
+            client = await self._opened(name, deadline, how, held)
+        if how.handshake:
+            self._entry.served(name)
+        return client
+
+    async def _opened(self, name: str | None, deadline: float, how: Open, held: Held | None) -> Client:
+        way = await self._entry.way(name, deadline, {} if held is None else held)
         return await Client.connect(
-            way,
+            way if isinstance(way, Launch) else way.with_headers(how.headers),
             self._nursery,
-            wanted=BY_DATE.get(revision, self._wanted) if revision is not None else self._wanted,
+            wanted=BY_DATE.get(how.revision, self._wanted) if how.revision is not None else self._wanted,
             start_timeout=max(0.1, deadline - time.monotonic()),
-            handshake=handshake,
+            handshake=how.handshake,
             process=self._process,
         )
 
@@ -218,18 +243,15 @@ class Supply:
         """Opens further connections of a conversation: over stdio each is a process of its own, over a network
         another client of the same."""
 
+        held: Held = {}
+
         async def open_one(step: Step, how: Open) -> Client:
-            way = self._prepared.way(step.as_)
-            if isinstance(way, Launch):
+            if self._prepared.endpoint is None:
                 if self.starts_left <= 0:
                     raise OutOfStarts("no starts left for a second connection")
                 self.starts_left -= 1
                 self.starts += 1
-            else:
-                way = way.with_headers(how.headers)
-            return await self._client_of(
-                way, time.monotonic() + self._start_timeout, handshake=how.handshake, revision=how.revision
-            )
+            return await self._client_of(step.as_, time.monotonic() + self._start_timeout, how, held)
 
         return open_one
 

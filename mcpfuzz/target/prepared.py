@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
 
 from mcpfuzz import host
+from mcpfuzz.effects.issuer import Issuer
 from mcpfuzz.effects.listener import Listener
 from mcpfuzz.effects.scene import Scene
 from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
@@ -21,7 +22,14 @@ from mcpfuzz.errors import Fault, UsageError
 from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
 from mcpfuzz.model import Json, Surface
 from mcpfuzz.sandbox.box import Sandbox, open_sandbox
-from mcpfuzz.target.credentials import SECRET_NAME, credentials
+from mcpfuzz.target.credentials import (
+    OF_CALLERS,
+    SECRET_NAME,
+    TICKETS,
+    check_logins,
+    credentials,
+    told_of_callers,
+)
 from mcpfuzz.target.described import Target
 from mcpfuzz.target.filling import expand_variables, filled
 from mcpfuzz.tokens import find, forged
@@ -46,6 +54,8 @@ class Prepared:
         examples: the user's, re-pointed at the copy.
         notes: what the user should know (links cut, a folder that occurs nowhere).
         sandbox: where its servers run; may be off.
+        issuer: the test authorization server, where the target was pointed at it.
+        on_secrets: told of secrets that are met on the way, such as a login's token.
     """
 
     target: Target
@@ -59,6 +69,8 @@ class Prepared:
     notes: list[str]
     secrets: tuple[str, ...]
     sandbox: Sandbox
+    issuer: Issuer | None = None
+    on_secrets: Callable[..., None] = lambda *secrets: None
 
     @classmethod
     def of(cls, target: Target) -> Prepared:
@@ -110,6 +122,10 @@ class Prepared:
         texts = _texts(target)
         if any("{listener}" in text for text in texts):
             places["upstream"] = listener.url  # the server was told of it: it plays its upstream
+        issuer: Issuer | None = None
+        if any("{issuer}" in text or text.startswith("issuer:") for text in texts):
+            issuer = Issuer(sandbox.listen)
+            places["issuer"] = issuer.url
         if any("{port}" in text for text in texts):
             places["port"] = str(sandbox.free_port())
         env = {name: filled(expand_variables(value), places, mapping) for name, value in target.env.items()}
@@ -136,20 +152,23 @@ class Prepared:
                 token=secrets.token_hex(8),
                 sandbox=sandbox,
             )
-        places |= _callers(identities)
+        places |= told_of_callers(identities)
         if target.url is not None:
             endpoint = _endpoint(target, fill)
             places["network"] = endpoint.origin
+            if endpoint.transport == "ws":
+                places["websocket"] = endpoint.origin
             if endpoint.transport == "http":
                 places |= {"endpoint": endpoint.target, "authority": f"{endpoint.host}:{endpoint.port}"}
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
+        check_logins(identities.values(), endpoint)
         secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)
         secret += tuple(credentials(identities.values()))
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
         slotted = {folder: "{workspace}" if Path(copy) == workspace else copy for folder, copy in mapping.items()}
         examples = tuple(rewrite_json(example, slotted) for example in target.examples)
-        return cls(target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox)
+        return cls(target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox, issuer)
 
     def way(self, identity: str | None = None) -> Way:
         """How a server is reached as somebody: a process to start, or an address to connect to.
@@ -160,7 +179,10 @@ class Prepared:
         Raises:
             Fault: there is nobody of that name.
         """
-        who = self.identity(identity)
+        return self.way_of(self.identity(identity))
+
+    def way_of(self, who: Identity) -> Way:
+        """The same, as somebody whose credential is at hand."""
         if self.endpoint is None:
             assert self.launch is not None
             return replace(self.launch, env={**self.launch.env, **dict(who.env)}) if who.env else self.launch
@@ -188,6 +210,26 @@ class Prepared:
             raise Fault(f"nobody is called {name!r}; there are {', '.join(self.identities) or 'no identities'}")
         return self.identities[name]
 
+    def signed_in(self, name: str, who: Identity, secrets: Iterable[str]) -> None:
+        """What a caller shows from now on: what signing in gave them.
+
+        Args:
+            secrets: values in it that nobody should see.
+        """
+        self.identities[name] = who
+        if name == next(iter(self.identities)):
+            kept = {place: value for place, value in self.places.items() if place not in OF_CALLERS}
+            self.places.clear()
+            self.places.update(kept | told_of_callers(self.identities))
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Nobody should see these, either."""
+        fresh = tuple(secret for secret in dict.fromkeys(secrets) if secret and secret not in self.secrets)
+        if fresh:
+            self.secrets += fresh
+            self.on_secrets(*fresh)
+
     def known(self, surface: Surface) -> Surface:
         """What this target adds to what discovery learned: what a scenario may aim at."""
         headers = self.endpoint.headers if self.endpoint is not None else ()
@@ -202,6 +244,10 @@ class Prepared:
         """
         if variant == "query":
             return who.in_url(name)
+        if variant.startswith("spelled-"):
+            return who.spelled(name, variant.removeprefix("spelled-"))
+        if variant in TICKETS:
+            return replace(who, name=name)
         return who.turned(
             name, lambda text: text.replace(found, forged(found, variant, who.key)) if (found := find(text)) else text
         )
@@ -236,6 +282,8 @@ class Prepared:
 
     def __exit__(self, *_: object) -> None:
         self.scene.close()
+        if self.issuer is not None:
+            self.issuer.close()
         self.sandbox.close()
         self.tree.remove()
 
@@ -282,20 +330,6 @@ def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
                 f"--workspace {folder} occurs in no argument, --env, --cwd or example: "
                 "the server is not told of the copy"
             )
-
-
-def _callers(identities: Mapping[str, Identity]) -> dict[str, str]:
-    """Slots that say which callers there are (`model.Surface.places`)."""
-    if not identities:
-        return {}
-    first = next(iter(identities.values()))
-    made = {"credential": first.name}
-    said = [value for _, value in (*first.headers, *first.query, *first.env)] + [first.first_message or ""]
-    if any(map(find, (*said, *first.subprotocols))):
-        made |= {"jwt": first.name} | ({"jwt-key": first.name} if first.key else {})
-    if len(identities) > 1:
-        made["second"] = list(identities)[1]
-    return made
 
 
 def _endpoint(target: Target, fill: Callable[[str], str]) -> Endpoint:
