@@ -25,6 +25,7 @@ TOKENS = {"alice": "alice-token-6113", "bob": "bob-token-90427"}
 SCENARIOS = (
     "object-level", "role-checks", "signing-in", "query-token", "credentials", "session-hijack", "session-fixation",
     "session-end", "guessable-session", "unsigned-token", "guessable-key", "token-claims", "credential-spelling",
+    "challenge",
 )  # fmt: skip
 ALSO = {"session-hijack", "guessable-session", "session-kept", "query-token", "auth-missing-on-get"}
 """Network weaknesses that these scenarios prove."""

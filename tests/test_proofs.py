@@ -30,6 +30,7 @@ from mcpfuzz.model import (
     replace,
 )
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.challenges import CHALLENGES
 from mcpfuzz.oracles.judging import judge_trace, normalised
 from mcpfuzz.oracles.leaks import leaks_in
 from mcpfuzz.oracles.ownership import OWNERSHIP
@@ -195,6 +196,7 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
 
 
 ELSEWHERE = SIGHTINGS.keys() | STATEFUL.keys() | SURFACES.keys() | OWNERSHIP.keys() | SESSIONS.keys()
+ELSEWHERE |= CHALLENGES.keys()
 """Kinds whose pairs stand in test files of their own."""
 
 

@@ -26,7 +26,7 @@ def _tool(name: str, cwe: int, rule: str, where: str, argument: str | None, **mo
 def _token(name: str, cwe: int, rule: str, **more: Any) -> Weakness:
     return Weakness(
         name=name, cwe=cwe, expected=(rule,), group="identity", kind="session", where="Authorization",
-        transports=_WEB, **more,
+        **{"transports": _WEB, **more},
     )  # fmt: skip
 
 
@@ -137,6 +137,25 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         *("scheme-unchecked", 287, "scheme-unchecked"),
         title="A token is verified only where the scheme is spelled as expected",
         trigger='"bearer" or "Basic" before other characters; needs --token',
+    ),
+    _token(
+        *("token-once", 613, "session-hijack"),
+        title="The token is looked at when a session begins, and never again",
+        trigger="a session's id and no token, or somebody else's; needs --token",
+        transports=("http",),
+        implied={"auth-missing": "to end a session, its id is enough as well"},
+    ),
+    _token(
+        *("challenge-missing", 287, "challenge-missing"),
+        title="A 401 does not say what it wants",
+        trigger="a request without Authorization; needs --token",
+        transports=("http",),
+    ),
+    _token(
+        *("metadata-wrong", 346, "metadata-wrong"),
+        title="The metadata of the resource is about another one",
+        trigger="the document that the challenge names; needs --token",
+        transports=("http",),
     ),
     # ---- tickets ----
     _ticket(

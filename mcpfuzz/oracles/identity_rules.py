@@ -54,6 +54,19 @@ IDENTITY_RULES = (
          proof="An upgrade without a good credential is answered with 101, and closed after the first message.",
          mend="Verify before accept(): then the upgrade is refused with 401 or 403.",
          references=("CWE-306", "CWE-770", "OWASP-API2")),
+    Rule(id="challenge-missing", title="A 401 does not say what it wants", cwe=287, severity="info",
+         about="A client that is refused cannot find out how to sign in, and asks its user for a token instead.",
+         proof="initialize without a credential gets 401 and no WWW-Authenticate header.",
+         mend="Send WWW-Authenticate: Bearer resource_metadata=... with every 401.",
+         references=("RFC 9110 15.5.2", "RFC 9728 5.1")),
+    Rule(id="metadata-wrong", title="The challenge leads to metadata that is missing, or not of this server",
+         cwe=346, severity="low",
+         about="Clients must not use a document about another resource (RFC 9728, 3.3): they cannot sign in, or ask "
+         "for tokens that are for somebody else.",
+         proof="resource_metadata of the challenge is an address of this server where no document is, or one whose "
+         "resource is not this endpoint.",
+         mend="Serve the document there, with the endpoint's own URL for its resource.",
+         references=("RFC 9728 3.3", "CWE-346")),
     Rule(id="token-unsigned", title="A token without a signature is accepted", cwe=347, severity="critical",
          about="Anybody writes their own token and is whom they like.",
          proof='A call with the first caller\'s token whose header says "none", and whose signature is gone, gets a '

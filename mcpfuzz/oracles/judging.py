@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcpfuzz.model import Case, Open, Place, Proof, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Http, Open, Place, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.reading import lost
@@ -72,8 +72,8 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
     for rule, kind, expected, params in UNIVERSAL:
         if rule == "no-answer" and case.silence_ok:
             continue
-        if rule == "result-shape" and _other_era(trace):
-            continue  # other revisions have other shapes
+        if rule == "result-shape" and (_other_era(trace) or _beside(trace)):
+            continue  # other revisions have other shapes, and other documents have their own
         if case.row is not None and rule in OWN_ANSWER:
             continue  # whose answer is whose, and whether one is due, is for the table to say
         proof = Proof(kind=kind, expected=expected, params=params)
@@ -100,6 +100,12 @@ def _other_era(trace: Trace) -> bool:
     """Whether a connection of another revision than the run's was opened."""
     opened = (step.action for step in trace.conversation.steps)
     return any(isinstance(action, Open) and action.revision is not None for action in opened)
+
+
+def _beside(trace: Trace) -> bool:
+    """Whether something else than the MCP endpoint was asked."""
+    asked = (step.action for step in trace.conversation.steps)
+    return any(isinstance(action, Http) and not action.path.startswith("{endpoint}") for action in asked)
 
 
 def _suspicion(rule: str, case: Case, proof: Proof, seen: str, cause: str) -> Suspicion:

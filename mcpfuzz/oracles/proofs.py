@@ -15,6 +15,7 @@ from mcpfuzz.errors import Fault
 from mcpfuzz.model import Proof, Trace
 from mcpfuzz.oracles.answer_proofs import ANSWERS
 from mcpfuzz.oracles.bench import Bench, Seen
+from mcpfuzz.oracles.challenges import CHALLENGES
 from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.process_proofs import PROCESS
 from mcpfuzz.oracles.row_proofs import MESSAGES
@@ -36,6 +37,7 @@ PROOFS: Mapping[str, Seen] = {
     **STATEFUL,
     **OWNERSHIP,
     **SESSIONS,
+    **CHALLENGES,
     **SURFACES,
 }
 """Kind -> how it is seen."""

@@ -166,12 +166,16 @@ class Guard:
         """401; `tried`: there was a credential, and it was wrong."""
         where = f'Bearer realm="lab", resource_metadata="{self.base}{METADATA}{self.resource}"'
         wrong = ', error="invalid_token"' if tried else ""
-        return refusal(401, "A valid bearer token is required").plus(("WWW-Authenticate", where + wrong))
+        told = refusal(401, "A valid bearer token is required")
+        # challenge-missing: the client knows by itself that it has no token
+        return told if self.lab.on("challenge-missing") else told.plus(("WWW-Authenticate", where + wrong))
 
     def metadata(self) -> dict[str, object]:
         """The protected resource's metadata (RFC 9728). The authorization server is a name that is reserved."""
+        # metadata-wrong: copied from the service that was there first
+        path = "/api/v1" if self.lab.on("metadata-wrong") else self.resource
         return {
-            "resource": self.base + self.resource,
+            "resource": self.base + path,
             "authorization_servers": [self.access.issuer or "https://auth.example"],
             "bearer_methods_supported": ["header"],
         }
