@@ -5,6 +5,7 @@ McpfuzzError
 ├── TargetError         the target's: it could not be tested                        exit 3
 │   ├── LaunchError     the command does not start, or ends before it answers
 │   ├── HandshakeError  it answers, but not as an MCP server does
+│   │   └── Unauthorized  it wants a credential, or another one
 │   ├── Gone            it ended, or closed the connection
 │   ├── Late            a deadline passed (total, never reset by bytes)
 │   └── TooMuch         it sent more than a named cap allows
@@ -22,6 +23,7 @@ __all__ = [
     "McpfuzzError",
     "TargetError",
     "TooMuch",
+    "Unauthorized",
     "UsageError",
     "first_cause",
 ]
@@ -51,6 +53,10 @@ class LaunchError(TargetError):
 
 class HandshakeError(TargetError):
     """The target speaks, but it does not come to terms on an MCP revision."""
+
+
+class Unauthorized(HandshakeError):
+    """The target wants a credential, or takes the one it was shown for none (any more)."""
 
 
 def first_cause(error: BaseException) -> BaseException:

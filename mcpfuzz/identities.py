@@ -5,6 +5,9 @@
     first-message:JSON      WebSocket only, before anything else
     key:SECRET              never sent: what signs the caller's JSON Web Token, for tests of its claims; PEM text of a
                             public key where that is the one it is verified with
+    login:JSON              a request that signs the caller in (`mcpfuzz.logins`); what it gives is the credential
+    ticket:JSON             WebSocket only: a request, made as the caller, that gives a ticket for one connection
+    issuer:SUBJECT          a token of the test authorization server (`mcpfuzz.effects.issuer`); JSON: its claims
 
 `anonymous` (no credential at all) and `garbage` (a credential of the same shape that is nobody's) always exist.
 """
@@ -16,11 +19,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from mcpfuzz.errors import UsageError
+from mcpfuzz.model import Json
+from mcpfuzz.rsa import RsaKey
 
 __all__ = ["ANONYMOUS", "GARBAGE", "Identity", "read_identities"]
 
 ANONYMOUS, GARBAGE = "anonymous", "garbage"
-_SPECS = "header:Name: value, query:key=value, env:KEY=VALUE, subprotocol:value, first-message:JSON or key:SECRET"
+_SPECS = (
+    "header:Name: value, query:key=value, env:KEY=VALUE, subprotocol:value, first-message:JSON, key:SECRET, "
+    "login:JSON, ticket:JSON or issuer:SUBJECT"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +41,12 @@ class Identity:
     env: tuple[tuple[str, str], ...] = ()
     subprotocols: tuple[str, ...] = ()
     first_message: str | None = None
-    key: str = ""
+    key: str | RsaKey = ""
+    login: Mapping[str, Json] | None = None
+    """How the caller signs in, as written; `mcpfuzz.logins` reads it."""
+    ticket: Mapping[str, Json] | None = None
+    claims: Mapping[str, Json] | None = None
+    """Of the token that the test authorization server gives."""
 
     @classmethod
     def of(cls, name: str, specs: Iterable[str], expand: Callable[[str], str] = str) -> Identity:
@@ -47,10 +60,14 @@ class Identity:
         """
         found: dict[str, list[tuple[str, str]]] = {"header": [], "query": [], "env": []}
         subprotocols: list[str] = []
+        objects: dict[str, Mapping[str, Json]] = {}
         first: str | None = None
         signing = ""
         for spec in specs:
             kind, colon, rest = spec.partition(":")
+            if kind in _OBJECTS:
+                objects[kind] = _object(name, kind, rest, expand)
+                continue
             rest = expand(rest)
             key, mark, value = rest.partition(":" if kind == "header" else "=")
             if colon and kind in found and mark and key.strip():
@@ -66,7 +83,27 @@ class Identity:
         return cls(
             name=name, headers=tuple(found["header"]), query=tuple(found["query"]), env=tuple(found["env"]),
             subprotocols=tuple(subprotocols), first_message=first, key=signing,
+            login=objects.get("login"), ticket=objects.get("ticket"), claims=objects.get("issuer"),
         )  # fmt: skip
+
+    def with_(self, other: Identity) -> Identity:
+        """This caller with what another shows besides; cookies of both go into one header (RFC 6265, 5.4)."""
+        cookies = [value for name, value in (*self.headers, *other.headers) if name.lower() == "cookie"]
+        plain = tuple(pair for pair in (*self.headers, *other.headers) if pair[0].lower() != "cookie")
+        return replace(
+            self,
+            headers=(*plain, ("Cookie", "; ".join(cookies))) if cookies else plain,
+            query=(*self.query, *other.query),
+            subprotocols=(*self.subprotocols, *other.subprotocols),
+            first_message=other.first_message or self.first_message,
+            key=other.key or self.key,
+        )
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """Every text that is sent."""
+        pairs = (*self.headers, *self.query, *self.env)
+        return (*(value for _, value in pairs), *self.subprotocols, self.first_message or "")
 
     def anonymous(self) -> Identity:
         """Nobody."""
@@ -89,12 +126,30 @@ class Identity:
         tokens = [value.split(" ", 1)[-1] for key, value in self.headers if key.lower() == "authorization"]
         return Identity(name=name, query=(("access_token", tokens[0]), ("token", tokens[0])) if tokens else ())
 
+    def spelled(self, name: str, form: str) -> Identity:
+        """A false bearer token whose header is spelled otherwise.
+
+        Args:
+            form: the scheme before it, none where that is empty; `empty`: a scheme alone; `null` and `undefined`: what
+                a script writes that has no token.
+        """
+        words = {"empty": "Bearer", "null": "Bearer null", "undefined": "Bearer undefined"}
+
+        def turned(value: str) -> str:
+            return words[form] if form in words else f"{form} {_spoilt(value).split(' ', 1)[-1]}".strip()
+
+        headers = tuple(
+            (key, turned(value) if key.lower() == "authorization" else value) for key, value in self.headers
+        )
+        return Identity(name=name, headers=headers)
+
     def garbage(self) -> Identity:
         """The same shape with values that are nobody's: the last characters of each are others."""
         return Identity(
             name=GARBAGE, headers=_spoilt_all(self.headers), query=_spoilt_all(self.query), env=_spoilt_all(self.env),
             subprotocols=tuple(map(_spoilt, self.subprotocols)),
             first_message=_spoilt_json(self.first_message) if self.first_message is not None else None,
+            ticket=self.ticket,
         )  # fmt: skip
 
 
@@ -114,6 +169,32 @@ def read_identities(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
         Identity.of(name, (spec,))
         found.setdefault(name, []).append(spec)
     return {name: tuple(specs) for name, specs in found.items()}
+
+
+_OBJECTS = ("login", "ticket", "issuer")
+"""Kinds whose text is an object; `${NAME}` is filled within its strings, so that no value can change its shape."""
+
+
+def _object(name: str, kind: str, text: str, expand: Callable[[str], str]) -> Mapping[str, Json]:
+    """Raises UsageError for a text that is no object."""
+    if kind == "issuer" and text.strip() and not text.lstrip().startswith("{"):
+        return {"sub": expand(text.strip())}
+    try:
+        value: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        shape = "a subject or a JSON object of claims" if kind == "issuer" else "a JSON object"
+        raise UsageError(f"--identity {name}={kind}:...: must be {shape}")
+
+    def filled(item: Json) -> Json:
+        if isinstance(item, str):
+            return expand(item)
+        if isinstance(item, dict):
+            return {key: filled(member) for key, member in item.items()}
+        return [filled(member) for member in item] if isinstance(item, list) else item
+
+    return {key: filled(member) for key, member in value.items()}
 
 
 def _is_json(text: str) -> bool:

@@ -1,5 +1,5 @@
 """JSON Web Tokens as an attacker writes them: the first caller's own, changed in one point (RFC 7515, RFC 7519,
-RFC 8725). Only HMAC is needed for that, so nothing but the standard library is.
+RFC 8725); and as a test authorization server makes them. HMAC, and RSA in whole numbers (`mcpfuzz.rsa`).
 
 A variant is named behind a caller: `alice~none` is alice with her token's signature taken away.
 """
@@ -13,11 +13,14 @@ import hmac
 import json
 import re
 import time
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from mcpfuzz.errors import TargetError
+from mcpfuzz.rsa import RsaKey
 
-__all__ = ["GUESSES", "VARIANTS", "find", "forged"]
+__all__ = ["GUESSES", "VARIANTS", "ends", "find", "forged", "minted"]
 
 TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*")
 """A token in compact form; its header begins with `{"`."""
@@ -43,12 +46,26 @@ def find(text: str) -> str | None:
     return match[0] if match else None
 
 
-def forged(token: str, variant: str, key: str = "") -> str:
+def ends(token: str) -> float | None:
+    """Seconds since the epoch at which a token ends, as it says itself; None where it says nothing that can be read."""
+    try:
+        claim = _object(token.split(".")[1]).get("exp")
+    except TargetError:
+        return None
+    return float(claim) if isinstance(claim, int | float) and not isinstance(claim, bool) else None
+
+
+def minted(claims: Mapping[str, Any], key: RsaKey) -> str:
+    """A token of these claims, signed with RS256."""
+    return _signed({"alg": "RS256", "typ": "JWT", "kid": key.jwk["kid"]}, dict(claims), key)
+
+
+def forged(token: str, variant: str, key: str | RsaKey = "") -> str:
     """A token changed in one point.
 
     Args:
         variant: one of `VARIANTS`.
-        key: that signs the server's tokens; for `confused` the public key's PEM text.
+        key: that signs the server's tokens; a public key's PEM text is enough for `confused`.
 
     Raises:
         TargetError: the token, or what was given beside it, does not allow this variant.
@@ -60,14 +77,16 @@ def forged(token: str, variant: str, key: str = "") -> str:
     if variant == "unsigned":
         return f"{head}.{body}."
     if variant == "wrong-key":
-        return _signed(header, claims, hashlib.sha256(b"nobody's key").hexdigest())
+        rsa = header.get("alg") == "RS256"
+        return _signed(header, claims, _nobodys() if rsa else hashlib.sha256(b"nobody's key").hexdigest())
     if variant.startswith("guess-"):
         return _signed(header, claims, GUESSES[int(variant.removeprefix("guess-"))])
     if variant == "confused":
-        if "PUBLIC KEY" not in key:
+        public = key.pem if isinstance(key, RsaKey) else key
+        if "PUBLIC KEY" not in public:
             raise TargetError("no public key was given (key:PEM text)")
-        return _signed(header, claims, key)
-    if not key or "PUBLIC KEY" in key:
+        return _signed(header, claims, public)
+    if not key or (isinstance(key, str) and "PUBLIC KEY" in key):
         raise TargetError("no key was given that signs tokens (key:SECRET)")
     return _signed(header, _changed(claims, variant), key)
 
@@ -85,7 +104,16 @@ def _changed(claims: dict[str, Any], variant: str) -> dict[str, Any]:
     return {**claims, name: "https://other.example"}
 
 
-def _signed(header: dict[str, Any], claims: dict[str, Any], key: str) -> str:
+@lru_cache(maxsize=1)
+def _nobodys() -> RsaKey:
+    """A key that no server was told of."""
+    return RsaKey.fresh()
+
+
+def _signed(header: dict[str, Any], claims: dict[str, Any], key: str | RsaKey) -> str:
+    if isinstance(key, RsaKey):
+        signed = f"{_packed({**header, 'alg': 'RS256'})}.{_packed(claims)}"
+        return f"{signed}.{base64.urlsafe_b64encode(key.sign(signed.encode())).rstrip(b'=').decode()}"
     given = str(header.get("alg", "HS256"))
     name = given if given in ("HS384", "HS512") else "HS256"
     signed = f"{_packed({**header, 'alg': name})}.{_packed(claims)}"

@@ -43,6 +43,8 @@ class Scenario:
     """Slots (`mcpfuzz.slots`) without which it cannot be played."""
     alone: bool = False
     """Cases are played one by one, never in a volley."""
+    fresh: bool = False
+    """Each case begins on a server that was just started, where we start it: what was said before would change it."""
     references: tuple[str, ...] = field(default=())
 
 

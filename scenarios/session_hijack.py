@@ -11,7 +11,7 @@ from mcpfuzz.strategies.choices import Choices
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     """The first caller begins a session (the stateless era has none: the legacy one then), another goes on with it."""
-    others = (*surface.callers[1:], "anonymous")
+    others = (surface.callers[1], "anonymous", "garbage")
     other = others[index % len(others)]
     legacy = surface.revision if BY_DATE[surface.revision].sessions else LATEST_LEGACY.date
     call = innocent_call(surface)
@@ -39,7 +39,7 @@ SCENARIO = Scenario(
     "beginning a session. A normal answer proves that the id alone is enough.",
     draw=draw,
     rules=("session-hijack",),
-    cases=2,
+    cases=3,
     rounds=1,
     early=True,
     alone=True,

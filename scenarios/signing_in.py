@@ -102,5 +102,6 @@ SCENARIO = Scenario(
     rounds=1,
     early=True,
     alone=True,
+    fresh=True,  # learning has tried the same name already, and a sound server remembers
     references=("CWE-204", "CWE-307", "OWASP-API2"),
 )

@@ -9,7 +9,7 @@ from mcpfuzz.strategies.choices import Choices
 
 VARIANTS = (
     ("expired", "token-expired", "it ended an hour ago"),
-    ("early", "token-expired", "it begins in an hour"),
+    ("early", "token-early", "it begins in an hour"),
     ("issuer", "token-claims", "another issuer"),
     ("audience", "token-claims", "another audience"),
 )
@@ -28,7 +28,7 @@ SCENARIO = Scenario(
     "another issuer, for another audience. A normal answer, where a token under a made-up key gets none, proves that "
     "the claim is not looked at.",
     draw=draw,
-    rules=("token-expired", "token-claims"),
+    rules=("token-expired", "token-early", "token-claims"),
     cases=4,
     rounds=1,
     early=True,

@@ -24,12 +24,12 @@ KEY = "5ac4f7-a-key-that-no-tutorial-has-91be"
 TOKENS = {"alice": "alice-token-6113", "bob": "bob-token-90427"}
 SCENARIOS = (
     "object-level", "role-checks", "signing-in", "query-token", "credentials", "session-hijack", "session-fixation",
-    "session-end", "guessable-session", "stream-replay", "request-state",
-    "unsigned-token", "guessable-key", "token-claims",
+    "session-end", "guessable-session", "stream-replay", "request-state", "unsigned-token", "guessable-key",
+    "token-claims", "credential-spelling", "challenge",
 )  # fmt: skip
 ALSO = {"session-hijack", "guessable-session", "session-kept", "query-token", "auth-missing-on-get", "stream-replay"}
 """Network weaknesses that these scenarios prove."""
-ROWS = [row for row in weaknesses() if row.group == "identity" or row.name in ALSO]
+ROWS = [row for row in weaknesses() if (row.group == "identity" or row.name in ALSO) and "http" in row.transports]
 TODAY = ROWS if os.environ.get("MATRIX_FULL") else ROWS[datetime.date.today().toordinal() % 4 :: 4]
 """Another quarter each day, or all with `MATRIX_FULL=1`."""
 
@@ -45,8 +45,10 @@ def minted(name: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
 
 
-def callers(*, jwt: bool) -> tuple[list[str], list[str]]:
+def callers(*, jwt: bool, issuer: bool = False) -> tuple[list[str], list[str]]:
     """Words for mcpfuzz, words for the lab."""
+    if issuer:
+        return [word for name in TOKENS for word in ("--identity", f"{name}=issuer:{name}")], ["--issuer", "{issuer}"]
     told: list[str] = []
     for name in TOKENS:
         token = minted(name) if jwt else TOKENS[name]
@@ -63,11 +65,13 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def play(folder: Path, seed: int, *switches: str, jwt: bool) -> tuple[dict[str, Any], str, list[str]]:
+def play(
+    folder: Path, seed: int, *switches: str, jwt: bool, issuer: bool = False, scenarios: tuple[str, ...] = SCENARIOS
+) -> tuple[dict[str, Any], str, list[str]]:
     """One run of these scenarios against the lab over HTTP: report, what was printed, the words that hold secrets (the
     callers, then the lab)."""
-    told, known = callers(jwt=jwt)
-    chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
+    told, known = callers(jwt=jwt, issuer=issuer)
+    chosen = [word for name in scenarios for word in ("--scenario", name)]
     path = folder / "report.json"
     served = lab("--transport", "http", "--port", "{port}", "--shuffle", str(seed), *known, *switches)
     done = run(
@@ -87,7 +91,8 @@ def proved(report: dict[str, Any]) -> set[str]:
 @pytest.mark.parametrize("weakness", TODAY, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, seed: int, tmp_path: Path) -> None:
     more = ("--answers", "sse") if weakness.name == "stream-replay" else ()  # what is JSON cannot be taken up
-    report, said, words = play(tmp_path, seed, "--weakness", weakness.name, *more, jwt=weakness.name.startswith("jwt-"))
+    jwt, issuer = weakness.name.startswith("jwt-"), weakness.name == "jwt-confused"
+    report, said, words = play(tmp_path, seed, "--weakness", weakness.name, *more, jwt=jwt, issuer=issuer)
     rules = proved(report)
     assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
     assert not rules - set(weakness.expected) - set(weakness.implied), said
@@ -96,11 +101,28 @@ def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness
     assert again.returncode == 1, again.stdout
 
 
+def test_a_name_that_learning_wore_out_is_tried_on_an_untouched_server(tmp_path: Path) -> None:
+    """Nothing between learning and the scenario lets a sound server forget how often the name was tried."""
+    switches = ("--weakness", "user-enumeration")
+    report, said, _ = play(tmp_path, 1, *switches, jwt=False, scenarios=("signing-in",))
+    assert proved(report) == {"user-enumeration"}, said
+
+
+@pytest.mark.parametrize("weakness", ["jwt-expired", "jwt-early", "jwt-audience", "jwt-issuer", "jwt-unverified"])
+def test_tokens_of_the_test_authorization_server_show_the_same(weakness: str, tmp_path: Path) -> None:
+    scenarios = ("credentials", "unsigned-token", "guessable-key", "token-claims")
+    switches = ("--weakness", weakness)
+    report, said, _ = play(tmp_path, 1, *switches, jwt=True, issuer=True, scenarios=scenarios)
+    row = next(item for item in ROWS if item.name == weakness)
+    assert row.expected[0] in proved(report), said
+    assert not proved(report) - set(row.expected) - set(row.implied), said
+
+
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("jwt", [False, True], ids=["tokens", "jwt"])
-def test_the_hardened_lab_is_silent(jwt: bool, seed: int, tmp_path: Path) -> None:
-    more = () if jwt else ("--answers", "sse")
-    report, said, _ = play(tmp_path, seed, "--toolset", "all", *more, jwt=jwt)
+@pytest.mark.parametrize("kind", ["tokens", "jwt", "issuer"])
+def test_the_hardened_lab_is_silent(kind: str, seed: int, tmp_path: Path) -> None:
+    jwt = kind != "tokens"
+    report, said, _ = play(tmp_path, seed, "--toolset", "all", "--answers", "sse", jwt=jwt, issuer=kind == "issuer")
     assert not report["findings"], said
     ran = {item["id"] for item in report["scenarios"] if item["status"] == "clean"}
     expected = set(SCENARIOS) - (set() if jwt else {"unsigned-token", "guessable-key", "token-claims"})

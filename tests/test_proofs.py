@@ -31,6 +31,7 @@ from mcpfuzz.model import (
     replace,
 )
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.challenges import CHALLENGES
 from mcpfuzz.oracles.http_proofs import HTTP
 from mcpfuzz.oracles.judging import judge_trace, normalised
 from mcpfuzz.oracles.leaks import leaks_in
@@ -205,6 +206,7 @@ ELSEWHERE = (
     | SESSIONS.keys()
     | PAGES.keys()
     | HTTP.keys()
+    | CHALLENGES.keys()
 )
 """Kinds whose pairs stand in test files of their own."""
 

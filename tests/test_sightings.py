@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mcpfuzz.model import Call, Conversation, Effect, Exchange, Frame, Proof, Trace
+from mcpfuzz.model import Call, Conversation, Effect, Ending, Exchange, Frame, Proof, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import PROOFS, observe
 from mcpfuzz.oracles.sightings import SIGHTINGS
@@ -74,6 +74,12 @@ def page(allowed: str) -> Trace:
     preflight = Exchange(step=0, sent=b"", status=204, headers=(("access-control-allow-origin", allowed),), due=False)
     called = Exchange(step=1, sent=b"{}", id=1, answer=said("ok"), status=200)
     return Trace(conversation=Conversation.of(CALL, CALL), exchanges=(preflight, called))
+
+
+def away(step: int) -> Trace:
+    """A WebSocket that is closed at this step, 0 being the upgrade itself."""
+    ending = Ending(kind="closed", at_step=step, code=1008, detail="closed with 1008", serves=True)
+    return Trace(conversation=Conversation.of(CALL, CALL), exchanges=(), ending=ending)
 
 
 UNANSWERED = Trace(conversation=Conversation.of(CALL), exchanges=(Exchange(step=0, sent=b"{}"),))
@@ -153,6 +159,9 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
         Trace(conversation=Conversation.of(CALL), exchanges=(Exchange(step=0, sent=b"{}"),)),
     ),
     "page-served": (PAGE, page("*"), page("http://localhost")),
+    "served-often": ({"of": [0, 1, 2]}, trace("ok", "ok"), trace("ok")),
+    "turned-away": ({"ask": 1}, away(1), away(0)),
+    "turned-away with an answer": ({"ask": 0}, away(0), replace(away(0), exchanges=trace("ok").exchanges)),
 }
 
 

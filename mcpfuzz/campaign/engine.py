@@ -223,6 +223,8 @@ class Engine:
             case = self._draw(unit, index, tally)
             if case is None:
                 continue
+            if unit.scenario.fresh and self._supply.can_start:
+                await self._supply.fresh("a case that begins on an untouched server")
             if unit.scenario.alone or len(case.conversation) != 1 or case.conversation.steps[0].times > 1:
                 await self._alone(case, unit)
                 tally.cases += 1

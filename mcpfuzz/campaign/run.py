@@ -46,6 +46,10 @@ NEEDED = {
     "authenticated": "the server does not tell its callers apart",
     "jwt": "the first caller's credential is no JSON Web Token",
     "jwt-key": "give the key that signs the tokens with --identity NAME=key:SECRET",
+    "bearer": "the first caller shows no bearer token",
+    "ticket": "give the first caller tickets with --identity NAME=ticket:JSON",
+    "ticket-life": "its answer, or lifetime in ticket:JSON, must tell that a ticket lives 10 s or less",
+    "websocket": "it is about WebSockets: --url ws://...",
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""

@@ -9,15 +9,15 @@ import time
 
 import trio
 
+from mcpfuzz.campaign.entry import Entry, Held
 from mcpfuzz.client import Client
-from mcpfuzz.errors import LaunchError, TargetError
+from mcpfuzz.errors import Gone, LaunchError, TargetError, Unauthorized
 from mcpfuzz.events import Restarted
 from mcpfuzz.model import Effect, Open, Step
 from mcpfuzz.revisions import BY_DATE, Revision
 from mcpfuzz.runner import Opener
 from mcpfuzz.slots import Filler
 from mcpfuzz.target import Prepared
-from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import Process
 from mcpfuzz.transports.stdio import ending_words
@@ -32,8 +32,13 @@ CONNECT_AGAIN_S = 0.05
 """Between two tries to connect to a server that is just starting."""
 LISTEN_S = 2.0
 """For the request that subscribes to be taken."""
+REFUSALS = (1008, 3000, 4401)
+"""Close codes of a WebSocket that say: who are you? (RFC 6455, 7.4.1; IANA's registry)"""
 STILLBORN_LIMIT = 3
 """Starts in a row that may fail before the target is given up."""
+
+
+USUAL = Open()
 
 
 class OutOfStarts(TargetError):
@@ -59,6 +64,7 @@ class Supply:
         tell: object = None,
     ) -> None:
         self._prepared = prepared
+        self._entry = Entry(prepared)
         self._nursery = nursery
         self._wanted = wanted
         self._start_timeout = start_timeout
@@ -81,6 +87,11 @@ class Supply:
     def requests(self) -> int:
         """Frames sent in all."""
         return self._closed_requests + (self.current.sent if self.current is not None else 0)
+
+    @property
+    def can_start(self) -> bool:
+        """Whether another server may be started: it is ours, and the budget has a start left for it."""
+        return self._prepared.launch is not None and self.starts_left > 1
 
     @property
     def restarts(self) -> int:
@@ -111,6 +122,8 @@ class Supply:
     async def client(self) -> Client:
         """The current server, started anew should it be gone."""
         if self.current is not None and self.current.alive:
+            if self._entry.ending:
+                return await self.regained("its credential ends")
             return self.current
         return await self.regained("it was gone")
 
@@ -124,7 +137,7 @@ class Supply:
         if self._prepared.endpoint is not None and running and self.starts:
             await self._hang_up()
             with contextlib.suppress(TargetError):
-                client = await self._client_of(self._prepared.way(), time.monotonic() + AGAIN_S)
+                client = await self._client_of(None, time.monotonic() + AGAIN_S)
                 if (await client.barrier(AGAIN_S)).whole:
                     self.current = client
                     return client
@@ -164,6 +177,8 @@ class Supply:
         with contextlib.suppress(TargetError):  # what that means for the server shows at the next thing said
             await self.current.listen(LISTEN_S)
         self.quiet = True
+        if self.starts == 1:
+            await self._entry.everybody(began + self._start_timeout)
         return self.current
 
     async def _connected(self, deadline: float) -> Client:
@@ -173,13 +188,13 @@ class Supply:
             TargetError: it does not come up, or nobody serves there.
         """
         prepared = self._prepared
-        way = prepared.way()
-        if isinstance(way, Launch) or prepared.served is None:
-            return await self._client_of(way, deadline)
+        if prepared.endpoint is None or prepared.served is None:
+            return await self._client_of(None, deadline)
+        self._entry.forget()
         self._process = Process.start(prepared.served, self._nursery, talks=False)
         while True:
             try:
-                return await self._client_of(way, deadline)
+                return await self._client_of(None, deadline)
             except LaunchError as error:  # nobody listens yet
                 if self._process.poll() is not None:
                     raise _stillborn(self._process, prepared.served) from None
@@ -188,14 +203,33 @@ class Supply:
                 await trio.sleep(CONNECT_AGAIN_S)
 
     async def _client_of(
-        self, way: Way, deadline: float, *, handshake: bool = True, revision: str | None = None
+        self, name: str | None, deadline: float, how: Open = USUAL, held: Held | None = None
     ) -> Client:
+        """A client of a running server (over stdio, of a new one) as somebody. Where a credential is refused that had
+        been good, they sign in once more."""
+        try:
+            client = await self._opened(name, deadline, how, held)
+        except TargetError as error:
+            refused = isinstance(error, Unauthorized) or (isinstance(error, Gone) and error.code in REFUSALS)
+            if not refused or not self._entry.again(name):
+                raise
+            client = await self._opened(name, deadline, how, held)
+        if how.handshake:
+            self._entry.served(name)
+        return client
+
+    async def _opened(self, name: str | None, deadline: float, how: Open, held: Held | None) -> Client:
+        way = await self._entry.way(name, deadline, {} if held is None else held)
+        if not isinstance(way, Launch):
+            way = way.with_headers(how.headers)
+            if self.current is not None and self.current.http_target is not None:
+                way = way.moved(self.current.http_target)
         return await Client.connect(
             way,
             self._nursery,
-            wanted=BY_DATE.get(revision, self._wanted) if revision is not None else self._wanted,
+            wanted=BY_DATE.get(how.revision, self._wanted) if how.revision is not None else self._wanted,
             start_timeout=max(0.1, deadline - time.monotonic()),
-            handshake=handshake,
+            handshake=how.handshake,
             process=self._process,
         )
 
@@ -217,20 +251,15 @@ class Supply:
         """Opens further connections of a conversation: over stdio each is a process of its own, over a network
         another client of the same."""
 
+        held: Held = {}
+
         async def open_one(step: Step, how: Open) -> Client:
-            way = self._prepared.way(step.as_)
-            if isinstance(way, Launch):
+            if self._prepared.endpoint is None:
                 if self.starts_left <= 0:
                     raise OutOfStarts("no starts left for a second connection")
                 self.starts_left -= 1
                 self.starts += 1
-            else:
-                way = way.with_headers(how.headers)
-                if self.current is not None and self.current.http_target is not None:
-                    way = way.moved(self.current.http_target)
-            return await self._client_of(
-                way, time.monotonic() + self._start_timeout, handshake=how.handshake, revision=how.revision
-            )
+            return await self._client_of(step.as_, time.monotonic() + self._start_timeout, how, held)
 
         return open_one
 

@@ -40,9 +40,7 @@ target_options = together(
     click.option(
         "--header", multiple=True, metavar='"NAME: VALUE"', help="On every request; ${NAME} of our environment."
     ),
-    click.option(
-        "--identity", multiple=True, metavar="NAME=SPEC", help="A caller: header:, query:, env:, subprotocol: ..."
-    ),
+    click.option("--identity", multiple=True, metavar="NAME=SPEC", help="A caller: header:, query:, env:, login: ..."),
     click.option("--cacert", type=str, metavar="FILE", help="Authorities (PEM) that are trusted besides the system's."),
     click.option("--insecure", is_flag=True, help="Do not verify certificates."),
     click.option("--allow-remote", is_flag=True, help="Attack what is not on this machine, too."),

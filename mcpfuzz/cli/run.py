@@ -93,6 +93,7 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
     host.become_subreaper()
     with Prepared.of(target) as prepared:
         gate = Gate({*known_secrets(target.record, os.environ), *prepared.secrets})
+        prepared.on_secrets = gate.learn
         with open_sinks(
             options["report"], gate, version=__version__, setting=Setting(rules=RULES, look=look)
         ) as reports:

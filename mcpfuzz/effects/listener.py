@@ -22,7 +22,7 @@ from typing import Any
 from mcpfuzz.effects.answers import Answer, hostile_answer
 from mcpfuzz.errors import UsageError
 
-__all__ = ["Hit", "Listener", "loopback_socket"]
+__all__ = ["Hit", "Listener", "QuietServer", "loopback_socket"]
 
 MAX_HITS = 10_000
 MAX_BODY = 1 << 20
@@ -90,7 +90,7 @@ class Listener:
                 listener._note(Hit(bait, method, path, headers, body))
                 return listener.bait
 
-        server = _Server(sock.getsockname(), Handler, bind_and_activate=False)
+        server = QuietServer(sock.getsockname(), Handler, bind_and_activate=False)
         server.socket.close()
         server.socket = sock
         self._servers.append(server)
@@ -119,7 +119,9 @@ class Listener:
         self._servers.clear()
 
 
-class _Server(ThreadingHTTPServer):
+class QuietServer(ThreadingHTTPServer):
+    """On threads that end with us; says nothing of connections that break."""
+
     daemon_threads = True
     block_on_close = False
     request_queue_size = 64

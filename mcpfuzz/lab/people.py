@@ -13,6 +13,7 @@ __all__ = ["PEOPLE"]
 
 _NETWORK: Final = ("http", "sse", "ws", "wss")
 _WEB: Final = ("http", "sse")
+_SOCKETS: Final = ("ws", "wss")
 
 
 def _tool(name: str, cwe: int, rule: str, where: str, argument: str | None, **more: Any) -> Weakness:
@@ -25,7 +26,14 @@ def _tool(name: str, cwe: int, rule: str, where: str, argument: str | None, **mo
 def _token(name: str, cwe: int, rule: str, **more: Any) -> Weakness:
     return Weakness(
         name=name, cwe=cwe, expected=(rule,), group="identity", kind="session", where="Authorization",
-        transports=_WEB, **more,
+        **{"transports": _WEB, **more},
+    )  # fmt: skip
+
+
+def _ticket(name: str, cwe: int, rule: str, **more: Any) -> Weakness:
+    return Weakness(
+        name=name, cwe=cwe, expected=(rule,), group="identity", kind="session", where="ticket", transports=_SOCKETS,
+        **more,
     )  # fmt: skip
 
 
@@ -86,13 +94,19 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         trigger="a token with other characters at its end; needs --jwt-key",
         implied={
             "token-unsigned": "no signature is a wrong one", "token-expired": "what nobody signed says nothing",
-            "token-claims": "what nobody signed says nothing", "token-guessable-key": "any key will do",
+            "token-early": "what nobody signed says nothing", "token-claims": "what nobody signed says nothing",
+            "token-guessable-key": "any key will do",
         },
     ),  # fmt: skip
     _token(
         *("jwt-alg-none", 347, "token-unsigned"),
         title="A token says by which algorithm it is verified, and that may be none",
         trigger='a token whose header says "none" and which has no signature; needs --jwt-key',
+    ),
+    _token(
+        *("jwt-confused", 347, "token-unsigned"),
+        title="The public key is taken for a secret where the token says so",
+        trigger="a token signed by HMAC with the public key's PEM text; needs --issuer",
     ),
     _token(
         *("jwt-sample-key", 1391, "token-guessable-key"),
@@ -105,7 +119,7 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         trigger="a token that ended an hour ago; needs --jwt-key",
     ),
     _token(
-        *("jwt-early", 613, "token-expired"),
+        *("jwt-early", 287, "token-early"),
         title="A token that is not valid yet is taken",
         trigger="a token whose nbf is in an hour; needs --jwt-key",
     ),
@@ -126,6 +140,52 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         argument="remark", transports=_NETWORK,
         trigger="the requestState that one identity was given, sent by another (2026-07-28)",
     ),
+    _token(
+        *("scheme-unchecked", 287, "scheme-unchecked"),
+        title="A token is verified only where the scheme is spelled as expected",
+        trigger='"bearer" or "Basic" before other characters; needs --token',
+    ),
+    _token(
+        *("token-once", 613, "session-hijack"),
+        title="The token is looked at when a session begins, and never again",
+        trigger="a session's id and no token, or somebody else's; needs --token",
+        transports=("http",),
+        implied={"auth-missing": "to end a session, its id is enough as well"},
+    ),
+    _token(
+        *("challenge-missing", 287, "challenge-missing"),
+        title="A 401 does not say what it wants",
+        trigger="a request without Authorization; needs --token",
+        transports=("http",),
+    ),
+    _token(
+        *("metadata-wrong", 346, "metadata-wrong"),
+        title="The metadata of the resource is about another one",
+        trigger="the document that the challenge names; needs --token",
+        transports=("http",),
+    ),
+    # ---- tickets ----
+    _ticket(
+        *("ticket-reuse", 294, "ticket-reused"),
+        title="A ticket opens as many WebSockets as one likes",
+        trigger="the same ticket once more; needs --login and --auth ticket",
+    ),
+    _ticket(
+        *("ticket-race", 367, "ticket-reused"),
+        title="A ticket is looked up and then marked as used",
+        trigger="the same ticket in 20 upgrades at once; needs --login and --auth ticket",
+    ),
+    _ticket(
+        *("ticket-kept", 613, "ticket-expired"),
+        title="A ticket's time is not looked at",
+        trigger="a ticket that ended, with a short --ticket-life; needs --login and --auth ticket",
+    ),
+    Weakness(
+        name="accepted-before-auth", title="The WebSocket is accepted, and then the credential is looked at", cwe=306,
+        expected=("accepted-before-auth",), group="identity", kind="session", where="upgrade", transports=_SOCKETS,
+        trigger="an upgrade without a credential; needs --token, not --auth first-message",
+    ),
+    # ---- sessions ----
     Weakness(
         name="session-fixation", title="A session gets the id that the client asks for", cwe=384,
         expected=("session-fixation",), group="identity", kind="session", where="Mcp-Session-Id", transports=("http",),

@@ -151,10 +151,20 @@ def _network_options(group: Any) -> None:
         metavar="KEY",
         help="tokens are JSON Web Tokens (HS256) signed with KEY; NAME of --token is who they are for",
     )
+    group.add_argument("--issuer", default="", metavar="URL", help="tokens are those that URL issues (RS256)")
     group.add_argument("--mint", metavar="NAME", help="print a token of NAME, signed with --jwt-key, and exit")
     group.add_argument(
+        "--login",
+        action="append",
+        default=[],
+        metavar="NAME=PASSWORD",
+        help="NAME signs in at /login, and gets tickets at /api/ws-ticket",
+    )
+    group.add_argument("--life", type=int, default=3600, metavar="S", help="seconds that a login's token lives (3600)")
+    group.add_argument("--ticket-life", type=float, default=30, metavar="S", help="seconds that a ticket lives (30)")
+    group.add_argument(
         "--auth",
-        choices=("header", "query", "subprotocol", "first-message"),
+        choices=("header", "query", "subprotocol", "first-message", "ticket"),
         default="header",
         help="where the token is looked for (ws, wss)",
     )
@@ -218,10 +228,22 @@ def _access(options: argparse.Namespace) -> Mapping[str, Any]:
         raise ValueError("--rate and --burst are greater than nothing")
     if not 0 <= options.port <= 65535:
         raise ValueError("--port is from 0 to 65535")
-    if options.jwt_key:
-        tokens.setdefault("jwt", options.jwt_key)  # somebody is known, so nobody comes in without a token
+    passwords = dict(given.partition("=")[::2] for given in options.login)
+    if options.jwt_key or options.issuer:
+        tokens.setdefault(
+            "jwt", options.jwt_key or options.issuer
+        )  # somebody is known, so nobody comes in without a token
+    unknown = [name for name in passwords if name not in tokens and not options.jwt_key]
+    if unknown or not all(passwords.values()):
+        raise ValueError("--login wants NAME=PASSWORD, and --token NAME=VALUE or --jwt-key for what it gives")
+    if not (options.life > 0 and options.ticket_life > 0):
+        raise ValueError("--life and --ticket-life are greater than nothing")
     return {
         "tokens": tokens,
+        "issuer": options.issuer,
+        "passwords": passwords,
+        "life_s": options.life,
+        "ticket_s": options.ticket_life,
         "jwt_key": options.jwt_key,
         "rate": options.rate,
         "burst": options.burst,

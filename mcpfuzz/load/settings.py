@@ -197,6 +197,7 @@ def rewrite_slots(value: Json, places: Mapping[str, str]) -> Json:
 
 
 def _headers_of(who: Identity) -> dict[str, str]:
-    if who.query or who.subprotocols or who.first_message or not who.headers:
+    gained = who.login or who.ticket or who.claims
+    if gained or who.query or who.subprotocols or who.first_message or not who.headers:
         raise UsageError(f'--identity {who.name}: load takes header:Name: value, as in "alice=header:X-Key: ${{KEY}}"')
     return dict(who.headers)

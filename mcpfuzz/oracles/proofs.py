@@ -16,6 +16,7 @@ from mcpfuzz.errors import Fault
 from mcpfuzz.model import Proof, Trace
 from mcpfuzz.oracles.answer_proofs import ANSWERS
 from mcpfuzz.oracles.bench import Bench, Seen
+from mcpfuzz.oracles.challenges import CHALLENGES
 from mcpfuzz.oracles.http_proofs import HTTP
 from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.page_proofs import PAGES
@@ -39,6 +40,7 @@ PROOFS: Mapping[str, Seen] = {
     **STATEFUL,
     **OWNERSHIP,
     **SESSIONS,
+    **CHALLENGES,
     **SURFACES,
     **PAGES,
     **HTTP,

@@ -58,7 +58,7 @@ def of_mcp(trace: Trace, exchange: Exchange) -> bool:
     method that is not served gets."""
     steps = trace.conversation.steps
     action = steps[exchange.step].action if exchange.step < len(steps) else None
-    return not isinstance(action, Http) or (action.method, action.path) == ("POST", "{endpoint}")
+    return not isinstance(action, Http) or (action.method == "POST" and action.path in ("{endpoint}", "{address}"))
 
 
 def frames(trace: Trace) -> Iterator[Frame]:

@@ -290,6 +290,23 @@ def _served(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None
     return None
 
 
+def _served_often(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Of several steps at most one should have got a normal answer, and more did."""
+    steps = {int(step) for step in params["of"]}
+    count = len({exchange.step for exchange in trace.exchanges if exchange.step in steps and accepted(exchange)})
+    return f"{count} of {len(steps)} were served" if count > 1 else None
+
+
+def _turned_away(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A WebSocket was opened, and whatever was asked on it got no answer: the refusal came after the upgrade."""
+    if any(exchange.step == params["ask"] and accepted(exchange) for exchange in trace.exchanges):
+        return None
+    ending = trace.ending
+    if ending.kind != "closed" or ending.code is None or ending.at_step != params["ask"]:
+        return None
+    return f"the upgrade was answered with 101; then {ending.detail}"
+
+
 def _page_served(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """A page of another origin would be served. A WebSocket asks no leave; over HTTP a browser asks first whether it
     may send JSON (the preflight, step `preflight`), and nothing is lost where it may not."""
@@ -316,6 +333,8 @@ SIGHTINGS: Mapping[str, Seen] = {
     "told": _told,
     "differential": _differential,
     "served": _served,
+    "served-often": _served_often,
+    "turned-away": _turned_away,
     "page-served": _page_served,
     "repeated": _repeated,
     "unescaped": _unescaped,

@@ -170,12 +170,19 @@ class Campaign:
             try:
                 prepared = Prepared.of(self.target)
                 self.record.secrets = frozenset({*known_secrets(self.target.record, os.environ), *prepared.secrets})
+                prepared.on_secrets = self._learn
                 bound = 2 * self.settings.start_timeout + self.settings.max_time + 30
                 self._held = self._thread.call(self._thread.hold, _campaign(prepared, self.settings), seconds=bound)
             except McpfuzzError as error:
                 self._failure = error
                 raise
         return self._held.value
+
+    def _learn(self, *secrets: str) -> None:
+        """What the target's callers were given on the way; called from the campaign's thread."""
+        self.record.secrets |= frozenset(secrets)
+        if self._gate is not None:
+            self._gate.learn(*secrets)
 
     def operation(self, kind: str, name: str) -> Operation | None:
         return self.session.surface.operation(kind, name)

@@ -5,6 +5,7 @@ key; a server named there replaces every server of the file.
 from __future__ import annotations
 
 import difflib
+import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -148,6 +149,8 @@ def _keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> dict[
 def _checked(name: str, value: Any) -> Any:
     """A value of the file as the command line would have it."""
     option: Option = OPTIONS[name]
+    if name == "identity" and isinstance(value, dict):
+        return [word for who, specs in value.items() for word in _identity(str(who), specs)]
     if name == "env" and isinstance(value, dict):
         return [f"{key}={item}" for key, item in value.items()]
     if option.kind == "list":
@@ -162,6 +165,22 @@ def _checked(name: str, value: Any) -> Any:
             f"[tool.mcpfuzz] {name.replace('_', '-')} = {value!r}: must be {words.get(option.kind, 'a number')}"
         )
     return value
+
+
+def _identity(who: str, specs: Any) -> list[str]:
+    """`[tool.mcpfuzz.identity.NAME]` as words of --identity: a key is a SPEC's kind, its value a string, an array of
+    strings, or a table (`login = {url = ...}`)."""
+    where = f"[tool.mcpfuzz.identity.{who}]"
+    if not isinstance(specs, dict):
+        raise UsageError(f"{where}: must be a table, as in header = 'Authorization: Bearer ${{TOKEN}}'")
+    words = []
+    for kind, given in specs.items():
+        for item in given if isinstance(given, list) else [given]:
+            if not isinstance(item, str | dict):
+                raise UsageError(f"{where} {kind} = {item!r}: must be a string, an array of strings or a table")
+            text = item if isinstance(item, str) else json.dumps(item, default=str)
+            words.append(f"{who}={kind.replace('_', '-')}:{text}")
+    return words
 
 
 def _anchored(config: pytest.Config, name: str, value: Any) -> Any:

@@ -32,7 +32,7 @@ OPTIONS = _named(
     url=Option("text", "URL", "a networked server; with --mcp-server, where that command listens"),
     transport=Option("text", "NAME", "http, sse or ws, where the URL does not say enough"),
     header=Option("list", "NAME: VALUE", "on every request; ${NAME} of our environment; repeatable", ()),
-    identity=Option("list", "NAME=SPEC", "a caller: header:, query:, env:, subprotocol: ...; repeatable", ()),
+    identity=Option("list", "NAME=SPEC", "a caller: header:, query:, env:, login: ...; repeatable", ()),
     cacert=Option("text", "FILE", "authorities (PEM) that are trusted besides the system's"),
     insecure=Option("flag", None, "do not verify certificates", False),
     allow_remote=Option("flag", None, "attack what is not on this machine, too", False),

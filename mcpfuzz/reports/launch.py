@@ -84,8 +84,39 @@ def _identity_values(spec: str) -> Iterator[str]:
         yield rest.partition("=")[2]
     elif kind == "first-message":
         yield from _secret_leaves(rest)
+    elif kind in _REQUESTS:
+        yield from _sent_leaves(rest)
     else:
         yield rest
+
+
+_REQUESTS = ("login", "ticket", "issuer")
+"""Kinds of SPEC that describe how a credential is got: a name in them is none, a password is."""
+_PLACES = ("token", "use", "url")
+"""Members of theirs that name a place or a form."""
+
+
+def _sent_leaves(text: str) -> Iterator[str]:
+    """What a request for a credential sends under a secret's name."""
+    try:
+        value: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return
+    found: list[str] = []
+    _replaced("", value, found.append)
+    yield from found
+
+
+def _replaced(name: str, value: Json, secret: Callable[[str], object]) -> Json:
+    """`value` with every string under a secret's name gone; `secret` is told of each."""
+    if isinstance(value, dict):
+        return {key: item if key in _PLACES else _replaced(key, item, secret) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(name, item, secret) for item in value]
+    if isinstance(value, str) and name and looks_secret(name):
+        secret(value)
+        return value if _refers(value) else REDACTED
+    return value
 
 
 def _secret_leaves(text: str) -> Iterator[str]:
@@ -181,12 +212,22 @@ def _stored_value(value: str, secret: bool, plain: Callable[[str], str]) -> str:
 def _stored_identity(spec: str, plain: Callable[[str], str]) -> str:
     """The spec with its value gone, so that a reader knows what must be given again."""
     kind, colon, rest = spec.partition(":")
+    if kind in _REQUESTS:
+        return f"{kind}:{plain(_stored_request(rest))}"
     mark = {"header": ":", "query": "=", "env": "="}.get(kind, "")
     if not mark or mark not in rest:
         return f"{kind}{colon}{_stored_value(rest, True, plain)}"
     name, _, value = rest.partition(mark)
     gap = " " if value.startswith(" ") else ""
     return f"{kind}:{name}{mark}{gap}{_stored_value(value.strip(), True, plain)}"
+
+
+def _stored_request(text: str) -> str:
+    try:
+        value: Json = json.loads(text)
+    except (ValueError, RecursionError):
+        return text  # an issuer's subject
+    return json.dumps(_replaced("", value, lambda _: None))
 
 
 def _stored_url(url: str, plain: Callable[[str], str]) -> str:

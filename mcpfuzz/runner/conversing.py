@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -33,6 +34,7 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
     """
     exchanges: list[Exchange] = []
     clients = {"c1": talk.main}
+    away: set[str] = set()
     ending = Ending()
     for client in clients.values():
         client.forget_stderr()
@@ -44,9 +46,10 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
     try:
         for indices in _groups(conversation):
             steps = [conversation.steps[index] for index in indices]
-            client, ending = await _connection(talk, clients, steps[0], indices[0], exchanges)
-            if ending.kind == "alive" and not isinstance(steps[0].action, Open | Close | Wait):
-                ending = await _say(talk, client, steps, indices, exchanges)
+            if len(steps) > 1 and all(isinstance(step.action, Open) for step in steps):
+                away |= await _open_together(talk, clients, steps, indices, exchanges)
+            elif steps[0].on not in away:
+                ending = await _group(talk, clients, steps, indices, exchanges)
             if ending.kind != "alive":
                 break
         if ending.kind == "alive":
@@ -96,6 +99,16 @@ def _groups(conversation: Conversation) -> list[list[int]]:
     return made
 
 
+async def _group(
+    talk: Talk, clients: dict[str, Client], steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
+) -> Ending:
+    """Steps that go out together, on their connection."""
+    client, ending = await _connection(talk, clients, steps[0], indices[0], exchanges)
+    if ending.kind == "alive" and not isinstance(steps[0].action, Open | Close | Wait):
+        ending = await _say(talk, client, steps, indices, exchanges)
+    return ending
+
+
 async def _connection(
     talk: Talk, clients: dict[str, Client], step: Step, index: int, exchanges: list[Exchange]
 ) -> tuple[Client, Ending]:
@@ -134,6 +147,33 @@ async def _connection(
     return clients[step.on], Ending()
 
 
+async def _open_together(
+    talk: Talk, clients: dict[str, Client], steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
+) -> set[str]:
+    """Several connections at once, each with its own answer: the names of those that were refused, whose later steps
+    are passed over."""
+    made: dict[str, Client] = {}
+
+    async def one(step: Step) -> None:
+        assert talk.opener is not None and isinstance(step.action, Open)
+        headers = tuple((name, str(talk.filler.fill(value))) for name, value in step.action.headers)
+        with contextlib.suppress(TargetError):
+            made[step.on] = await talk.opener(step, replace(step.action, headers=headers))
+
+    if talk.opener is None:
+        raise Fault("a conversation with several connections needs an opener")
+    try:
+        async with trio.open_nursery() as nursery:
+            for step in steps:
+                nursery.start_soon(one, step)
+    finally:
+        clients |= made  # whoever began the conversation closes them
+    for step, index in zip(steps, indices, strict=True):
+        if step.on in made:
+            exchanges.append(Exchange(step=index, sent=b"", others=made[step.on].greeting, due=False))
+    return {step.on for step in steps} - set(made)
+
+
 async def _say(
     talk: Talk, client: Client, steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
 ) -> Ending:
@@ -169,7 +209,11 @@ async def _say(
     if volley.too_much is not None:
         return Ending(kind="closed", at_step=indices[-1], detail=str(volley.too_much))
     if volley.late:
-        return (await ending_of(talk, client, indices[-1]))[0]
+        ending, _ = await ending_of(talk, talk.main, indices[-1])
+        if client is talk.main or ending.kind != "alive":
+            return ending
+        detail = f"nothing was answered on {steps[-1].on}; the first connection is served"
+        return Ending(kind="closed", at_step=indices[-1], detail=detail, serves=True)
     return Ending()
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import orjson
 
 from mcpfuzz import host
+from mcpfuzz.effects.issuer import Issuer
 from mcpfuzz.effects.listener import Listener
 from mcpfuzz.effects.scene import Scene
 from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
@@ -21,7 +22,14 @@ from mcpfuzz.errors import Fault, UsageError
 from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
 from mcpfuzz.model import Json, Surface
 from mcpfuzz.sandbox.box import Sandbox, open_sandbox
-from mcpfuzz.target.credentials import SECRET_NAME, credentials
+from mcpfuzz.target.credentials import (
+    OF_CALLERS,
+    SECRET_NAME,
+    TICKETS,
+    check_logins,
+    credentials,
+    told_of_callers,
+)
 from mcpfuzz.target.described import Target
 from mcpfuzz.target.filling import expand_variables, filled
 from mcpfuzz.target.listening import faces_a_network
@@ -48,6 +56,8 @@ class Prepared:
         examples: the user's, re-pointed at the copy.
         notes: what the user should know (links cut, a folder that occurs nowhere).
         sandbox: where its servers run; may be off.
+        issuer: the test authorization server, where the target was pointed at it.
+        on_secrets: told of secrets that are met on the way, such as a login's token.
     """
 
     target: Target
@@ -61,6 +71,8 @@ class Prepared:
     notes: list[str]
     secrets: tuple[str, ...]
     sandbox: Sandbox
+    issuer: Issuer | None = None
+    on_secrets: Callable[..., None] = lambda *secrets: None
 
     @classmethod
     def of(cls, target: Target) -> Prepared:
@@ -114,6 +126,10 @@ class Prepared:
         texts = _texts(target)
         if any("{listener}" in text for text in texts):
             places["upstream"] = listener.url  # the server was told of it: it plays its upstream
+        issuer: Issuer | None = None
+        if any("{issuer}" in text or text.startswith("issuer:") for text in texts):
+            issuer = Issuer(sandbox.listen)
+            places["issuer"] = issuer.url
         if any("{port}" in text for text in texts):
             places["port"] = str(sandbox.free_port())
         env = {name: filled(expand_variables(value), places, mapping) for name, value in target.env.items()}
@@ -140,24 +156,20 @@ class Prepared:
                 token=secrets.token_hex(8),
                 sandbox=sandbox,
             )
-        places |= _callers(identities)
+        places |= told_of_callers(identities)
         if target.url is not None:
             endpoint = _endpoint(target, fill)
-            places |= {"network": endpoint.origin, "authority": f"{endpoint.host}:{endpoint.port}"}
-            places["address"] = endpoint.target
-            if endpoint.transport == "http":
-                places["endpoint"] = endpoint.target
-            if endpoint.transport in ("http", "sse"):
-                places["pages"] = places["authority"]
+            places |= _addresses(endpoint)
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
         places |= _told_to(argv, env, endpoint)
+        check_logins(identities.values(), endpoint)
         secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)
         secret += tuple(credentials(identities.values()))
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
         slotted = {folder: "{workspace}" if Path(copy) == workspace else copy for folder, copy in mapping.items()}
         examples = tuple(rewrite_json(example, slotted) for example in target.examples)
-        return cls(target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox)
+        return cls(target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox, issuer)
 
     def way(self, identity: str | None = None) -> Way:
         """How a server is reached as somebody: a process to start, or an address to connect to.
@@ -168,7 +180,10 @@ class Prepared:
         Raises:
             Fault: there is nobody of that name.
         """
-        who = self.identity(identity)
+        return self.way_of(self.identity(identity))
+
+    def way_of(self, who: Identity) -> Way:
+        """The same, as somebody whose credential is at hand."""
         if self.endpoint is None:
             assert self.launch is not None
             return replace(self.launch, env={**self.launch.env, **dict(who.env)}) if who.env else self.launch
@@ -196,6 +211,26 @@ class Prepared:
             raise Fault(f"nobody is called {name!r}; there are {', '.join(self.identities) or 'no identities'}")
         return self.identities[name]
 
+    def signed_in(self, name: str, who: Identity, secrets: Iterable[str]) -> None:
+        """What a caller shows from now on: what signing in gave them.
+
+        Args:
+            secrets: values in it that nobody should see.
+        """
+        self.identities[name] = who
+        if name == next(iter(self.identities)):
+            kept = {place: value for place, value in self.places.items() if place not in OF_CALLERS}
+            self.places.clear()
+            self.places.update(kept | told_of_callers(self.identities))
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Nobody should see these, either."""
+        fresh = tuple(secret for secret in dict.fromkeys(secrets) if secret and secret not in self.secrets)
+        if fresh:
+            self.secrets += fresh
+            self.on_secrets(*fresh)
+
     def known(self, surface: Surface) -> Surface:
         """What this target adds to what discovery learned: what a scenario may aim at."""
         headers = self.endpoint.headers if self.endpoint is not None else ()
@@ -213,6 +248,10 @@ class Prepared:
         """
         if variant == "query":
             return who.in_url(name)
+        if variant.startswith("spelled-"):
+            return who.spelled(name, variant.removeprefix("spelled-"))
+        if variant in TICKETS:
+            return replace(who, name=name)
         return who.turned(
             name, lambda text: text.replace(found, forged(found, variant, who.key)) if (found := find(text)) else text
         )
@@ -247,6 +286,8 @@ class Prepared:
 
     def __exit__(self, *_: object) -> None:
         self.scene.close()
+        if self.issuer is not None:
+            self.issuer.close()
         self.sandbox.close()
         self.tree.remove()
 
@@ -303,25 +344,20 @@ def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
             )
 
 
+def _addresses(endpoint: Endpoint) -> dict[str, str]:
+    """Slots of a networked server: its path and authority, and what its transport allows to ask."""
+    authority = f"{endpoint.host}:{endpoint.port}"
+    made = {"network": endpoint.origin, "authority": authority, "address": endpoint.target}
+    if endpoint.transport == "ws":
+        return made | {"websocket": endpoint.origin}
+    return made | {"pages": authority} | ({"endpoint": endpoint.target} if endpoint.transport == "http" else {})
+
+
 def _told_to(argv: Sequence[str], env: Mapping[str, str], endpoint: Endpoint | None) -> dict[str, str]:
     """Slots that say what the server is told to keep to: to write nothing, to stay on loopback."""
     made = {"read-only": argv[0]} if is_read_only(argv[1:], env) else {}
     if argv and endpoint is not None and endpoint.loopback and not faces_a_network(argv[1:], env):
         made["loopback-only"] = endpoint.host
-    return made
-
-
-def _callers(identities: Mapping[str, Identity]) -> dict[str, str]:
-    """Slots that say which callers there are (`model.Surface.places`)."""
-    if not identities:
-        return {}
-    first = next(iter(identities.values()))
-    made = {"credential": first.name}
-    said = [value for _, value in (*first.headers, *first.query, *first.env)] + [first.first_message or ""]
-    if any(map(find, (*said, *first.subprotocols))):
-        made |= {"jwt": first.name} | ({"jwt-key": first.name} if first.key else {})
-    if len(identities) > 1:
-        made["second"] = list(identities)[1]
     return made
 
 

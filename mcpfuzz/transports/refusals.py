@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from mcpfuzz.errors import HandshakeError
+from mcpfuzz.errors import HandshakeError, Unauthorized
 from mcpfuzz.model import Json
 from mcpfuzz.transports.channel import Reply
 from mcpfuzz.transports.endpoint import Endpoint
@@ -34,7 +34,7 @@ def refusal(endpoint: Endpoint, reply: Reply, said: str = "initialize") -> Hands
     if status in (401, 403):
         challenge = _header(reply, "www-authenticate")
         asked = f", WWW-Authenticate: {_short(challenge)}" if challenge else _told(reply)
-        return HandshakeError(
+        return (Unauthorized if status == 401 else HandshakeError)(
             f'{url} refuses {said}: {words}{asked}; give an identity, or --header "Authorization: ..."'
         )
     if 300 <= status < 400:

@@ -35,7 +35,7 @@ from websockets.trio.client import ClientConnection
 from websockets.typing import Subprotocol
 from websockets.uri import WebSocketURI, parse_uri
 
-from mcpfuzz.errors import Gone, HandshakeError, Late, TargetError, TooMuch
+from mcpfuzz.errors import Gone, HandshakeError, Late, TargetError, TooMuch, Unauthorized
 from mcpfuzz.revisions import Revision
 from mcpfuzz.transports.channel import Reply, Sent
 from mcpfuzz.transports.endpoint import Endpoint
@@ -443,7 +443,7 @@ def _refused(endpoint: Endpoint, response: Response) -> HandshakeError:
     headers = response.headers
     if status == 401:
         challenges = ", ".join(headers.get_all("WWW-Authenticate")) or "no challenge"
-        return HandshakeError(f"{where} wants authorization (401: {_short(challenges)}); give --identity or --header")
+        return Unauthorized(f"{where} wants authorization (401: {_short(challenges)}); give --identity or --header")
     if 300 <= status < 400:
         return HandshakeError(f"{where} redirects ({status}) to {_short(headers.get('Location', '?'))}; give that URL")
     advice = {
@@ -453,4 +453,5 @@ def _refused(endpoint: Endpoint, response: Response) -> HandshakeError:
         200: "that is a page, not a WebSocket: check the path of --url",
     }.get(status, "check --url")
     said = _short(bytes(response.body or b"")[:200].decode("utf-8", "replace").strip())
-    return HandshakeError(f"{where} refuses the upgrade with {status}{f' ({said})' if said else ''}; {advice}")
+    error = Unauthorized if status == 403 else HandshakeError
+    return error(f"{where} refuses the upgrade with {status}{f' ({said})' if said else ''}; {advice}")

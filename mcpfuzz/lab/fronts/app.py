@@ -12,6 +12,7 @@ from mcpfuzz.lab.fronts.guard import METADATA, Access, Guard, Refused
 from mcpfuzz.lab.fronts.pages import Pages
 from mcpfuzz.lab.fronts.reading import Gone, Request, Stream
 from mcpfuzz.lab.fronts.replying import Response, refusal, write
+from mcpfuzz.lab.fronts.signing import Signing
 from mcpfuzz.lab.fronts.sse import MESSAGES, STREAM, Sse
 from mcpfuzz.lab.fronts.streamable import Streamable
 
@@ -32,6 +33,7 @@ class Application:
     def __init__(self, exchange: Exchange, guard: Guard, open_guard: Guard, *, transport: str, answers: str) -> None:
         self.lab = exchange.lab
         self.guard = guard
+        self._signing = Signing(guard)
         self._routes = dict(_routes(exchange, guard, transport, answers))
         self._pages = Pages(self.lab)
         if self.lab.on("old-endpoint"):
@@ -71,6 +73,8 @@ class Application:
         handler = self._routes.get(request.path)
         if handler is not None:
             return handler(request, stream)
+        if self._signing.answers(request):
+            return self._signing.answer(request)
         self.guard.door(request)
         self.guard.admit(f"strays from {self.guard.address(request)}")
         page = self._pages.answer(request)

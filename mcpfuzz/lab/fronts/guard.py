@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from urllib.parse import parse_qs
 from mcpfuzz.lab.fronts.buckets import Buckets
 from mcpfuzz.lab.fronts.reading import Request
 from mcpfuzz.lab.fronts.replying import Fields, Response, refusal
-from mcpfuzz.lab.fronts.tokens import subject
+from mcpfuzz.lab.fronts.tokens import Trusted, subject
 from mcpfuzz.lab.kit import World
 
 __all__ = ["ANONYMOUS", "METADATA", "Access", "Guard", "Refused"]
@@ -22,6 +23,11 @@ ANONYMOUS: Final = "anonymous"
 
 METADATA: Final = "/.well-known/oauth-protected-resource"
 """RFC 9728."""
+
+KEYS_S: Final = 3
+"""Seconds that the issuer may take for its keys."""
+MOST_KEYS: Final = 100_000
+"""Bytes of them."""
 
 _LOCAL: Final = ("127.0.0.1", "localhost", "[::1]")
 
@@ -42,6 +48,14 @@ class Access:
     """Identity -> its bearer token; empty: no authentication."""
     jwt_key: str = ""
     """Key of the tokens that are JSON Web Tokens; empty: there are none."""
+    issuer: str = ""
+    """URL of who issues the tokens, which are verified by the keys at its /jwks.json; empty: nobody does."""
+    passwords: Mapping[str, str] = field(default_factory=dict)
+    """Identity -> the password that `/login` takes; empty: nobody signs in here."""
+    life_s: int = 3600
+    """Of a token that a login gave."""
+    ticket_s: float = 30.0
+    """Of a ticket."""
     rate: float = 2000.0
     """Requests a second."""
     burst: int = 20_000
@@ -61,6 +75,7 @@ class Guard:
         self._origins = frozenset(f"{self._scheme}://{host}" for host in self._hosts)
         self.base = f"{self._scheme}://127.0.0.1:{port}"
         self.resource = resource
+        self._keys: Trusted | None = None
         """Path of what the tokens are for."""
 
     # ---- from where ----
@@ -113,6 +128,9 @@ class Guard:
             raise Refused(refusal(400, "There is one Authorization header"))
         scheme, _, token = (given[0] if given else "").partition(" ")
         identity = self.owner(token.strip()) if scheme.lower() == "bearer" else None
+        if given and self.lab.on("scheme-unchecked") and scheme != "Bearer":
+            # scheme-unchecked: `if header.startswith("Bearer ")` verifies; what else there is the proxy has verified
+            identity = next(iter(self.access.tokens))
         if identity is None:
             self.admit(f"attempts from {self.address(request)}")
             raise Refused(self.challenge(tried=bool(given)))
@@ -120,6 +138,8 @@ class Guard:
 
     def owner(self, token: str) -> str | None:
         """Whose token this is; takes as long for a wrong one as for a right one."""
+        if self.access.issuer:
+            return subject(token, self._trusted(), self.lab)
         if self.access.jwt_key:
             return subject(token, self.access.jwt_key, self.lab)
         found = None
@@ -128,17 +148,35 @@ class Guard:
                 found = identity
         return found
 
+    def _trusted(self) -> Trusted:
+        """The issuer's keys, fetched once. Where that fails nobody is let in, and the next one tries again."""
+        if self._keys is None:
+            from urllib.request import ProxyHandler, build_opener  # 30 ms, and only this needs it
+
+            nobody = Trusted({}, self.access.issuer, self.base + self.resource)
+            try:
+                with build_opener(ProxyHandler({})).open(f"{self.access.issuer}/jwks.json", timeout=KEYS_S) as answer:
+                    document = json.loads(answer.read(MOST_KEYS))
+                self._keys = Trusted.of(document, self.access.issuer, self.base + self.resource)
+            except (OSError, ValueError, KeyError, TypeError):
+                return nobody
+        return self._keys
+
     def challenge(self, *, tried: bool) -> Response:
         """401; `tried`: there was a credential, and it was wrong."""
         where = f'Bearer realm="lab", resource_metadata="{self.base}{METADATA}{self.resource}"'
         wrong = ', error="invalid_token"' if tried else ""
-        return refusal(401, "A valid bearer token is required").plus(("WWW-Authenticate", where + wrong))
+        told = refusal(401, "A valid bearer token is required")
+        # challenge-missing: the client knows by itself that it has no token
+        return told if self.lab.on("challenge-missing") else told.plus(("WWW-Authenticate", where + wrong))
 
     def metadata(self) -> dict[str, object]:
         """The protected resource's metadata (RFC 9728). The authorization server is a name that is reserved."""
+        # metadata-wrong: copied from the service that was there first
+        path = "/api/v1" if self.lab.on("metadata-wrong") else self.resource
         return {
-            "resource": self.base + self.resource,
-            "authorization_servers": ["https://auth.example"],
+            "resource": self.base + path,
+            "authorization_servers": [self.access.issuer or "https://auth.example"],
             "bearer_methods_supported": ["header"],
         }
 

@@ -54,6 +54,11 @@ class Streamable:
             # auth-missing-on-get: the decorator is on the handler of POST; the session says whose the rest is
             session = self._legacy.sessions.peek(request.get(SESSION) or "")
             return session.identity if session else ANONYMOUS
+        if self.lab.on("token-once"):
+            # token-once: whoever has the session's id was given it, and showed a token for it
+            session = self._legacy.sessions.peek(request.get(SESSION) or "")
+            if session is not None:
+                return session.identity
         return self.guard.who(request)
 
     def _post(self, request: Request, stream: Stream, identity: str) -> Response | None:

@@ -29,13 +29,14 @@ from mcpfuzz.lab.fronts.exchange import Exchange
 from mcpfuzz.lab.fronts.guard import ANONYMOUS, Guard, Refused
 from mcpfuzz.lab.fronts.reading import Gone, Request, Stream
 from mcpfuzz.lab.fronts.replying import refusal, write
+from mcpfuzz.lab.fronts.signing import Signing
 
 __all__ = ["PATTERNS", "WebSockets"]
 
 PATH: Final = "/ws"
-PATTERNS: Final = ("header", "query", "subprotocol", "first-message")
+PATTERNS: Final = ("header", "query", "subprotocol", "first-message", "ticket")
 """Where the token is: `Authorization: Bearer T`, `?token=T`, an offered subprotocol `mcp.auth.T`, or
-`{"type": "auth", "token": T}` as the first message."""
+`{"type": "auth", "token": T}` as the first message; or it was shown for a ticket (`signing`), and `?ticket=` opens."""
 
 _TOKEN: Final = "mcp.auth."
 
@@ -44,6 +45,8 @@ AUTH_S: Final = 10.0
 PING_S: Final = 30.0
 """Of silence; then a ping, and the end where that is not answered in the same time."""
 POLICY: Final = 1008
+LOOK_S: Final = 0.3
+"""That looking at a credential takes, where messages are served meanwhile."""
 _CHUNK: Final = 1 << 16
 
 
@@ -55,15 +58,23 @@ class WebSockets:
         self.guard = guard
         self.pattern = pattern
         self.exchange = exchange
+        self.signing = Signing(guard)
 
     def talk(self, stream: Stream, request: Request) -> None:
         """One connection, from its upgrade to its end."""
+        too_late = False
         try:
+            if self.signing.answers(request):
+                write(stream, self.signing.answer(request), keep=False)
+                stream.linger(0.2)
+                return
             identity = self._admitted(request)
         except Refused as refused:
-            write(stream, refused.response, keep=False)
-            stream.linger(0.2)
-            return
+            if refused.response.status != 401 or not self._accepts_first(request):
+                write(stream, refused.response, keep=False)
+                stream.linger(0.2)
+                return
+            identity, too_late = ANONYMOUS, True
         # subprotocol-unoffered: "mcp" is what is spoken here, so that is what is answered
         select = _always if self.lab.on("subprotocol-unoffered") else _offered
         protocol = ServerProtocol(select_subprotocol=select, max_size=MAX_LINE + 1)
@@ -77,9 +88,16 @@ class WebSockets:
         talk.flush()
         if protocol.state is State.OPEN:
             protocol.receive_data(stream.taken())
-            talk.run()
+            talk.run(turned_away=too_late)
         else:
             stream.linger(0.2)
+
+    def _accepts_first(self, request: Request) -> bool:
+        """Whether somebody who shows nothing that is good gets their WebSocket all the same."""
+        # accepted-before-auth: `await websocket.accept()`, and the token is looked at on the next line
+        # served-before-auth: the same, and what came meanwhile was read already
+        weak = self.lab.on("accepted-before-auth") or self.lab.on("served-before-auth")
+        return weak and request.path == PATH and request.method == "GET"
 
     def _admitted(self, request: Request) -> str | None:
         """The identity; None where the first message will tell. Raises Refused."""
@@ -95,12 +113,15 @@ class WebSockets:
             return self.guard.who(request)
         if self.pattern == "first-message":
             return None
-        if self.pattern == "query":
+        if self.pattern == "ticket":
+            given = parse_qs(request.query).get("ticket", [])
+        elif self.pattern == "query":
             given = parse_qs(request.query).get("token", [])
         else:
             offered = [name.strip() for value in request.all("sec-websocket-protocol") for name in value.split(",")]
             given = [name.removeprefix(_TOKEN) for name in offered if name.startswith(_TOKEN)]
-        identity = self.guard.owner(given[0]) if len(given) == 1 else None
+        whose = self.signing.redeem if self.pattern == "ticket" else self.guard.owner
+        identity = whose(given[0]) if len(given) == 1 else None
         if identity is None:
             self.guard.admit(f"attempts from {self.guard.address(request)}")
             raise Refused(self.guard.challenge(tried=bool(given)))
@@ -170,8 +191,11 @@ class _Talk:
 
     # ---- in ----
 
-    def run(self) -> None:
-        """Read until the connection ends."""
+    def run(self, *, turned_away: bool = False) -> None:
+        """Read until the connection ends; with nobody to talk to, only until they are told so."""
+        if turned_away:
+            self._turn_away()
+            return
         until = time.monotonic() + AUTH_S if self._identity is None else None
         pinged = False
         try:
@@ -201,6 +225,18 @@ class _Talk:
         finally:
             for cancelled in list(self._connection.running.values()):
                 cancelled.set()
+        self._stream.linger(1.0)
+
+    def _turn_away(self) -> None:
+        """The upgrade was answered, and the credential is looked at now."""
+        if self._front.lab.on("served-before-auth"):
+            data = self._receive(LOOK_S)
+            if data:
+                with self._lock:
+                    self._protocol.receive_data(data)
+            self._handle()
+        self._put('{"detail":"Authentication error"}')
+        self._fail(POLICY, "a valid token is required")
         self._stream.linger(1.0)
 
     def _receive(self, seconds: float) -> bytes | None:

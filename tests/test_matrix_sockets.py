@@ -1,0 +1,96 @@
+"""The matrix of callers over WebSocket: each weakness of upgrades and tickets is proved by its own rule and no other of
+these scenarios says a word, the hardened lab is silent whatever carries the credential, and what was proved shows again
+at replay. Everybody signs in by a login.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcpfuzz.lab import Weakness, weaknesses
+
+MAX_TIME = 60
+KEY = "5ac4f7-a-key-that-no-tutorial-has-91be"
+PASSWORDS = {"alice": "pw-alice-6113", "bob": "pw-bob-90427"}
+SCENARIOS = ("credentials", "early-message", "ticket-reuse", "ticket-expiry")
+USES = {
+    "query": "query:token={token}",
+    "subprotocol": "subprotocol:mcp.auth.{token}",
+    "first-message": 'first-message:{"type":"auth","token":"{token}"}',
+}
+"""Pattern of the lab -> how a login's token is shown; the others take it in a header."""
+PATTERNS = {"served-before-auth": "query", "accepted-before-auth": "query"}
+"""Weakness -> pattern that it is played with; the others are of tickets."""
+ROWS = [row for row in weaknesses() if row.name in PATTERNS or row.where == "ticket"]
+
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(MAX_TIME * 3)]
+
+
+def callers(pattern: str) -> list[str]:
+    words: list[str] = []
+    for name, password in PASSWORDS.items():
+        login = {"url": "/login", "json": {"username": name, "password": password}, "token": "/access_token"}
+        login |= {"use": USES[pattern]} if pattern in USES else {}
+        words += ["--identity", f"{name}=login:{json.dumps(login)}"]
+        if pattern == "ticket":
+            ticket = {"url": "/api/ws-ticket", "method": "POST", "token": "/ticket"}
+            words += ["--identity", f"{name}=ticket:{json.dumps(ticket)}"]
+    return words
+
+
+def served(pattern: str, *switches: str) -> list[str]:
+    known = [word for pair in PASSWORDS.items() for word in ("--login", "=".join(pair))]
+    return [
+        sys.executable, "-m", "mcpfuzz.lab", "--transport", "ws", "--port", "{port}", "--auth", pattern,
+        "--jwt-key", KEY, "--ticket-life", "1", *known, *switches,
+    ]  # fmt: skip
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mcpfuzz", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=MAX_TIME * 2, text=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
+
+
+def play(folder: Path, pattern: str, *switches: str) -> tuple[dict[str, Any], str]:
+    path = folder / "report.json"
+    chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
+    done = run(
+        "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", "1", *chosen,
+        *callers(pattern), "--report", f"json={path}", "--state", str(folder / "state"), "--no-color",
+        "--url", "ws://127.0.0.1:{port}/ws", "--", *served(pattern, *switches),
+    )  # fmt: skip
+    assert path.exists(), done.stdout
+    return json.loads(path.read_text(encoding="utf-8")), done.stdout
+
+
+@pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
+def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, tmp_path: Path) -> None:
+    pattern = PATTERNS.get(weakness.name, "ticket")
+    switches = ("--weakness", weakness.name)
+    report, said = play(tmp_path, pattern, *switches)
+    found = {item["rule"]: item for item in report["findings"] if item["confidence"] == "proved"}
+    assert weakness.expected[0] in found, f"missed: {weakness.trigger}\n{said}"
+    assert not set(found) - set(weakness.expected) - set(weakness.implied), said
+    one = found[weakness.expected[0]]["fingerprint"]
+    words = [*callers(pattern), "--", *served(pattern, *switches)]
+    again = run("replay", str(tmp_path / "report.json"), "--finding", one, *words)
+    assert again.returncode == 1, again.stdout
+
+
+@pytest.mark.parametrize("pattern", ["header", "query", "subprotocol", "first-message", "ticket"])
+def test_the_hardened_lab_is_silent(pattern: str, tmp_path: Path) -> None:
+    report, said = play(tmp_path, pattern)
+    assert not report["findings"], said
+    ran = {item["id"] for item in report["scenarios"] if item["status"] == "clean"}
+    assert ran >= {"credentials", "early-message"}, said
+    assert pattern != "ticket" or ran >= set(SCENARIOS), said
+    told = json.dumps(report)
+    assert not any(password in told for password in PASSWORDS.values())
