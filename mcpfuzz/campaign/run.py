@@ -19,7 +19,7 @@ from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import matrix_json, with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.errors import TargetError, first_cause
+from mcpfuzz.errors import TargetError, UsageError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
 from mcpfuzz.revisions import Revision, revision
@@ -87,6 +87,9 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
         interrupted = False
     except TargetError as error:
         failure, interrupted = str(error).replace("\n", " "), False
+    except UsageError as error:  # a scenario of the user's own is broken
+        failure, interrupted = str(error).replace("\n", " "), False
+        raise
     except Exception as error:
         fault = first_cause(error)
         raise
@@ -104,7 +107,7 @@ async def _play(
     prepared: Prepared, settings: Settings, emit: Callable[[Event], None], state: _State, began: float
 ) -> None:
     wanted: Revision | None = None if settings.revision in ("auto", "all") else revision(settings.revision)
-    failure: TargetError | None = None  # raised outside the nursery, which would wrap it in a group
+    failure: TargetError | UsageError | None = None  # raised outside the nursery, which would wrap it in a group
     async with trio.open_nursery() as nursery:
         supply = state.supply = Supply(
             prepared,
@@ -169,7 +172,7 @@ async def _play(
                 state.engine.journal.end()
             if overall.cancelled_caught and state.engine is not None:
                 state.engine.cut = TIME_SPENT
-        except TargetError as error:
+        except (TargetError, UsageError) as error:
             failure = error
         finally:
             with trio.CancelScope(shield=True):
