@@ -276,9 +276,13 @@ def mcp_connect(request: pytest.FixtureRequest) -> Callable[..., AbstractAsyncCo
 
 
 @pytest.fixture(scope="session")
-def mcp_identities() -> Mapping[str, Any]:
-    """Identities by name; none are configurable yet. Override it where your tests need some."""
-    return {}
+def mcp_identities(mcp_target: Target) -> Mapping[str, Target]:
+    """Callers by name (`--mcp-identity`), each as the target that speaks as this caller, and `anonymous`:
+    `mcp_connect(mcp_identities["bob"])`. With a command each session starts a server of its own; callers that are to
+    meet on one need `--mcp-url` alone."""
+    from mcpfuzz.pytest_support.facade import callers
+
+    return callers(mcp_target)
 
 
 @pytest.fixture(scope="session")

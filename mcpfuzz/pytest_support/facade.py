@@ -16,7 +16,8 @@ import trio
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Client, Sent, Volley
 from mcpfuzz.errors import Late, TargetError
-from mcpfuzz.model import Frame, Json, Operation, Surface
+from mcpfuzz.identities import ANONYMOUS
+from mcpfuzz.model import Frame, Json, Operation, Surface, replace
 from mcpfuzz.pytest_support.thread import Held, TrioThread
 from mcpfuzz.reports import visible
 from mcpfuzz.revisions import revision
@@ -24,7 +25,7 @@ from mcpfuzz.surface import Leave, discover
 from mcpfuzz.target import Prepared, Target
 from mcpfuzz.wire import encode
 
-__all__ = ["Answer", "AsyncSession", "Limits", "Session", "open_async", "open_blocking"]
+__all__ = ["Answer", "AsyncSession", "Limits", "Session", "callers", "open_async", "open_blocking"]
 
 STARTS = 100_000
 """Starts of one session's server: a test that kills it at each example is bounded by its own examples."""
@@ -213,6 +214,7 @@ class Session:
 
     @property
     def prompts(self) -> dict[str, Operation]:
+        """By name."""
         return self._listed("prompt")
 
     @property
@@ -336,3 +338,10 @@ async def open_async(thread: TrioThread, target: Target, limits: Limits) -> Asyn
         # begun at once, even where this task is being cancelled and the wait for it is cut short
         closing = thread.spawn(held.close)
         await closing.wait_async()
+
+
+def callers(target: Target) -> dict[str, Target]:
+    """Name -> the target as this caller; `anonymous` has no credential."""
+    known = target.identities
+    made = {name: replace(target, identities={name: known[name], **known}) for name in known}
+    return {**made, ANONYMOUS: replace(target, identities={})}
