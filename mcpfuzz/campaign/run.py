@@ -26,7 +26,7 @@ from mcpfuzz.revisions import Revision, revision
 from mcpfuzz.surface import Leave, discover, file_writers
 from mcpfuzz.target import Prepared
 
-__all__ = ["counts", "run"]
+__all__ = ["NEEDED", "counts", "run"]
 
 NEEDED = {
     "workspace": "give the folder it is meant to stay inside with --workspace",
@@ -34,6 +34,7 @@ NEEDED = {
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
     "credential": "give a caller with --identity NAME=SPEC",
+    "endpoint": "it is about servers that speak HTTP: --url",
     "authenticated": "the server does not tell its callers apart",
     "jwt": "the first caller's credential is no JSON Web Token",
     "jwt-key": "give the key that signs the tokens with --identity NAME=key:SECRET",

@@ -60,6 +60,8 @@ class Support:
         self._servers: dict[str, Target] | None = None
         self.records: dict[str, Record] = {}
         """Of workers, by server (in the controller)."""
+        self.told: dict[tuple[str, str], str] = {}
+        """(server, fingerprint) -> node id of the item that told the finding first."""
         config.add_cleanup(self.close)
 
     @classmethod
