@@ -36,7 +36,8 @@ font-weight:600;overflow-wrap:anywhere}
 .tile b{display:block;font-size:1.35rem;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{display:block;line-height:1.25;color:var(--soft);font-size:.8rem}
 .critical{--s:var(--critical)}.high{--s:var(--high)}.medium{--s:var(--medium)}.low{--s:var(--low)}.info{--s:var(--info)}
-.index{list-style:none;padding:0;margin:.5rem 0}.index li{margin:.15rem 0;overflow-wrap:anywhere}
+.index{list-style:none;padding:0;margin:.5rem 0}.index .badge{min-width:4.7rem;text-align:center}
+.index li{margin:.15rem 0;overflow-wrap:anywhere}
 .finding{background:var(--card);border:1px solid var(--rule);border-left:5px solid var(--s);border-radius:8px;
 padding:.9rem 1rem;margin:.8rem 0}
 .finding.suspect{border-left-style:dashed}
@@ -72,7 +73,9 @@ color:var(--soft);border-bottom:1px solid var(--rule)}
 text-decoration:none;line-height:1.3rem}
 .map a.suspect{background:none;box-shadow:inset 0 0 0 2px var(--s);color:var(--s)}
 .muted{color:var(--soft);font-size:.85rem}
-svg.time{display:block;width:100%;height:auto;max-height:11rem;background:var(--card);border:1px solid var(--rule);
+.is-served{color:var(--good);font-weight:600}.is-refused,.is-untried{color:var(--soft)}.is-untried{font-style:italic}
+.scroll+.scroll{margin-top:.7rem}
+svg.time{display:block;width:100%;height:auto;background:var(--card);border:1px solid var(--rule);
 border-radius:8px}
 .time .said{fill:none;stroke:var(--accent);stroke-width:2;vector-effect:non-scaling-stroke}
 .time .found{fill:var(--high);stroke:var(--card)}.time .start{stroke:var(--medium);stroke-width:1.5}

@@ -11,7 +11,7 @@ from mcpfuzz.reports.texts import counted
 
 __all__ = ["timeline"]
 
-_WIDTH, _HEIGHT, _FOOT = 640, 120, 14
+_WIDTH, _HEIGHT, _FOOT = 960, 120, 14
 _FEW = 3
 
 

@@ -170,7 +170,8 @@ def pasted(finding: Mapping[str, Any]) -> str:
     name = re.sub(r"\W+", "_", f"{finding['rule']}_{finding['fingerprint']}", flags=re.ASCII)
     lines = [f"def test_{name}(mcp_replay):", "    mcp_replay(", *(f"        {part}," for part in call), "    )"]
     text = "\n".join(["test:", *(f"    {line}" for part in lines for line in part.split("\n"))])
-    whole = finding["confidence"] == "proved" and not any(step.get("cut") for step in steps)
+    measured = finding["proof"].get("kind") == "load"
+    whole = finding["confidence"] == "proved" and not measured and not any(step.get("cut") for step in steps)
     return visible(text, lines=True) if whole and len(text) <= _MAX_PASTED else ""
 
 
