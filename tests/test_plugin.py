@@ -26,6 +26,7 @@ from mcpfuzz.errors import Fault, TargetError
 from mcpfuzz.pytest_support.campaigns import Clock
 from mcpfuzz.pytest_support.items import label
 from mcpfuzz.pytest_support.thread import TrioThread
+from mcpfuzz.target import Target
 
 LAB = f"{sys.executable} -m mcpfuzz.lab"
 CRASH = f"{LAB} --weakness crash-number --weakness crash-frame"
@@ -116,9 +117,19 @@ def test_mcp_works_in_plain_asyncio_trio_and_given_tests(run: Runner) -> None:
             trio.run(main)
 
         def test_identities(mcp_identities):
-            assert mcp_identities == {}
+            assert set(mcp_identities) == {"anonymous"}
     """)
     run("--mcp-server", LAB, "-p", "no:cacheprovider").assert_outcomes(passed=6)
+
+
+def test_each_caller_is_the_target_that_speaks_as_it() -> None:
+    from mcpfuzz.pytest_support.facade import callers
+
+    target = Target(url="ws://127.0.0.1:1/ws", identities={"alice": ("query:token=a",), "bob": ("query:token=b",)})
+    found = callers(target)
+    assert [next(iter(found[name].identities)) for name in ("alice", "bob")] == ["alice", "bob"]
+    assert dict(found["bob"].identities) == dict(target.identities)
+    assert found["anonymous"].identities == {}
 
 
 def test_mcp_in_the_test_functions_of_pytest_trio(run: Runner) -> None:
