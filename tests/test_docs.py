@@ -37,6 +37,7 @@ def blocks(*languages: str) -> list[tuple[str, str]]:
 def command_lines() -> list[str]:
     """Every line of a console block that runs mcpfuzz."""
     lines = [line.partition(" | ")[0] for _, text in blocks("console") for line in text.splitlines()]
+    lines = [line.replace(" --extend .", "") for line in lines]  # the folder is the reader's; a session has it
     return sorted({line for line in lines if line.startswith("mcpfuzz ")})
 
 

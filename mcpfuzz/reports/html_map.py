@@ -22,12 +22,11 @@ _Hits: TypeAlias = dict[tuple[_Key, str], list[tuple[int, Mapping[str, Any]]]]
 
 
 def coverage_map(document: Document) -> Markup | None:
-    """The table of operations and scenarios that ran; None where nothing did, and for load, which is put on a whole
-    server."""
-    if "load" in document:
-        return None
+    """The table of operations and scenarios that ran; None where nothing did. Those of load are left out: load is put
+    on a whole server."""
+    whole = {one["id"] for one in (document.get("load") or {}).get("scenarios", ())}
     hits = _hits(document["findings"])
-    ran = [one for one in document["scenarios"] if one["status"] != "not-run"]
+    ran = [one for one in document["scenarios"] if one["status"] != "not-run" and one["id"] not in whole]
     if not ran:
         return None
     every = _rows(document, hits)
