@@ -1,5 +1,5 @@
-"""Proposals: calls that may well be good, likeliest first. The user's own examples and values; the plainest call that the
-schema allows, pointed at the workspace and at our listener; then what a walk over the schema gives.
+"""Proposals: calls that may well be good, likeliest first. The user's own examples and values; the plainest call
+that the schema allows, pointed at the workspace and at our listener; then what a walk over the schema gives.
 """
 
 from __future__ import annotations
