@@ -226,7 +226,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Child]], *, figures: int
         return tag("tr", *(tag(name, cell, class_="n" if i >= first else None) for i, cell in enumerate(row)))
 
     body = tag("tbody", *(cells("td", row) for row in rows))
-    return tag("div", tag("table", tag("thead", cells("th", head)), body), class_="scroll")
+    named = tag("thead", cells("th", head)) if any(head) else None
+    return tag("div", tag("table", named, body), class_="scroll")
 
 
 def _left_out(scenarios: Sequence[Mapping[str, Any]]) -> Markup | None:

@@ -60,7 +60,7 @@ td:first-child{white-space:nowrap}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td{overflow-wrap:break-word}
-td code{display:inline-block;min-width:8rem;max-width:22rem;overflow-wrap:anywhere}
+td code{display:inline-block;min-width:13rem;max-width:22rem;overflow-wrap:anywhere}
 tr:last-child>td,tr:last-child>th{border-bottom:0}
 .scroll:has(.map){width:fit-content;max-width:100%;padding-right:.6rem}.map{width:auto;font-size:.8rem}
 .map thead th{vertical-align:bottom;padding:.5rem .1rem .3rem;font-weight:400}
@@ -75,10 +75,11 @@ text-decoration:none;line-height:1.3rem}
 .muted{color:var(--soft);font-size:.85rem}
 .is-served{color:var(--good);font-weight:600}.is-refused,.is-untried{color:var(--soft)}.is-untried{font-style:italic}
 .scroll+.scroll{margin-top:.7rem}
-svg.time{display:block;width:100%;height:auto;background:var(--card);border:1px solid var(--rule);
+svg.time{display:block;width:100%;height:9rem;background:var(--card);border:1px solid var(--rule);
 border-radius:8px}
 .time .said{fill:none;stroke:var(--accent);stroke-width:2;vector-effect:non-scaling-stroke}
-.time .found{fill:var(--high);stroke:var(--card)}.time .start{stroke:var(--medium);stroke-width:1.5}
+.time .found{stroke:var(--high);stroke-width:9;stroke-linecap:round;vector-effect:non-scaling-stroke}
+.time .start{stroke:var(--medium);stroke-width:1.5;vector-effect:non-scaling-stroke}
 svg.bar{display:block;width:7rem;height:.7rem}
 .bar .all{fill:var(--rule)}.bar .ok{fill:var(--good)}.bar .no{fill:var(--medium)}
 .plotted{margin:1rem 0;background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.5rem .7rem}
@@ -91,8 +92,8 @@ svg.bar{display:block;width:7rem;height:.7rem}
 .key-3{color:var(--good)}.key-4{color:var(--lit)}.key-5{color:var(--low)}
 footer{margin-top:3rem;color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}
 @media (max-width:40rem){.pair{grid-template-columns:1fr;gap:0}h1{font-size:1.3rem}main{padding:1rem .7rem 3rem}
-.map tbody th{max-width:9rem}th,td{padding:.3rem .4rem}
-.index li{margin:.5rem 0}.index .muted{display:block}}
+td code{min-width:8rem}.map tbody th{max-width:9rem}th,td{padding:.3rem .4rem}
+.index li{margin:.5rem 0}.index .muted{display:block}.plotted{overflow-x:auto}.plot{min-width:40rem}}
 @media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}pre{max-height:none}
 pre,.tile,tr{break-inside:avoid}h2,h3,.label,summary{break-after:avoid}
 details::details-content{content-visibility:visible;height:auto}
