@@ -15,6 +15,7 @@ from mcpfuzz.campaign.run import run
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Client
+from mcpfuzz.errors import UsageError
 from mcpfuzz.events import Discovered, Event, Finished, Found, Outcome, Started
 from mcpfuzz.model import replace
 from mcpfuzz.revisions import REVISIONS, revision
@@ -26,19 +27,28 @@ EXIT_CODES: dict[Outcome, int] = {"clean": 0, "findings": 1, "could-not-test": 3
 
 
 def run_campaign(prepared: Prepared, settings: Settings, emit: Callable[[Event], None]) -> Finished:
-    """Run to the end, or to Ctrl-C or SIGTERM; blocking. No process of the target is left either way."""
+    """Run to the end, or to Ctrl-C or SIGTERM; blocking. No process of the target is left either way.
+
+    Raises:
+        UsageError: a scenario of the user's own is broken; Finished was emitted all the same.
+    """
     told: list[Finished] = []
+    broken: list[UsageError] = []  # a scenario of the user's own; raised outside the nursery, which would wrap it
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_until_signal, nursery.cancel_scope)
             try:
                 told.append(await run(prepared, settings, _keeping(emit, told)))
+            except UsageError as error:
+                broken.append(error)
             finally:
                 nursery.cancel_scope.cancel()
 
     with contextlib.suppress(KeyboardInterrupt):
         trio.run(main)
+    if broken:
+        raise broken[0]
     return told[0]
 
 

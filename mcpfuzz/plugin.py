@@ -29,6 +29,7 @@ _MARKERS = (
 )
 _PROFILES = {"mcpfuzz-quick": 25, "mcpfuzz-ci": 200, "mcpfuzz-nightly": 5000}
 """Hypothesis profile -> examples per test."""
+_REASONS = 8
 _SELECTED = pytest.StashKey[list[str]]()
 
 
@@ -188,6 +189,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("may destroy something: give --mcp-workspace or --mcp-allow-destructive")
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Why items did not run, a line a reason: what was not tested should not be found out by `-rs` alone."""
+    reasons: dict[str, int] = {}
+    for report in terminalreporter.stats.get("skipped", ()):
+        if report.nodeid.startswith("mcpfuzz::") and isinstance(report.longrepr, tuple):
+            reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+            reasons[reason] = reasons.get(reason, 0) + 1
+    if not reasons:
+        return
+    terminalreporter.section("mcpfuzz: not run")
+    most = sorted(reasons.items(), key=lambda pair: -pair[1])
+    for reason, count in most[:_REASONS]:
+        terminalreporter.line(f"{count:4}  {reason[:200]}")
+    if len(most) > _REASONS:
+        terminalreporter.line(f"{sum(count for _, count in most[_REASONS:]):4}  for other reasons (-rs shows them)")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     support = _made(session.config)
     if support is None:
@@ -276,9 +294,13 @@ def mcp_connect(request: pytest.FixtureRequest) -> Callable[..., AbstractAsyncCo
 
 
 @pytest.fixture(scope="session")
-def mcp_identities() -> Mapping[str, Any]:
-    """Identities by name; none are configurable yet. Override it where your tests need some."""
-    return {}
+def mcp_identities(mcp_target: Target) -> Mapping[str, Target]:
+    """Callers by name (`--mcp-identity`), each as the target that speaks as this caller, and `anonymous`:
+    `mcp_connect(mcp_identities["bob"])`. With a command each session starts a server of its own; callers that are to
+    meet on one need `--mcp-url` alone."""
+    from mcpfuzz.pytest_support.facade import callers
+
+    return callers(mcp_target)
 
 
 @pytest.fixture(scope="session")

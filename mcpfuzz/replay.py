@@ -17,7 +17,7 @@ from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError, UsageError
 from mcpfuzz.model import replace
-from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.proofs import PROOFS, observe
 from mcpfuzz.reports import REDACTED, conversation_of, proof_of, visible
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
@@ -41,6 +41,7 @@ def replay_report(
         if only is None:
             raise UsageError(f"{path} holds no findings: there is nothing to replay")
         raise UsageError(f"{path} holds no finding {only!r}; it has: {known or 'none'}")
+    _provable(findings)
     target = _target(report, command, options)
     say(f"starting: {shlex.join(target.command)}" if target.command else f"asking: {target.url}")
     shown = untried = 0
@@ -60,6 +61,15 @@ def replay_report(
             shown += seen is not None
             say(f"still shows:  {name}: {visible(seen)[:300]}" if seen is not None else f"does not show: {name}")
     return 1 if shown else 3 if untried else 0
+
+
+def _provable(findings: list[Any]) -> None:
+    """Raises UsageError where a proof is of the user's own and was not loaded."""
+    for kind in [(finding.get("proof") or {}).get("kind") for finding in findings]:
+        if kind not in PROOFS and kind != "load":
+            raise UsageError(
+                f"proof {kind!r} is none of mcpfuzz's own: name the folder of your scenarios with --extend DIR"
+            )
 
 
 def _read(path: str) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import multiprocessing.connection
 import signal
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
-from mcpfuzz import host
+from mcpfuzz import extensions, host
 from mcpfuzz.campaign.merging import merged
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.errors import Fault, McpfuzzError
@@ -37,7 +38,9 @@ def run_shards(target: Target, settings: Settings, jobs: int, emit: Callable[[Ev
         plain = replace(settings, scenarios=(), shard=(number + 1, jobs))
         names = tuple(scenario.id for scenario in settings.scenarios)
         worker = context.Process(
-            target=_shard, args=(theirs, target, plain, names, cores[number % len(cores)]), daemon=False
+            target=_shard,
+            args=(theirs, target, plain, names, cores[number % len(cores)], extensions.loaded_folders()),
+            daemon=False,
         )
         worker.start()
         theirs.close()
@@ -61,7 +64,9 @@ def run_shards(target: Target, settings: Settings, jobs: int, emit: Callable[[Ev
     return finished
 
 
-def _shard(pipe: Connection, target: Target, settings: Settings, names: tuple[str, ...], core: int) -> None:
+def _shard(
+    pipe: Connection, target: Target, settings: Settings, names: tuple[str, ...], core: int, own: tuple[Path, ...]
+) -> None:
     """One shard, in its own process."""
     from mcpfuzz.door import run_campaign
     from mcpfuzz.scenarios.catalogue import chosen
@@ -70,6 +75,7 @@ def _shard(pipe: Connection, target: Target, settings: Settings, names: tuple[st
     host.become_subreaper()
     host.pin(core)
     try:
+        extensions.load(implied=own)
         with Prepared.of(target) as prepared:
             run_campaign(prepared, replace(settings, scenarios=chosen(names)), pipe.send)
     except McpfuzzError as error:

@@ -1,5 +1,5 @@
-"""All scenarios, found by looking into this folder: a new one is one file with a `SCENARIO`, and no change
-anywhere else.
+"""All scenarios: those found by looking into this folder (a new one is one file with a `SCENARIO`, and no change
+anywhere else), and those of the user's own, which `mcpfuzz.extensions` hands in.
 """
 
 from __future__ import annotations
@@ -13,17 +13,30 @@ import mcpfuzz.scenarios as package
 from mcpfuzz.errors import UsageError
 from mcpfuzz.scenarios.base import Scenario
 
-__all__ = ["catalogue", "chosen"]
+__all__ = ["bundled", "catalogue", "chosen", "set_own_scenarios"]
+
+_own: dict[str, Scenario] = {}
+
+
+def set_own_scenarios(scenarios: Mapping[str, Scenario]) -> None:
+    """From now on exactly these belong to the catalogue besides the bundled ones; ids are all different."""
+    _own.clear()
+    _own.update(scenarios)
 
 
 def catalogue() -> Mapping[str, Scenario]:
-    """Id -> scenario, in alphabetical order of ids."""
+    """Id -> scenario, in alphabetical order of ids; the user's own among them."""
+    return dict(sorted({**bundled(), **_own}.items()))
+
+
+def bundled() -> Mapping[str, Scenario]:
+    """Id -> scenario of those in this folder."""
     found: dict[str, Scenario] = {}
     for info in pkgutil.iter_modules(package.__path__):
         scenario = getattr(importlib.import_module(f"{package.__name__}.{info.name}"), "SCENARIO", None)
         if isinstance(scenario, Scenario):
             found[scenario.id] = scenario
-    return dict(sorted(found.items()))
+    return found
 
 
 def chosen(wanted: Sequence[str] = (), unwanted: Sequence[str] = ()) -> tuple[Scenario, ...]:

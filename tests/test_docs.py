@@ -8,32 +8,43 @@ import runpy
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
 from mcpfuzz.cli import cli
+from mcpfuzz.pytest_support.table import OPTIONS
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+sys.path.insert(0, str(ROOT / "tests"))
+from docs_sessions import blocks_of  # noqa: E402
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 TEXTS = {path: path.read_text(encoding="utf-8") for path in PAGES}
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 pytestmark = [pytest.mark.docs, pytest.mark.timeout(180)]
 
 
 def blocks(*languages: str) -> list[tuple[str, str]]:
-    """(page, text) of every fenced block in one of the languages."""
-    found = [(path.name, *match.groups()) for path, text in TEXTS.items() for match in _BLOCK.finditer(text)]
-    return [(page, text) for page, language, text in found if language in languages]
+    """(page, text) of every fenced block in one of the languages; those that are files belong to a session."""
+    found = [(path.name, block) for path, text in TEXTS.items() for block in blocks_of(text)]
+    return [(page, block.text) for page, block in found if block.language in languages and not block.title]
 
 
 def command_lines() -> list[str]:
     """Every line of a console block that runs mcpfuzz."""
-    lines = [line for _, text in blocks("console") for line in text.splitlines()]
+    lines = [line.partition(" | ")[0] for _, text in blocks("console") for line in text.splitlines()]
+    lines = [line.replace(" --extend .", "") for line in lines]  # the folder is the reader's; a session has it
     return sorted({line for line in lines if line.startswith("mcpfuzz ")})
+
+
+def pytest_lines() -> list[str]:
+    """Every line of a console or bash block that runs pytest."""
+    lines = [line for _, text in blocks("console", "bash") for line in text.splitlines()]
+    return sorted({line for line in lines if line.startswith("pytest ")})
 
 
 def first_commands() -> list[str]:
@@ -69,9 +80,25 @@ def test_a_command_line_has_only_options_that_exist(line: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None, name
     context = command.make_context(name, words, resilient_parsing=False)
-    if name in ("list", "explain"):
+    if name in ("list", "explain") and "coupon" not in line:  # a scenario of the reader's own
         with context:
             assert command.invoke(context) == 0
+
+
+@pytest.mark.parametrize("line", pytest_lines())
+def test_a_pytest_line_has_only_options_that_exist(line: str) -> None:
+    own = [f"--mcp-{name.replace('_', '-')}" for name in OPTIONS]
+    known = {*own, "--mcp-fuzz", "--mcp-load", "--mcp-snapshot-update", "--collect-only", "-q", "-k", "-x", "-n"}
+    for word in shlex.split(line)[1:]:
+        assert not word.startswith("-") or word in known, word
+
+
+@pytest.mark.parametrize("text", [text for _, text in blocks("toml", "yaml")])
+def test_toml_and_yaml_can_be_read(text: str) -> None:
+    if text.lstrip().startswith("["):
+        assert tomllib.loads(text)
+    else:
+        assert pytest.importorskip("yaml").safe_load(text)
 
 
 @pytest.mark.parametrize(("page", "text"), blocks("python"))

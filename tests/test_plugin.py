@@ -26,6 +26,7 @@ from mcpfuzz.errors import Fault, TargetError
 from mcpfuzz.pytest_support.campaigns import Clock
 from mcpfuzz.pytest_support.items import label
 from mcpfuzz.pytest_support.thread import TrioThread
+from mcpfuzz.target import Target
 
 LAB = f"{sys.executable} -m mcpfuzz.lab"
 CRASH = f"{LAB} --weakness crash-number --weakness crash-frame"
@@ -116,9 +117,60 @@ def test_mcp_works_in_plain_asyncio_trio_and_given_tests(run: Runner) -> None:
             trio.run(main)
 
         def test_identities(mcp_identities):
-            assert mcp_identities == {}
+            assert set(mcp_identities) == {"anonymous"}
     """)
     run("--mcp-server", LAB, "-p", "no:cacheprovider").assert_outcomes(passed=6)
+
+
+LEAKY = """
+import json, sys
+
+SAY = {"type": "object", "properties": {"word": {"type": "string", "default": "ok"}}, "required": ["word"]}
+for line in sys.stdin:
+    message = json.loads(line)
+    method, params = message.get("method"), message.get("params") or {}
+    if method == "initialize":
+        info = {"name": "leaky", "version": "1"}
+        result = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info}
+    elif method == "tools/list":
+        result = {"tools": [{"name": "say", "inputSchema": SAY}]}
+    elif method == "tools/call":
+        good = params["arguments"] == {"word": "ok"}
+        text = "ok" if good else "cannot open /usr/share/words/list"
+        result = {"content": [{"type": "text", "text": text}], "isError": not good}
+    else:
+        result = {}
+    if "id" in message:
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"""
+
+
+def test_one_cause_is_told_in_full_once_and_what_was_not_run_is_told_at_the_end(run: Runner) -> None:
+    run.pytester.makepyfile(server=LEAKY)
+    wanted = ("command-injection", "sql-injection", "foreign-origin", "credentials")
+    scenarios = [word for name in wanted for word in ("--mcp-scenario", name)]
+    result = run(
+        "--mcp-server", f"{sys.executable} server.py", "--mcp-fuzz", "--mcp-max-time", "30", *QUICK, *scenarios
+    )
+    result.assert_outcomes(failed=2, skipped=2)
+    assert result.stdout.str().count("observed: an absolute path") == 1
+    result.stdout.fnmatch_lines(
+        [
+            "low path-leak: the same cause as in mcpfuzz::command-injection::tool[[]say[]], where it is told in full *",
+            "*mcpfuzz: not run*",
+            "*2  not applicable: it is about networked servers: --mcp-url",
+        ]
+    )
+
+
+def test_each_caller_is_the_target_that_speaks_as_it() -> None:
+    from mcpfuzz.pytest_support.facade import callers
+
+    target = Target(url="ws://127.0.0.1:1/ws", identities={"alice": ("query:token=a",), "bob": ("query:token=b",)})
+    found = callers(target)
+    assert [next(iter(found[name].identities)) for name in ("alice", "bob")] == ["alice", "bob"]
+    assert dict(found["bob"].identities) == dict(target.identities)
+    assert found["anonymous"].identities == {}
 
 
 def test_mcp_in_the_test_functions_of_pytest_trio(run: Runner) -> None:

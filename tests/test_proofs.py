@@ -365,6 +365,13 @@ LEAKY = [
 ]
 
 
+def test_an_address_that_a_shell_took_a_backslash_from_is_still_an_echo() -> None:
+    sent = r'{"file": "http://127.0.0.1:40123\\@example.com/x"}'
+    told = "wc: 'http://127.0.0.1:40123@example.com/x': No such file or directory"
+    assert not list(leaks_in(told, error=True, sent=sent))
+    assert list(leaks_in(told, error=True, sent="{}"))
+
+
 @pytest.mark.parametrize("text", LEAKY)
 @pytest.mark.parametrize("ascii_", [True, False])
 @pytest.mark.parametrize("rule", ["path-leak", "stack-trace-leak", "secret-leak"])

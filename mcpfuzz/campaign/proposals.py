@@ -1,5 +1,5 @@
-"""Proposals: calls that may well be good, likeliest first. The user's own examples; the plainest call that the
-schema allows, pointed at the workspace and at our listener; then what a walk over the schema gives.
+"""Proposals: calls that may well be good, likeliest first. The user's own examples and values; the plainest call
+that the schema allows, pointed at the workspace and at our listener; then what a walk over the schema gives.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.arguments import valid
 from mcpfuzz.strategies.choices import PlainChoices, RandomChoices
+from mcpfuzz.strategies.own_values import own_calls
 from mcpfuzz.strategies.points import Point, points, put
 
 __all__ = ["hollow", "proposals", "sample_files"]
@@ -48,8 +49,9 @@ def proposals(
         ]
         for index, arguments in enumerate(drawn):
             if isinstance(arguments, dict):
+                own = own_calls(operation, arguments, seed) if index == 0 else ()
                 placed = _placed(arguments, operation, files) if index < 2 else ()
-                made += [item for item in (*placed, arguments) if item not in made]
+                made += [item for item in (*own, *placed, arguments) if item not in made]
     except CannotGenerate as error:
         reason = f"cannot generate arguments: {error}"
     return (made or [{}])[:MOST], reason

@@ -21,7 +21,7 @@ from mcpfuzz.campaign.roles import matrix_json, with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.errors import TargetError, first_cause
+from mcpfuzz.errors import TargetError, UsageError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
 from mcpfuzz.revisions import Revision, revision
@@ -29,7 +29,7 @@ from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.surface import Leave, discover, file_writers
 from mcpfuzz.target import Prepared
 
-__all__ = ["counts", "run"]
+__all__ = ["NEEDED", "counts", "run"]
 
 NEEDED = {
     "workspace": "give the folder it is meant to stay inside with --workspace",
@@ -43,6 +43,7 @@ NEEDED = {
     "schemathesis": "Schemathesis is not installed: pip install 'pytest-mcpfuzz[schema]'",
     "openapi": "no OpenAPI document with operations of its own is served beside the endpoint",
     "credential": "give a caller with --identity NAME=SPEC",
+    "endpoint": "it is about servers that speak HTTP: --url",
     "authenticated": "the server does not tell its callers apart",
     "jwt": "the first caller's credential is no JSON Web Token",
     "jwt-key": "give the key that signs the tokens with --identity NAME=key:SECRET",
@@ -102,6 +103,9 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
         interrupted = False
     except TargetError as error:
         failure, interrupted = str(error).replace("\n", " "), False
+    except UsageError as error:  # a scenario of the user's own is broken
+        failure, interrupted = str(error).replace("\n", " "), False
+        raise
     except Exception as error:
         fault = first_cause(error)
         raise
@@ -119,7 +123,7 @@ async def _play(
     prepared: Prepared, settings: Settings, emit: Callable[[Event], None], state: _State, began: float
 ) -> None:
     wanted: Revision | None = None if settings.revision in ("auto", "all") else revision(settings.revision)
-    failure: TargetError | None = None  # raised outside the nursery, which would wrap it in a group
+    failure: TargetError | UsageError | None = None  # raised outside the nursery, which would wrap it in a group
     async with trio.open_nursery() as nursery:
         supply = state.supply = Supply(
             prepared,
@@ -185,7 +189,7 @@ async def _play(
                 state.engine.journal.end()
             if overall.cancelled_caught and state.engine is not None:
                 state.engine.cut = TIME_SPENT
-        except TargetError as error:
+        except (TargetError, UsageError) as error:
             failure = error
         finally:
             with trio.CancelScope(shield=True):

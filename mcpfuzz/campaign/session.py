@@ -16,8 +16,10 @@ import trio
 from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import RESERVE_S, TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
+from mcpfuzz.campaign.merging import NOT_APPLICABLE
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import with_roles
+from mcpfuzz.campaign.run import NEEDED
 from mcpfuzz.campaign.score import ScenarioTally
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
@@ -145,7 +147,16 @@ class CampaignSession:
             if not self._learned:
                 return Played(status="not-run", reason="its time was spent on finding good calls")
             engine.cut = TIME_SPENT
-        return self._played(engine, engine.tallies[scenario.id])
+        return self._played(engine, engine.tallies[scenario.id], self._why_none(scenario, operation))
+
+    def _why_none(self, scenario: Scenario, operation: Operation | None) -> str:
+        """Why a scenario draws no case at all, should that come to pass."""
+        missing = [need for need in scenario.needs if need not in self.surface.places]
+        if missing:
+            return f"{NOT_APPLICABLE}: {NEEDED.get(missing[0], missing[0])}"
+        if operation is None or operation.key in self.surface.good:
+            return f"{NOT_APPLICABLE} to what is offered"
+        return "no good call is known to build on; give one with --example"
 
     async def show(self, conversation: Conversation, proof: Proof) -> str | None:
         """Say a recorded conversation to a fresh server: what is observed of the proof's effect, None for nothing.
@@ -180,7 +191,7 @@ class CampaignSession:
         whole = self._settings.max_time
         return began + max_time - whole + min(RESERVE_S, whole * 0.1)
 
-    def _played(self, engine: Engine, tally: ScenarioTally) -> Played:
+    def _played(self, engine: Engine, tally: ScenarioTally, none: str) -> Played:
         findings = tuple(engine.findings)
         reason = engine.cut or "; ".join(tally.reasons) or None
         lost = engine.cut is not None and self._supply.current is None and self._supply.starts_left > 0
@@ -188,8 +199,7 @@ class CampaignSession:
         if tally.findings:
             return Played(status="findings", reason=reason, cases=tally.cases, findings=findings, lost=lost)
         if not tally.cases:
-            reason = reason or "it drew no case; give a good call with --mcp-example"
-            return Played(status="not-run", reason=reason, findings=findings, lost=lost)
+            return Played(status="not-run", reason=reason or none, findings=findings, lost=lost)
         status: Literal["clean", "partial"] = "clean" if tally.done >= tally.planned else "partial"
         return Played(status=status, reason=reason, cases=tally.cases, findings=findings, lost=lost)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mcpfuzz.cli.options import extend_option
 from mcpfuzz.errors import UsageError
 
 __all__ = ["explain", "list_"]
@@ -15,6 +16,7 @@ __all__ = ["explain", "list_"]
 @click.command("list")
 @click.argument("what", type=click.Choice(["scenarios", "rules", "weaknesses"]))
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@extend_option
 def list_(what: str, form: str) -> int:
     """What there is."""
     rows = _rows(what)
@@ -71,6 +73,7 @@ def _rows(what: str) -> list[dict[str, Any]]:
 
 @click.command()
 @click.argument("rule")
+@extend_option
 def explain(rule: str) -> int:
     """What a rule means, how it is proved, how to mend it."""
     from mcpfuzz.oracles.rules import RULES

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["CONTEXT", "run_options", "sandbox_option", "target_options", "together"]
+__all__ = ["CONTEXT", "extend_option", "run_options", "sandbox_option", "target_options", "together"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -23,6 +23,21 @@ def together(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return apply
 
 
+def _load(context: click.Context, option: click.Parameter, folders: tuple[str, ...]) -> tuple[str, ...]:
+    """Scenarios of the user's own become known: those in the working folder, and those of --extend."""
+    from pathlib import Path
+
+    from mcpfuzz import extensions
+
+    if not context.resilient_parsing:
+        extensions.load(extensions.beside(Path.cwd()), folders)
+    return folders
+
+
+extend_option = click.option(
+    "--extend", multiple=True, metavar="DIR", expose_value=False, callback=_load,
+    help="A folder with scenarios/ and strategies/ of your own.",
+)  # fmt: skip
 sandbox_option = click.option(
     "--sandbox",
     type=click.Choice(["auto", "off", "require"]),

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mcpfuzz import host
-from mcpfuzz.cli.options import sandbox_option
+from mcpfuzz.cli.options import extend_option, sandbox_option
 
 __all__ = ["merge", "replay"]
 
@@ -26,6 +26,7 @@ __all__ = ["merge", "replay"]
 @click.option("--timeout", type=float, default=10.0, show_default=True, metavar="SECONDS", help="Per request, total.")
 @click.option("--state", default=".mcpfuzz", show_default=True, metavar="DIR", help="Scratch folder.")
 @sandbox_option
+@extend_option
 def replay(report: str, command: tuple[str, ...], finding: str | None, **options: Any) -> int:
     """Send a report's reproducers again and say which still show: 1 where one does, 0 where none, 3 where untried."""
     from mcpfuzz.replay import replay_report
@@ -47,6 +48,7 @@ def replay(report: str, command: tuple[str, ...], finding: str | None, **options
 @click.option("--quiet", is_flag=True, help="Findings and verdict only.")
 @click.option("--verbose", is_flag=True, help="All there is to say.")
 @click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR is obeyed too.")
+@extend_option
 def merge(report_files: tuple[str, ...], **options: Any) -> int:
     """Tell the JSON reports of shards as one; exits as `run` does."""
     from mcpfuzz.merge import merge_reports

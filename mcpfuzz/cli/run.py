@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from mcpfuzz import __version__, host
-from mcpfuzz.cli.options import CONTEXT, run_options, target_options
+from mcpfuzz.cli.options import CONTEXT, extend_option, run_options, target_options
 from mcpfuzz.errors import UsageError
 
 __all__ = ["demo", "run"]
@@ -21,6 +21,7 @@ __all__ = ["demo", "run"]
 @click.command(context_settings={**CONTEXT, "ignore_unknown_options": False})
 @target_options
 @run_options
+@extend_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(command: tuple[str, ...], **options: Any) -> int:
     """Test a server: mcpfuzz run [OPTIONS] -- COMMAND [ARG...], or --url URL, or both"""

@@ -40,4 +40,10 @@ def lab(words: tuple[str, ...]) -> int:
     """
     from mcpfuzz.lab import main as serve
 
-    return serve(list(words))
+    try:
+        return serve(list(words))
+    except Exception:  # noqa: BLE001 - a mistake that was switched on: no fault of ours, and told as any server's
+        import traceback
+
+        traceback.print_exc()
+        return 1

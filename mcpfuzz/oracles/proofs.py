@@ -28,10 +28,10 @@ from mcpfuzz.oracles.sightings import SIGHTINGS
 from mcpfuzz.oracles.stateful import STATEFUL
 from mcpfuzz.oracles.surfaces import SURFACES
 
-__all__ = ["PROOFS", "observe"]
+__all__ = ["PROOFS", "observe", "set_own_proofs"]
 
 
-PROOFS: Mapping[str, Seen] = {
+_BUNDLED: Mapping[str, Seen] = {
     **PROCESS,
     **ANSWERS,
     **DECLARED,
@@ -45,7 +45,15 @@ PROOFS: Mapping[str, Seen] = {
     **PAGES,
     **HTTP,
 }
-"""Kind -> how it is seen."""
+_known = dict(_BUNDLED)
+PROOFS: Mapping[str, Seen] = _known
+"""Kind -> how it is seen; the user's own among them."""
+
+
+def set_own_proofs(proofs: Mapping[str, Seen]) -> None:
+    """From now on exactly these besides the bundled ones; names are all different."""
+    _known.clear()
+    _known.update(_BUNDLED, **proofs)
 
 
 def observe(proof: Proof, trace: Trace, bench: Bench) -> str | None:

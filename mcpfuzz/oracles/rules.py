@@ -13,7 +13,7 @@ from mcpfuzz.oracles.network_rules import NETWORK_RULES
 from mcpfuzz.oracles.page_rules import PAGE_RULES
 from mcpfuzz.oracles.rule import Rule
 
-__all__ = ["RULES", "Rule"]
+__all__ = ["RULES", "Rule", "set_own_rules"]
 
 
 _ROWS = (
@@ -129,6 +129,15 @@ _ROWS = (
          references=("CWE-404", "MCP FR-06")),
 )  # fmt: skip
 
-RULES: Mapping[str, Rule] = {
+_BUNDLED = {
     rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *PAGE_RULES, *IDENTITY_RULES, *LOAD_RULES)
 }
+_known = dict(_BUNDLED)
+RULES: Mapping[str, Rule] = _known
+"""Every rule by its id; the user's own among them."""
+
+
+def set_own_rules(rules: Mapping[str, Rule]) -> None:
+    """From now on exactly these besides the bundled ones; ids are all different."""
+    _known.clear()
+    _known.update(_BUNDLED, **rules)

@@ -9,14 +9,15 @@ import contextlib
 import shlex
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Client, Sent, Volley
 from mcpfuzz.errors import Late, TargetError
-from mcpfuzz.model import Frame, Json, Operation, Surface
+from mcpfuzz.identities import ANONYMOUS
+from mcpfuzz.model import Frame, Json, Operation, Surface, replace
 from mcpfuzz.pytest_support.thread import Held, TrioThread
 from mcpfuzz.reports import visible
 from mcpfuzz.revisions import revision
@@ -24,7 +25,7 @@ from mcpfuzz.surface import Leave, discover
 from mcpfuzz.target import Prepared, Target
 from mcpfuzz.wire import encode
 
-__all__ = ["Answer", "AsyncSession", "Limits", "Session", "open_async", "open_blocking"]
+__all__ = ["Answer", "AsyncSession", "Encodable", "Limits", "Session", "callers", "open_async", "open_blocking"]
 
 STARTS = 100_000
 """Starts of one session's server: a test that kills it at each example is bounded by its own examples."""
@@ -80,6 +81,13 @@ class Answer:
     def structured(self) -> Json:
         """`structuredContent`, or None."""
         return self.result.get("structuredContent") if isinstance(self.result, dict) else None
+
+
+class Encodable(Protocol):
+    """What `malformed_messages` and `malformed_frames` draw."""
+
+    def encoded(self) -> tuple[bytes, ...]:
+        """The lines to send."""
 
 
 class _Core:
@@ -186,6 +194,10 @@ def _named(surface: Surface, kind: str) -> dict[str, Operation]:
     return {operation.name: operation for operation in surface.operations if operation.kind == kind}
 
 
+def _bytes(data: bytes | Encodable) -> bytes:
+    return data if isinstance(data, bytes) else b"".join(data.encoded())
+
+
 def _call(name: str, arguments: Mapping[str, Json] | None) -> dict[str, Json]:
     return {"name": name, "arguments": dict(arguments or {})}
 
@@ -213,6 +225,7 @@ class Session:
 
     @property
     def prompts(self) -> dict[str, Operation]:
+        """By name."""
         return self._listed("prompt")
 
     @property
@@ -241,14 +254,15 @@ class Session:
         __tracebackhide__ = True
         return self._thread.call(self._core.request, method, params, seconds=self._bound)
 
-    def send_raw(self, data: bytes) -> tuple[Frame, ...]:
-        """Send bytes as they are (a line end is added where there is none) and then a ping.
+    def send_raw(self, data: bytes | Encodable) -> tuple[Frame, ...]:
+        """Send bytes, or what a malformed strategy drew, as they are (a line end is added where there is none) and then
+        a ping.
 
         Returns:
             What came before the ping's answer: `.raw`, and `.value` where it could be read.
         """
         __tracebackhide__ = True
-        return self._thread.call(self._core.send_raw, data, seconds=self._bound)
+        return self._thread.call(self._core.send_raw, _bytes(data), seconds=self._bound)
 
     def ping(self) -> bool:
         """Whether the server still answers. One that was found dead or silent, here or by an exception before, is
@@ -291,8 +305,8 @@ class AsyncSession:
     async def request(self, method: str, params: Json = None) -> Answer:
         return await self._thread.spawn(self._core.request, method, params).wait_async()
 
-    async def send_raw(self, data: bytes) -> tuple[Frame, ...]:
-        return await self._thread.spawn(self._core.send_raw, data).wait_async()
+    async def send_raw(self, data: bytes | Encodable) -> tuple[Frame, ...]:
+        return await self._thread.spawn(self._core.send_raw, _bytes(data)).wait_async()
 
     async def ping(self) -> bool:
         return await self._thread.spawn(self._core.ping).wait_async()
@@ -336,3 +350,10 @@ async def open_async(thread: TrioThread, target: Target, limits: Limits) -> Asyn
         # begun at once, even where this task is being cancelled and the wait for it is cut short
         closing = thread.spawn(held.close)
         await closing.wait_async()
+
+
+def callers(target: Target) -> dict[str, Target]:
+    """Name -> the target as this caller; `anonymous` has no credential."""
+    known = target.identities
+    made = {name: replace(target, identities={name: known[name], **known}) for name in known}
+    return {**made, ANONYMOUS: replace(target, identities={})}

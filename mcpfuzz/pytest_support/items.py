@@ -5,16 +5,20 @@ there are several. The names depend on the surface and the options alone, so tha
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mcpfuzz.campaign.merging import NOT_APPLICABLE
 from mcpfuzz.errors import McpfuzzError
 from mcpfuzz.reports import visible
 from mcpfuzz.scenarios.catalogue import catalogue
 
 if TYPE_CHECKING:
+    from mcpfuzz.model import Finding
+    from mcpfuzz.pytest_support.campaigns import Campaign
     from mcpfuzz.pytest_support.support import Support
 
 __all__ = ["FuzzItem", "Found", "Root", "label"]
@@ -130,7 +134,7 @@ class FuzzItem(pytest.Item):
         if self.kind and operation is None:
             self._not_run("the server does not offer it any more")
         if operation is not None and operation.skipped is not None:
-            self._not_run(operation.skipped.replace("--", "--mcp-"))
+            self._not_run(operation.skipped)
         played = campaign.play(catalogue()[self.scenario], operation, share)
         failing = campaign.counting(played)
         for finding in failing:
@@ -139,14 +143,25 @@ class FuzzItem(pytest.Item):
         if suspects:
             self.add_report_section("call", "mcpfuzz: not counted", "\n\n".join(map(campaign.told, suspects)))
         if failing:
-            raise Found("\n\n".join(map(campaign.told, failing)))
+            raise Found("\n\n".join(self._told(campaign, finding) for finding in failing))
         if played.lost:
             raise Found(f"could not test: {visible(played.reason or 'the server is lost')}")
         if played.status == "not-run" or (played.status == "partial" and self.support.complete):
             self._not_run(played.reason or "no reason is known")
 
+    def _told(self, campaign: Campaign, finding: Finding) -> str:
+        """In full once a run: one cause may show in several scenarios."""
+        first = self.support.told.setdefault((self.server, finding.fingerprint), self.nodeid)
+        if first == self.nodeid:
+            return campaign.told(finding)
+        return (
+            f"{finding.severity} {finding.rule}: the same cause as in {visible(first)}, where it is told in full "
+            f"(finding {finding.fingerprint})"
+        )
+
     def _not_run(self, reason: str) -> None:
-        if self.support.complete:
+        reason = re.sub(r"(?<!\w)--(?=[a-z])(?!mcp-)", "--mcp-", reason)
+        if self.support.complete and not reason.startswith(NOT_APPLICABLE):
             raise Found(f"not run, but --mcp-require-complete was given: {visible(reason)}")
         pytest.skip(visible(reason))
 

@@ -28,7 +28,7 @@ _SERVER_KEYS = (
 )
 """Keys of one `[[tool.mcpfuzz.server]]`; what it lacks is taken from `[tool.mcpfuzz]`."""
 _WHERE = ("server", "config", "name", "url")
-_PATHS = ("config", "cwd", "workspace", "example", "cacert", "baseline", "policy")
+_PATHS = ("config", "cwd", "workspace", "example", "cacert", "baseline", "policy", "extend")
 
 
 @dataclass(frozen=True, slots=True)

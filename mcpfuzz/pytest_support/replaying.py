@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mcpfuzz.errors import TargetError
+from mcpfuzz.errors import TargetError, UsageError
+from mcpfuzz.oracles.proofs import PROOFS
 from mcpfuzz.reports import conversation_of, proof_of, visible
 from mcpfuzz.target import Target
 
@@ -38,9 +39,11 @@ class Replaying:
         __tracebackhide__ = True
         campaign = self._support.campaign(self._target)
         conversation, wanted = conversation_of(steps), proof_of({"proof": proof})
+        if wanted.kind not in PROOFS:
+            raise UsageError(f"there is no proof {wanted.kind!r}: is the scenario of your own that has it still there?")
         try:
             seen = campaign.show(conversation, wanted)
-        except TargetError as error:
+        except (TargetError, UsageError) as error:
             raise pytest.fail.Exception(f"mcpfuzz could not test: {visible(str(error))}", pytrace=False) from None
         if seen is not None:
             told = f"it still shows\nexpected: {visible(wanted.expected)}\nobserved: {visible(seen)}"

@@ -8,12 +8,13 @@ import contextlib
 import json
 import pickle
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mcpfuzz import extensions
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.errors import McpfuzzError, TargetError, UsageError
 from mcpfuzz.model import replace
@@ -41,6 +42,7 @@ class Support:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self.options: Options = read(config)
+        extensions.load(extensions.beside(*_own_folders(config)), self.options.values["extend"])
         handed = getattr(config, "workerinput", {}).get("mcpfuzz")
         self._handed: dict[str, Any] | None = None if handed is None else json.loads(handed)
         seed = self.options.values["seed"]
@@ -58,6 +60,8 @@ class Support:
         self._servers: dict[str, Target] | None = None
         self.records: dict[str, Record] = {}
         """Of workers, by server (in the controller)."""
+        self.told: dict[tuple[str, str], str] = {}
+        """(server, fingerprint) -> node id of the item that told the finding first."""
         config.add_cleanup(self.close)
 
     @classmethod
@@ -236,6 +240,15 @@ class Support:
             with contextlib.suppress(McpfuzzError):
                 campaign.close()
         thread.stop()
+
+
+def _own_folders(config: pytest.Config) -> Iterator[Path]:
+    """Where scenarios of the suite's own may lie: beside the ini-file, and beside each conftest.py known by now."""
+    yield config.rootpath
+    for plugin in config.pluginmanager.get_plugins():
+        file = getattr(plugin, "__file__", None)
+        if isinstance(file, str) and Path(file).name == "conftest.py":
+            yield Path(file).parent
 
 
 def _named(given: Any) -> Mapping[str, Target]:

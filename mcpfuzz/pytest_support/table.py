@@ -46,6 +46,7 @@ OPTIONS = _named(
     state=Option("text", "DIR", "scratch folder (default: .mcpfuzz beside the ini-file)"),
     scenario=Option("list", "GLOB", "only these scenarios; repeatable", ()),
     exclude=Option("list", "GLOB", "not these scenarios; repeatable", ()),
+    extend=Option("list", "DIR", "a folder with scenarios/ and strategies/ of your own; repeatable", ()),
     max_time=Option("number", "SECONDS", "for all items of --mcp-fuzz together (default: 60)", 60.0),
     profile=Option("text", "NAME", "quick, standard or nightly (default: standard)", "standard"),
     seed=Option("integer", "N", "same seed, same cases; always printed"),

@@ -18,6 +18,7 @@ from mcpfuzz.reports.html_style import STYLE
 from mcpfuzz.reports.html_tags import Child, Markup, coloured_json, join, page, tag, text
 from mcpfuzz.reports.html_time import timeline
 from mcpfuzz.reports.roles import ABOUT as ROLES
+from mcpfuzz.reports.roles import WORDS as ROLE_WORDS
 from mcpfuzz.reports.roles import roles_table
 from mcpfuzz.reports.texts import RuleText, clip, counted, rule_text, visible, where
 from mcpfuzz.reports.words import (
@@ -225,7 +226,8 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[Child]], *, figures: int
         return tag("tr", *(tag(name, cell, class_="n" if i >= first else None) for i, cell in enumerate(row)))
 
     body = tag("tbody", *(cells("td", row) for row in rows))
-    return tag("div", tag("table", tag("thead", cells("th", head)), body), class_="scroll")
+    named = tag("thead", cells("th", head)) if any(head) else None
+    return tag("div", tag("table", named, body), class_="scroll")
 
 
 def _left_out(scenarios: Sequence[Mapping[str, Any]]) -> Markup | None:
@@ -270,7 +272,14 @@ def _roles(document: Document) -> Markup | None:
     head, rows = roles_table(document)
     if not rows:
         return None
-    body = [[tag("code", name), tag("span", kind, class_="muted"), *cells] for kind, name, *cells in rows]
+    body = [
+        [
+            tag("code", name),
+            tag("span", kind, class_="muted"),
+            *(tag("span", cell, class_=f"is-{cell}" if cell in ROLE_WORDS else None) for cell in cells),
+        ]
+        for kind, name, *cells in rows
+    ]
     title = ("operation", "", *head[2:])
     return _section("Who is served what", tag("p", ROLES, class_="muted"), _table(title, body[:_MAX_OPERATIONS]))
 

@@ -13,6 +13,8 @@ from mcpfuzz.reports.texts import clip, counted
 __all__ = ["coverage_map"]
 
 _MAX_ROWS = 60
+_MAX_QUIET = 24
+"""Operations without a finding: more of them say nothing that the table of operations does not."""
 _MAX_COLUMNS = 60
 
 _Key: TypeAlias = tuple[str, str]
@@ -20,12 +22,16 @@ _Hits: TypeAlias = dict[tuple[_Key, str], list[tuple[int, Mapping[str, Any]]]]
 
 
 def coverage_map(document: Document) -> Markup | None:
-    """The table of operations and scenarios that ran; None where nothing did."""
+    """The table of operations and scenarios that ran; None where nothing did. Those of load are left out: load is put
+    on a whole server."""
+    whole = {one["id"] for one in (document.get("load") or {}).get("scenarios", ())}
     hits = _hits(document["findings"])
-    ran = [one for one in document["scenarios"] if one["status"] != "not-run"]
+    ran = [one for one in document["scenarios"] if one["status"] != "not-run" and one["id"] not in whole]
     if not ran:
         return None
-    rows = _rows(document, hits)
+    every = _rows(document, hits)
+    places = {place for place, _ in hits}
+    rows = every[: min(_MAX_ROWS, len(places) + _MAX_QUIET)]
     hot = {scenario for _, scenario in hits}
     columns = sorted(ran, key=lambda one: one["id"] not in hot)[:_MAX_COLUMNS]
     head = tag(
@@ -37,13 +43,13 @@ def coverage_map(document: Document) -> Markup | None:
             tag("th", tag("span", kind, class_="muted"), f" {clip(name, 80)}", scope="row", title=f"{kind} {name}"),
             *_cells((kind, name), called, columns, hits),
         )
-        for (kind, name), called in rows[:_MAX_ROWS]
+        for (kind, name), called in rows
     ]
     return tag(
         "section",
         tag("h2", "Operations and scenarios"),
         tag("div", tag("table", tag("thead", head), tag("tbody", *body), class_="map"), class_="scroll"),
-        tag("p", _legend(len(rows), len(ran)), class_="muted"),
+        tag("p", _legend(len(every) - len(rows), len(ran)), class_="muted"),
     )
 
 
@@ -89,8 +95,11 @@ def _status(scenario: Mapping[str, Any]) -> str:
     return f"{scenario['id']}, {counted(scenario['cases'], 'case')}, {scenario['status']}{reason}"
 
 
-def _legend(rows: int, columns: int) -> str:
-    said = "A number: findings (outlined: suspect). · nothing found. ◦ ran only in part. Never called: not shown."
-    hidden = [f"{rows - _MAX_ROWS:,} operations"] if rows > _MAX_ROWS else []
+def _legend(unseen: int, columns: int) -> str:
+    said = (
+        "A number: findings (outlined: suspect). · the scenario ran and found nothing here. ◦ it ran only in part. "
+        "Operations that were never called are not shown."
+    )
+    hidden = [counted(unseen, "operation")] if unseen else []
     hidden += [f"{columns - _MAX_COLUMNS:,} scenarios"] if columns > _MAX_COLUMNS else []
     return f"{said} Not shown, without findings: {' and '.join(hidden)}." if hidden else said

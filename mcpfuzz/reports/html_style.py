@@ -36,7 +36,8 @@ font-weight:600;overflow-wrap:anywhere}
 .tile b{display:block;font-size:1.35rem;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{display:block;line-height:1.25;color:var(--soft);font-size:.8rem}
 .critical{--s:var(--critical)}.high{--s:var(--high)}.medium{--s:var(--medium)}.low{--s:var(--low)}.info{--s:var(--info)}
-.index{list-style:none;padding:0;margin:.5rem 0}.index li{margin:.15rem 0;overflow-wrap:anywhere}
+.index{list-style:none;padding:0;margin:.5rem 0}.index .badge{min-width:4.7rem;text-align:center}
+.index li{margin:.15rem 0;overflow-wrap:anywhere}
 .finding{background:var(--card);border:1px solid var(--rule);border-left:5px solid var(--s);border-radius:8px;
 padding:.9rem 1rem;margin:.8rem 0}
 .finding.suspect{border-left-style:dashed}
@@ -59,7 +60,7 @@ td:first-child{white-space:nowrap}
 th,td{padding:.3rem .6rem;border-bottom:1px solid var(--rule);text-align:left;vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 td{overflow-wrap:break-word}
-td code{display:inline-block;min-width:8rem;max-width:22rem;overflow-wrap:anywhere}
+td code{display:inline-block;min-width:13rem;max-width:22rem;overflow-wrap:anywhere}
 tr:last-child>td,tr:last-child>th{border-bottom:0}
 .scroll:has(.map){width:fit-content;max-width:100%;padding-right:.6rem}.map{width:auto;font-size:.8rem}
 .map thead th{vertical-align:bottom;padding:.5rem .1rem .3rem;font-weight:400}
@@ -72,10 +73,13 @@ color:var(--soft);border-bottom:1px solid var(--rule)}
 text-decoration:none;line-height:1.3rem}
 .map a.suspect{background:none;box-shadow:inset 0 0 0 2px var(--s);color:var(--s)}
 .muted{color:var(--soft);font-size:.85rem}
-svg.time{display:block;width:100%;height:auto;max-height:11rem;background:var(--card);border:1px solid var(--rule);
+.is-served{color:var(--good);font-weight:600}.is-refused,.is-untried{color:var(--soft)}.is-untried{font-style:italic}
+.scroll+.scroll{margin-top:.7rem}
+svg.time{display:block;width:100%;height:9rem;background:var(--card);border:1px solid var(--rule);
 border-radius:8px}
 .time .said{fill:none;stroke:var(--accent);stroke-width:2;vector-effect:non-scaling-stroke}
-.time .found{fill:var(--high);stroke:var(--card)}.time .start{stroke:var(--medium);stroke-width:1.5}
+.time .found{stroke:var(--high);stroke-width:9;stroke-linecap:round;vector-effect:non-scaling-stroke}
+.time .start{stroke:var(--medium);stroke-width:1.5;vector-effect:non-scaling-stroke}
 svg.bar{display:block;width:7rem;height:.7rem}
 .bar .all{fill:var(--rule)}.bar .ok{fill:var(--good)}.bar .no{fill:var(--medium)}
 .plotted{margin:1rem 0;background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.5rem .7rem}
@@ -88,8 +92,8 @@ svg.bar{display:block;width:7rem;height:.7rem}
 .key-3{color:var(--good)}.key-4{color:var(--lit)}.key-5{color:var(--low)}
 footer{margin-top:3rem;color:var(--soft);font-size:.8rem;overflow-wrap:anywhere}
 @media (max-width:40rem){.pair{grid-template-columns:1fr;gap:0}h1{font-size:1.3rem}main{padding:1rem .7rem 3rem}
-.map tbody th{max-width:9rem}th,td{padding:.3rem .4rem}
-.index li{margin:.5rem 0}.index .muted{display:block}}
+td code{min-width:8rem}.map tbody th{max-width:9rem}th,td{padding:.3rem .4rem}
+.index li{margin:.5rem 0}.index .muted{display:block}.plotted{overflow-x:auto}.plot{min-width:40rem}}
 @media print{body{background:#fff;font-size:11pt}main{max-width:none;padding:0}pre{max-height:none}
 pre,.tile,tr{break-inside:avoid}h2,h3,.label,summary{break-after:avoid}
 details::details-content{content-visibility:visible;height:auto}

@@ -11,7 +11,7 @@ from mcpfuzz.reports.texts import counted
 
 __all__ = ["timeline"]
 
-_WIDTH, _HEIGHT, _FOOT = 640, 120, 14
+_WIDTH, _HEIGHT, _FOOT = 960, 120, 14
 _FEW = 3
 
 
@@ -36,8 +36,14 @@ def timeline(document: Document) -> Markup | None:
             "svg",
             tag("polyline", points=" ".join(f"{x},{y}" for x, y in places), class_="said"),
             *(tag("line", x1=x, x2=x, y1=_HEIGHT + 4, y2=_HEIGHT + _FOOT, class_="start") for x in restarts),
-            *(tag("circle", cx=x, cy=y, r=4, class_="found") for x, y in findings),
-            **{"class": "time", "viewBox": f"-6 -6 {_WIDTH + 12} {_HEIGHT + _FOOT + 6}", "role": "img"},
+            # lines of no length with round ends: dots that stay round however the picture is stretched
+            *(tag("line", x1=x, x2=x, y1=y, y2=y, class_="found") for x, y in findings),
+            **{
+                "class": "time",
+                "viewBox": f"-6 -6 {_WIDTH + 12} {_HEIGHT + _FOOT + 6}",
+                "preserveAspectRatio": "none",
+                "role": "img",
+            },
             aria_label=words,
         ),
         tag("p", f"Line: {words}. Dots: findings. Ticks: the server was started again.", class_="muted"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from mcpfuzz.reports.document import Document
 
-__all__ = ["ABOUT", "roles_table"]
+__all__ = ["ABOUT", "WORDS", "roles_table"]
 
 ABOUT = "What each caller's own good call got: served, refused, or untried where there was no call to make."
+WORDS = ("served", "refused", "untried")
 
 
 def roles_table(document: Document) -> tuple[list[str], list[list[str]]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import json
-import pprint
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -44,6 +43,7 @@ _VERDICTS = {
 
 _MAX_STEPS = 50
 _MAX_PASTED = 6_000
+_PASTED_WIDTH = 100
 _SPACE = "io.modelcontextprotocol/"
 _ENVELOPE = ("protocolVersion", "clientCapabilities", "clientInfo")
 
@@ -165,12 +165,13 @@ def pasted(finding: Mapping[str, Any]) -> str:
     paste it for its length, where it holds what the report had to cut, or where it is not proved."""
     steps = [{name: step[name] for name in step if _told(name, step[name])} for step in finding["reproducer"]["steps"]]
     kept = ("kind", "expected", "params", "params_json")
-    proof = {name: finding["proof"][name] for name in kept if name in finding["proof"]}
-    call = [f"proof={_literal(proof, 6)}", f"steps={_literal(steps, 6)}"]
+    proof = {name: finding["proof"][name] for name in kept if finding["proof"].get(name)}
+    call = [f"proof={_literal(proof, 8, 6)}", f"steps={_literal(steps, 8, 6)}"]
     name = re.sub(r"\W+", "_", f"{finding['rule']}_{finding['fingerprint']}", flags=re.ASCII)
     lines = [f"def test_{name}(mcp_replay):", "    mcp_replay(", *(f"        {part}," for part in call), "    )"]
     text = "\n".join(["test:", *(f"    {line}" for part in lines for line in part.split("\n"))])
-    whole = finding["confidence"] == "proved" and not any(step.get("cut") for step in steps)
+    measured = finding["proof"].get("kind") == "load"
+    whole = finding["confidence"] == "proved" and not measured and not any(step.get("cut") for step in steps)
     return visible(text, lines=True) if whole and len(text) <= _MAX_PASTED else ""
 
 
@@ -179,9 +180,33 @@ def _told(name: str, value: Json) -> bool:
     return name != "receive" and value is not None and (name, value) != ("on", "c1")
 
 
-def _literal(value: Json, indent: int) -> str:
-    shown = pprint.pformat(value, width=100, sort_dicts=False, compact=True)
-    return shown.replace("\n", "\n" + " " * (8 + indent))
+def _literal(value: Json, indent: int, used: int = 0) -> str:
+    """A value as Python that a formatter leaves alone: on one line where that fits, else a member a line.
+
+    Args:
+        indent: of the line that it stands in.
+        used: characters of that line that stand before and behind it.
+    """
+    flat = _flat(value)
+    if len(flat) + indent + used + 1 <= _PASTED_WIDTH or not value or not isinstance(value, dict | list):
+        return flat
+    inside = " " * (indent + 4)
+    if isinstance(value, dict):
+        keys = {_flat(key): item for key, item in value.items()}
+        lines = [f"{inside}{key}: {_literal(item, indent + 4, len(key) + 2)}," for key, item in keys.items()]
+    else:
+        lines = [f"{inside}{_literal(item, indent + 4)}," for item in value]
+    first, last = "{}" if isinstance(value, dict) else "[]"
+    return "\n".join([first, *lines, " " * indent + last])
+
+
+def _flat(value: Json) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_flat(key)}: {_flat(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flat, value)) + "]"
+    shown = repr(value)
+    return f'"{shown[1:-1]}"' if isinstance(value, str) and shown[0] == "'" and '"' not in shown else shown
 
 
 # ---- the run --------------------------------------------------------------------------------------
