@@ -29,7 +29,7 @@ from mcpfuzz.model import Call, Conversation, Step, Trace, Ws, replace
 from mcpfuzz.revisions import revision as revision_of
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.slots import Filler
-from mcpfuzz.transports import websocket
+from mcpfuzz.transports import ws_connection
 from mcpfuzz.transports.channel import Sent
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.frames import frame_bytes
@@ -523,7 +523,7 @@ def test_too_much_names_its_cap(data: bytes, words: str) -> None:
 
 
 def test_a_flood_that_nobody_asks_for_stops_at_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "MAX_QUEUED", 1000)
+    monkeypatch.setattr(ws_connection, "MAX_QUEUED", 1000)
     frame = Frame(Opcode.TEXT, b"{}").serialize(mask=False)
 
     def flooding(sock: socket.socket, protocol: ServerProtocol) -> None:
@@ -537,7 +537,7 @@ def test_a_flood_that_nobody_asks_for_stops_at_a_bound(monkeypatch: pytest.Monke
         await trio.sleep(0.3)
         held = len(channel._connection.messages)
         await trio.sleep(0.3)
-        assert len(channel._connection.messages) == held < 1000 + websocket.CHUNK
+        assert len(channel._connection.messages) == held < 1000 + ws_connection.CHUNK
         assert len(await channel.receive(soon())) == held
         assert await channel.receive(soon())
 
