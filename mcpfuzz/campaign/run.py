@@ -36,6 +36,8 @@ NEEDED = {
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
     "endpoint": "it is about sessions of Streamable HTTP",
+    "websocket": "it is about WebSocket: --url ws://...",
+    "process": "it reads the server's memory: let mcpfuzz start it, with --url URL -- COMMAND",
     "credential": "give a caller with --identity NAME=SPEC",
     "authenticated": "the server does not tell its callers apart",
     "jwt": "the first caller's credential is no JSON Web Token",

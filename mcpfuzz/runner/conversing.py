@@ -12,6 +12,7 @@ from mcpfuzz.errors import Fault, TargetError
 from mcpfuzz.model import Close, Conversation, Ending, Exchange, Http, Json, Open, Step, Trace, Wait, replace
 from mcpfuzz.replies import answer_of, take_own, with_reply
 from mcpfuzz.runner.endings import ending_of, gone_ending, hang_up, what_ended, what_happened
+from mcpfuzz.runner.frames import are_frames, say_frames
 from mcpfuzz.runner.steps import filled, outgoing
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.slots import Filler
@@ -138,6 +139,9 @@ async def _say(
     """Send neighbouring steps together and file what comes back."""
     if any(isinstance(step.action, Http) for step in steps):
         return await _below(talk, client, steps, indices, exchanges)
+    if are_frames(steps):
+        await say_frames(talk, client, steps, indices, exchanges)
+        return Ending()
     if len(steps) == 1 and steps[0].times > 1:
         return await _repeat(talk, client, steps[0], indices[0], exchanges)
     made = [outgoing(client, step, talk.filler, talk.owed) for step in steps]

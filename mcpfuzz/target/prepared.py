@@ -145,8 +145,11 @@ class Prepared:
             places["address"] = endpoint.target
             if endpoint.transport == "http":
                 places["endpoint"] = endpoint.target
+            if endpoint.transport == "ws":
+                places["websocket"] = endpoint.target
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
+                places["process"] = "ours"
         secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)
         secret += tuple(credentials(identities.values()))
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
