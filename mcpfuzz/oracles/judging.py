@@ -196,7 +196,8 @@ def _row_rule(row: str, decided: str, trace: Trace) -> str:
         return _BY_INVARIANT[decided]
     if row in _FABRICATED and "result" in _kinds(trace):
         return "fabricated-success"
-    return {"F": "malformed-frame", "P": "malformed-params"}.get(row[0], "malformed-message")
+    by_class = {"F": "malformed-frame", "P": "malformed-params", "W": "websocket-protocol"}
+    return by_class.get(row[0], "malformed-message")
 
 
 def _kinds(trace: Trace) -> set[str]:

@@ -4,7 +4,8 @@ shrinking, the benign control, and a replay from the report.
 
 Each returns what was observed, in words, or None where the effect is absent. They live beside what they look at,
 each module with a table of its own: `process_proofs`, `answer_proofs`, `schema_proofs`, `row_proofs` for what any
-case may show; `sightings`, `stateful`, `ownership`, `session_proofs`, `surfaces` for what attacks claim.
+case may show; `sightings`, `stateful`, `ownership`, `session_proofs`, `socket_proofs`, `surfaces` for what attacks
+claim.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mcpfuzz.oracles.row_proofs import MESSAGES
 from mcpfuzz.oracles.schema_proofs import DECLARED
 from mcpfuzz.oracles.session_proofs import SESSIONS
 from mcpfuzz.oracles.sightings import SIGHTINGS
+from mcpfuzz.oracles.socket_proofs import SOCKETS
 from mcpfuzz.oracles.stateful import STATEFUL
 from mcpfuzz.oracles.surfaces import SURFACES
 
@@ -36,6 +38,7 @@ PROOFS: Mapping[str, Seen] = {
     **STATEFUL,
     **OWNERSHIP,
     **SESSIONS,
+    **SOCKETS,
     **SURFACES,
 }
 """Kind -> how it is seen."""

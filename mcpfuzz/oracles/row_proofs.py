@@ -13,6 +13,7 @@ from mcpfuzz.model import Json, Send, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.outcomes import Outcome, Outcomes, outcome_of
 from mcpfuzz.oracles.reading import frames, lost, words
+from mcpfuzz.oracles.socket_proofs import socket_outcome
 from mcpfuzz.oracles.table import Verdict, judge
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.wire import encode
@@ -56,6 +57,8 @@ def row_verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> Verdic
         transport = "stdio"  # the POST only says "received": what came of it came on the stream
     if transport in ("http", "sse") or row[0] == "H":
         outcome = http_outcome(trace, ids, trap, last=row[0] == "H")
+    elif row[0] == "W":
+        outcome = socket_outcome(trace, ids, trap)
     else:
         outcome = case_outcome(trace, ids, trap)
     if row == "M2" and transport == "http" and _other_era(trace, bench):

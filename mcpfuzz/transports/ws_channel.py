@@ -49,6 +49,7 @@ class WebSocketChannel:
         self._endpoint = endpoint
         self._process = process
         self._binary = endpoint.binary
+        self._below = False
         self._breath = time.monotonic()
         self._poller = select.poll()
         if connection.descriptor is not None:
@@ -74,6 +75,7 @@ class WebSocketChannel:
             Late: the server does not read. The connection is of no use then: a frame may have gone out in part.
         """
         connection = self._connection
+        self._below = self._below or any(message.raw for message in messages)
         try:
             data = connection.framed(messages, self._binary)
             if not connection.send_lock.locked():  # else a pong is on its way, perhaps in part
@@ -141,9 +143,10 @@ class WebSocketChannel:
         return self._connection.take()
 
     async def aclose(self) -> None:
-        """Close with the handshake that belongs to it, or without it where the server has none of that."""
+        """Close with the handshake that belongs to it; without it where the server has none of that, or where half a
+        frame may be under way."""
         with trio.CancelScope(shield=True):
-            with trio.move_on_after(CLOSE_S), contextlib.suppress(ConnectionClosed, OSError):
+            with trio.move_on_after(0 if self._below else CLOSE_S), contextlib.suppress(ConnectionClosed, OSError):
                 await self._connection.aclose()
             await trio.aclose_forcefully(self._connection.stream)
 

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from websockets.exceptions import ProtocolError
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.server import ServerProtocol
+from websockets.utils import apply_mask
 
 __all__ = ["read_loosely"]
 
@@ -46,7 +47,7 @@ def _frame(protocol: ServerProtocol) -> Generator[None, None, Frame | None]:
     key = (yield from read(4)) if second & 0x80 else b""
     data = bytes((yield from read(length)))
     if key:
-        data = bytes(byte ^ key[place % 4] for place, byte in enumerate(data))
+        data = apply_mask(data, key)
     opcode = first & 0x0F
     if opcode in _CONTROL:
         return Frame(Opcode(opcode), data)
