@@ -1,4 +1,4 @@
-"""WebSocket traffic that RFC 6455 forbids, and odd traffic that it allows: rows W1, W2a and W2b of the ORACLE table.
+"""WebSocket traffic that RFC 6455 forbids, and odd traffic that it allows: rows W1 and W2a to W2c of the ORACLE table.
 
 Each case carries a whole request that changes nothing, so that a server which takes the broken frame for a good one
 shows it: it answers. It knows frames and no connection.
@@ -209,10 +209,10 @@ _MAKERS: Mapping[str, tuple[str, bool, Callable[[Choices, str], Made]]] = {
     "fragmented-control": ("W2a", False, _fragmented_control),
     "large-control": ("W2a", False, _large_control),
     "bad-close": ("W2a", False, _bad_close),
-    "huge-length": ("W2a", True, _huge_length),
+    "huge-length": ("W2c", True, _huge_length),
     "negative-length": ("W2a", True, _negative_length),
-    "half-frame": ("W2a", False, _half),
-    "unfinished": ("W2a", True, _unfinished),
+    "half-frame": ("W2c", False, _half),
+    "unfinished": ("W2c", True, _unfinished),
     "fragments": ("W2b", True, _fragments),
     "letter-cut": ("W2b", True, _letter_cut),
     "empty-fragments": ("W2b", True, _empty_fragments),

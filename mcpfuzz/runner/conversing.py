@@ -191,7 +191,8 @@ async def _below(
             filled(talk.filler, action.body) if isinstance(action.body, str) else action.body,
         )  # fmt: skip
         if step.as_ is not None:  # said as somebody: their credential goes along
-            request = replace(request, headers=(*request.headers, *endpoint.headers))
+            path = endpoint.target if endpoint.target.startswith(f"{request.path}?") else request.path
+            request = replace(request, path=path, headers=(*request.headers, *endpoint.headers))
         try:
             for _ in range(step.times):
                 made[index] = await http_exchange(endpoint, request, index, deadline)
