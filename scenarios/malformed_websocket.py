@@ -1,4 +1,4 @@
-"""WebSocket frames below the library: the ORACLE table's rows W1 and W2a to W2c, generated."""
+"""WebSocket frames below the library: the ORACLE table's rows W1 and W2a to W2d, generated."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ SCENARIO = Scenario(
     id="malformed-websocket",
     title="Broken WebSocket frames",
     about="On a connection of their own: frames without a mask, with reserved bits or opcodes, out of order, too long, "
-    "cut short, not UTF-8, binary (rows W1, W2a, W2c), and odd ones that are allowed (W2b). The process must live, other "
-    "clients be served, and what RFC 6455 forbids not be taken for a message.",
+    "cut short, not UTF-8, binary (rows W1, W2a, W2c), and odd ones that are allowed (W2b, W2d). The process must "
+    "live, other clients be served, and what RFC 6455 forbids not be taken for a message.",
     draw=draw,
     rules=("websocket-protocol", "client-cut", "crash", "hang"),
     cases=len(KINDS),

@@ -1,4 +1,4 @@
-"""WebSocket traffic that RFC 6455 forbids, and odd traffic that it allows: rows W1 and W2a to W2c of the ORACLE table.
+"""WebSocket traffic that RFC 6455 forbids, and odd traffic that it allows: rows W1 and W2a to W2d of the ORACLE table.
 
 Each case carries a whole request that changes nothing, so that a server which takes the broken frame for a good one
 shows it: it answers. It knows frames and no connection.
@@ -187,7 +187,7 @@ def _full_ping(choices: Choices, text: str) -> Made:
 
 def _many_pings(choices: Choices, text: str) -> Made:
     count = choices.integer(50, 400)
-    return (*(Ws(PING, f"{number}") for number in range(count)), Ws(TEXT, quote(text))), f"{count} pings at once"
+    return (*[Ws(PING, "?")] * count, Ws(TEXT, quote(text))), f"{count} pings at once"
 
 
 def _chain(pieces: list[str]) -> list[Ws]:
@@ -219,7 +219,7 @@ _MAKERS: Mapping[str, tuple[str, bool, Callable[[Choices, str], Made]]] = {
     "ping-within": ("W2b", True, _ping_within),
     "unasked-pong": ("W2b", True, _unasked_pong),
     "full-ping": ("W2b", True, _full_ping),
-    "many-pings": ("W2b", True, _many_pings),
+    "many-pings": ("W2d", True, _many_pings),
 }
 """Kind -> row, whether a reader finds the request in it, its generator."""
 KINDS = tuple(_MAKERS)

@@ -291,6 +291,7 @@ _ROWS = (
          "OK served; WEAK closed 1008/1009/1013, error; FAIL any", "", "", "FR-08", due=True),
     _row("W2c", "what is not at its end",
          "FAIL served; OK silence, closed 1002/1003/1007/1008/1009; WEAK any", "", "", "FR-08"),
+    _row("W2d", "pings in numbers", "OK any", "", "", "FR-08"),  # a server that has enough of them may hang up
     _row("W3", "a subprotocol that was not offered", "FAIL selected; OK silence, any 4xx", "", "", "FR-08"),
     _row("W4", "no valid credential",
          "OK any 401/403, closed 1008/4401, error + closed 1008/4401, noise + closed 1008/4401; "
@@ -298,7 +299,7 @@ _ROWS = (
     _row("W5", "an upgrade that is none", "FAIL any 101; OK any 4xx; WEAK any", "", "", "FR-08"),
 )  # fmt: skip
 ROWS: Mapping[str, Row] = {row.id: row for row in _ROWS}
-"""Every row of the table; H8a, H8b and H8c are the three cases that its row H8 names, W2a to W2c the kinds of
+"""Every row of the table; H8a, H8b and H8c are the three cases that its row H8 names, W2a to W2d the kinds of
 frames that W2 throws together. W5 is RFC 6455, 4.2.1."""
 
 _LETTERS = {item.date: item.letter for item in BY_DATE.values()}
@@ -396,7 +397,11 @@ def _invariant(row: Row, outcomes: tuple[Outcome, ...], letter: str, column: Col
         key = broken_invariant(outcome, piped=column == "stdio", modern=letter == "E")
         if key is None or (outcome.kind == "noise" and row.id[0] in "HW"):  # below MCP
             continue
-        if key == "U2" and row.id in ("W2a", "W2c"):  # a close frame is only what it SHOULD say (RFC 6455, 7.1.7)
+        if key == "U2" and row.id in (
+            "W2a",
+            "W2c",
+            "W2d",
+        ):  # a close frame is only what it SHOULD say (RFC 6455, 7.1.7)
             continue
         return key, str(outcome)
     responses = sum(item.kind in RESPONSES and item.kind != "obeyed" for item in outcomes)
