@@ -164,6 +164,7 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         *("frames-unchecked", 1286, "websocket-protocol", _SOCKETS, "frame"),
         title="Frames are read by hand, and nothing of them is checked",
         trigger="a request in a frame without a mask, with reserved bits or a reserved opcode (row W2a)",
+        implied={"message-unbounded": "who checks nothing counts nothing, either"},
     ),
     _row(
         *("subprotocol-unoffered", 436, "websocket-protocol", _SOCKETS, "Sec-WebSocket-Protocol"),

@@ -30,10 +30,12 @@ def _frames(protocol: ServerProtocol) -> Generator[None]:
             control = yield from _frame(protocol)
             if control is not None:
                 protocol.recv_frame(control)
-    except EOFError:
+    except EOFError as error:
         protocol.fail(CloseCode.ABNORMAL_CLOSURE)
-    except (ProtocolError, UnicodeDecodeError):  # a close frame's payload
+        protocol.parser_exc = error
+    except (ProtocolError, UnicodeDecodeError) as error:  # a close frame's payload
         protocol.fail(CloseCode.PROTOCOL_ERROR)
+        protocol.parser_exc = error
     yield
 
 
