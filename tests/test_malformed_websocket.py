@@ -13,7 +13,7 @@ from mcpfuzz import strategies as mcp_st
 from mcpfuzz.client import Client
 from mcpfuzz.errors import UsageError
 from mcpfuzz.lab.served import Served
-from mcpfuzz.model import Case, Conversation, Ending, Exchange, Frame, Open, Step, Surface, Trace, Ws
+from mcpfuzz.model import Case, Conversation, Ending, Exchange, Frame, Open, Proof, Step, Surface, Trace, Ws
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.row_proofs import row_verdict
@@ -202,6 +202,20 @@ def test_a_connection_that_ends_is_cut_off_only_where_nothing_was_said_on_it() -
     assert observe(proof, on_other, BENCH) is not None
     assert observe(proof, on_main, BENCH) is None
     assert observe(proof, Trace(conversation=on_other.conversation, exchanges=()), BENCH) is None
+
+
+def endless(grown: int, closed: int | None = None) -> Trace:
+    steps = tuple(Step(action=Ws(number, "x" * 65536, fin=False), on="c2", times=64) for number in (1, 0))
+    before = Exchange(step=0, sent=b"x" * 65536, rss=50 << 20)
+    after = Exchange(step=1, sent=b"x" * 65536, rss=(50 << 20) + grown, closed=closed)
+    return Trace(conversation=Conversation(steps), exchanges=(before, after))
+
+
+def test_a_message_is_held_where_memory_grows_by_what_was_sent_and_nobody_hangs_up() -> None:
+    proof = Proof(kind="swallowed", expected="", params={"steps": 2})
+    assert observe(proof, endless(4 << 20), BENCH) is not None
+    assert observe(proof, endless(2 << 20), BENCH) is None
+    assert observe(proof, endless(4 << 20, closed=1009), BENCH) is None
 
 
 def test_the_scenarios_ask_for_a_websocket() -> None:

@@ -92,14 +92,15 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+def depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(depth, inner), default=0)
+
+
 def loads(text: str) -> Any:
-    depth = deepest = 0
-    for letter in text:
-        depth += (letter in "[{") - (letter in "]}")
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
-        raise ValueError("too deep")
     value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique, parse_float=number)
+    if depth(value) > MAX_DEPTH:
+        raise ValueError("too deep")
     json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text
     return value
 

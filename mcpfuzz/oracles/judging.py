@@ -196,7 +196,9 @@ def _row_rule(row: str, decided: str, trace: Trace) -> str:
         return _BY_INVARIANT[decided]
     if row in _FABRICATED and "result" in _kinds(trace):
         return "fabricated-success"
-    by_class = {"F": "malformed-frame", "P": "malformed-params", "W": "websocket-protocol"}
+    if row == "H11":
+        return "header-mismatch"
+    by_class = {"F": "malformed-frame", "P": "malformed-params", "H": "malformed-http", "W": "websocket-protocol"}
     return by_class.get(row[0], "malformed-message")
 
 

@@ -40,6 +40,18 @@ NETWORK_RULES = (
          proof="A call with another caller's credential, on the first one's session, gets a normal answer.",
          mend="Bind the session to the identity that began it, and check both on every request.",
          references=("CWE-639", "CWE-384", "OWASP-API1", "OWASP-API2")),
+    Rule(id="malformed-http", title="A broken HTTP request is mishandled", cwe=684, severity="low",
+         about="What is no sound request by method, session, revision or length is served, or answered as if the "
+         "server were at fault: whoever filters in front of it sees another request than it does.",
+         proof="The ORACLE table calls the outcome a violation, again on a fresh server.",
+         mend="Check method, headers and length before the body is looked at; answer 400, 404, 405, 406, 413 or 431.",
+         references=("CWE-684", "CWE-444", "MCP SH-03", "MCP SE-09")),
+    Rule(id="header-mismatch", title="What the headers say is not held against the body", cwe=436, severity="medium",
+         about="A gateway lets a request through for what Mcp-Method and Mcp-Name say; the server does what the body "
+         "says.",
+         proof="A request whose Mcp-Method or Mcp-Name is missing or differs from its body gets a normal answer.",
+         mend="Compare both with the body before dispatch, byte for byte; answer 400 with -32020.",
+         references=("CWE-436", "MCP SE-11", "MCP SE-13", "MCP SE-26")),
     Rule(id="websocket-protocol", title="WebSocket is not spoken as RFC 6455 says", cwe=436, severity="low",
          about="What sits in between (proxies, gateways, other clients) reads the same bytes otherwise; a strict "
          "client cannot connect, or loses its connection for a frame that is allowed.",

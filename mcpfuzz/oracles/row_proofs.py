@@ -20,6 +20,9 @@ from mcpfuzz.wire import encode
 
 __all__ = ["MESSAGES", "case_outcome", "http_outcome", "row_verdict"]
 
+NO_SESSION = b"Mcp-Session-Id: {session}"
+"""A slot that stayed empty: the connection that was opened has no session id."""
+
 
 def case_outcome(trace: Trace, ids: Json, trap: Json) -> Outcomes:
     """What a malformed message came to: all that arrived for its steps."""
@@ -61,6 +64,8 @@ def row_verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> Verdic
         outcome = socket_outcome(trace, ids, trap)
     else:
         outcome = case_outcome(trace, ids, trap)
+    if row[:2] == "H8" and NO_SESSION in b"".join(exchange.sent for exchange in trace.exchanges):
+        return Verdict("OK", f"{row}: it issues no session ids", row)
     if row == "M2" and transport == "http" and _other_era(trace, bench):
         return Verdict("OK", f"{row}: it serves the older era beside this one", row)
     return judge(row, outcome, bench.revision, transport, strict=bench.strict, logging=bench.logging or None)

@@ -93,6 +93,11 @@ INVARIANTS: Mapping[str, Invariant] = {
 }  # fmt: skip
 
 
+DROPPED = frozenset({"W2a", "W2c", "W2d", "H12", "H13", "H14"})
+"""Rows after which a connection may end without a word: a close frame, or a 400, is only what it SHOULD say (RFC 6455,
+7.1.7; RFC 9112, 6.3), and who waits for the rest of half a body waits with reason."""
+
+
 def _row(
     key: str, title: str, stdio: str, legacy: str, modern: str, references: str, *, due: bool = False, answers: int = 1
 ) -> Row:
@@ -282,6 +287,10 @@ _ROWS = (
     _row("H10", "no MCP-Protocol-Version", "", "OK any 2xx", "OK error -32020 400", "PV-01 SE-10"),
     _row("H11", "Mcp-Method or Mcp-Name missing or wrong", "", "", "OK error -32020 400; WEAK any 4xx; FAIL served",
          "SE-11 SE-12 SE-13 SE-14 SE-16 SE-26"),
+    _row("H12", "a body that its headers do not tell the end of", "",
+         "FAIL served; OK silence, any 4xx; WEAK any", "FAIL served; OK silence, any 4xx; WEAK any", "SH-03"),
+    _row("H13", "headers that say two things", "", "OK any 4xx; WEAK any", "OK any 4xx; WEAK any", "SH-03"),
+    _row("H14", "headers that are too large", "", "OK any 4xx; WEAK any", "OK any 4xx; WEAK any", "SH-03"),
     # ---- WebSocket ----
     _row("W1", "a binary frame", "OK served, error -32700 void, closed 1003", "", "", "FR-08"),
     _row("W2", "frames that RFC 6455 forbids", "OK closed 1002/1007/1009, served", "", "", "FR-08"),
@@ -300,7 +309,7 @@ _ROWS = (
 )  # fmt: skip
 ROWS: Mapping[str, Row] = {row.id: row for row in _ROWS}
 """Every row of the table; H8a, H8b and H8c are the three cases that its row H8 names, W2a to W2d the kinds of
-frames that W2 throws together. W5 is RFC 6455, 4.2.1."""
+frames that W2 throws together. H12 to H14 are RFC 9112 (6.3) and 9110 (5.3, 5.4); W5 is RFC 6455, 4.2.1."""
 
 _LETTERS = {item.date: item.letter for item in BY_DATE.values()}
 
@@ -397,11 +406,7 @@ def _invariant(row: Row, outcomes: tuple[Outcome, ...], letter: str, column: Col
         key = broken_invariant(outcome, piped=column == "stdio", modern=letter == "E")
         if key is None or (outcome.kind == "noise" and row.id[0] in "HW"):  # below MCP
             continue
-        if key == "U2" and row.id in (
-            "W2a",
-            "W2c",
-            "W2d",
-        ):  # a close frame is only what it SHOULD say (RFC 6455, 7.1.7)
+        if key in ("U2", "U9") and row.id in DROPPED:
             continue
         return key, str(outcome)
     responses = sum(item.kind in RESPONSES and item.kind != "obeyed" for item in outcomes)

@@ -17,6 +17,7 @@ from mcpfuzz.runner.steps import filled, outgoing
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.once import http_exchange
+from mcpfuzz.transports.upgrading import upgrade_exchange
 from mcpfuzz.wire import encode, id_key
 
 __all__ = ["converse"]
@@ -195,7 +196,8 @@ async def _below(
             request = replace(request, path=path, headers=(*request.headers, *endpoint.headers))
         try:
             for _ in range(step.times):
-                made[index] = await http_exchange(endpoint, request, index, deadline)
+                exchange = upgrade_exchange if endpoint.transport == "ws" else http_exchange
+                made[index] = await exchange(endpoint, request, index, deadline)
         except TargetError as error:
             failed[index] = error
 

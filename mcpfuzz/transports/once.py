@@ -4,7 +4,6 @@ made of.
 
 from __future__ import annotations
 
-import re
 import select
 import time
 from collections.abc import Sequence
@@ -17,14 +16,12 @@ from mcpfuzz.errors import Late, TargetError
 from mcpfuzz.model import Exchange, Frame, Http
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.events import EventReader
-from mcpfuzz.transports.http1 import MAX_HEADER_BYTES, Connection, NotHttp, header_lines, readable
+from mcpfuzz.transports.http1 import Connection, NotHttp, header_lines, readable
 from mcpfuzz.transports.tcp import connect
 from mcpfuzz.wire import MAX_FRAME_BYTES, decode
 
 __all__ = ["OneReply", "http_exchange", "request_once"]
 
-POLL_S = 0.1
-_STATUS = re.compile(r"HTTP/1\.[01] (\d{3})")
 FIRST_EVENT_S = 1.0
 """For the first event of a stream that one request opened."""
 
@@ -36,8 +33,6 @@ async def http_exchange(endpoint: Endpoint, action: Http, index: int, deadline: 
         LaunchError, Late: the connection does not come about.
     """
     body = action.body.encode("utf-8", "surrogatepass") if isinstance(action.body, str) else action.body
-    if endpoint.transport == "ws":
-        return await _upgrade(endpoint, index, _spelled(action.method, action.path, action.headers, body), deadline)
     started = time.monotonic()
     reply = await request_once(endpoint, action.method, action.path, action.headers, body, deadline)
     frame = decode(reply.body)
@@ -46,34 +41,6 @@ async def http_exchange(endpoint: Endpoint, action: Http, index: int, deadline: 
         answer=frame if _is_json(frame) else None, took_s=time.monotonic() - started,
         status=reply.status, headers=reply.headers, due=False,
     )  # fmt: skip
-
-
-async def _upgrade(endpoint: Endpoint, index: int, data: bytes, deadline: float) -> Exchange:
-    """A request to an endpoint that speaks WebSocket: the status and headers of its answer, 101 too, and no body."""
-    link = await connect(endpoint, deadline)
-    head, left = b"", memoryview(data)
-    try:
-        while b"\r\n\r\n" not in head and len(head) < MAX_HEADER_BYTES:
-            left = left[link.write(left) :] if left else left
-            chunk = link.read()
-            if chunk == b"":
-                break
-            head += chunk or b""
-            if chunk is None:
-                if time.monotonic() > deadline:
-                    break
-                with trio.move_on_after(POLL_S):
-                    await trio.lowlevel.wait_readable(link.fd)
-    except OSError:
-        pass  # the answer is what came before
-    finally:
-        link.close()
-    first, *lines = head.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
-    match = _STATUS.match(first)
-    pairs = [line.partition(":") for line in lines if ":" in line]
-    headers = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs)
-    status = int(match[1]) if match else None
-    return Exchange(step=index, sent=data, status=status, headers=headers, lost=match is None, due=False)
 
 
 def _is_json(frame: Frame) -> bool:
