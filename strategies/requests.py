@@ -130,7 +130,6 @@ VARIANTS: tuple[Variant, ...] = (
     _v("H1", "no Content-Type", _with(Content_Type=None)),
     _v("H1", "Content-Type text/plain", _with(Content_Type="text/plain")),
     _v("H1", "Content-Type of a form", _with(Content_Type="application/x-www-form-urlencoded")),
-    _v("H1", "a charset that there is not", _with(Content_Type="application/json; charset=nonsense")),
     _v("H2", "no Accept", _with(Accept=None)),
     _v("H2", "Accept text/html", _with(Accept="text/html")),
     _v("H2", "Accept without text/event-stream", _with(Accept="application/json")),
@@ -164,6 +163,7 @@ VARIANTS: tuple[Variant, ...] = (
     _v("H13", "two Host headers", _with(Host=("{authority}", "attacker.example"))),
     _v("H13", "two Content-Type headers", _with(Content_Type=("application/json", "text/plain"))),
     _v("H13", "two Mcp-Session-Id headers", _with(Mcp_Session_Id=("{session}", NOBODYS)), "legacy"),
+    _v("H14", "a charset that there is not", _with(Content_Type="application/json; charset=nonsense")),
     _v("H14", "a header of 100,000 bytes", _with(X_Mcpfuzz="{repeat:100000:x}")),
     _v("H14", "2,000 headers", _with(X_Mcpfuzz=("1",) * 2_000)),
     _v("H14", "a path of 100,000 bytes", lambda sound: Http(
