@@ -25,7 +25,7 @@ def test_a_list_is_gone_through_whole_however_much_there_is_besides() -> None:
         revision="2025-11-25", revisions=(), server={}, capabilities={}, operations=tools, good={}
     )  # fmt: skip
     listed, drawn, each = scenario("listed", 40, rounds=1), scenario("drawn", 300), scenario("each", 400, kinds=True)
-    done = {name: 0 for name in ("listed", "drawn", "each")}
+    done = dict.fromkeys(("listed", "drawn", "each"), 0)
     for unit in units((listed, drawn, each), surface, 1):
         done[unit.scenario.id] += unit.count
     assert done["listed"] == 40
