@@ -9,7 +9,7 @@ from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.malformed import context_of
 from mcpfuzz.scenarios.networked import innocent_call
-from mcpfuzz.scenarios.sessions import CLIENT, entered, era
+from mcpfuzz.scenarios.sessions import CLIENT, bare, entered, era
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.requests import VARIANTS, Sound
 
@@ -29,10 +29,13 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         return None
     who = surface.callers[0] if surface.callers else None
     asked = Step(action=variant.make(sound), on=CLIENT, as_=who)
+    led = (entered(surface, handshake=True),) if not modern else ()
+    if variant.row == "H8c":  # it is over, and used once more
+        led = (*led, bare(surface, "DELETE", "{session}"))
     return Case(
         scenario=SCENARIO.id,
         place=Place(kind="endpoint", name="request"),
-        conversation=Conversation((asked,) if modern else (entered(surface, handshake=True), asked)),
+        conversation=Conversation((*led, asked)),
         label=f"{variant.row} {variant.words}",
         row=variant.row,
         ids=REQUEST_ID,

@@ -141,6 +141,7 @@ VARIANTS: tuple[Variant, ...] = (
     _v("H7", "DELETE", _as("DELETE")),
     _v("H8a", "no Mcp-Session-Id", _with(Mcp_Session_Id=None), "legacy"),
     _v("H8b", "an Mcp-Session-Id that was never issued", _with(Mcp_Session_Id=NOBODYS), "legacy"),
+    _v("H8c", "an Mcp-Session-Id that was terminated", _with(), "legacy"),
     _v("H9", "MCP-Protocol-Version 1999-01-01", _with(MCP_Protocol_Version="1999-01-01")),
     _v("H9", "MCP-Protocol-Version zzz", _with(MCP_Protocol_Version="zzz")),
     _v("H9", "an empty MCP-Protocol-Version", _with(MCP_Protocol_Version="")),

@@ -24,7 +24,7 @@ from mcpfuzz.strategies.requests import VARIANTS, Sound, named_headers
 from mcpfuzz.transports.endpoint import Endpoint
 
 REVISIONS = ("2025-11-25", "2026-07-28")
-ELSEWHERE = {"H3": "foreign-origin", "H4": "foreign-host", "H8": "H8a, H8b", "H8c": "session-end"}
+ELSEWHERE = {"H3": "foreign-origin", "H4": "foreign-host", "H8": "H8a to H8c"}
 """Rows that another scenario generates."""
 pytestmark = pytest.mark.timeout(90)
 
@@ -43,7 +43,7 @@ def cases(revision: str) -> list[Case]:
 def test_every_row_of_class_h_is_generated_in_the_era_that_it_asks_something_of() -> None:
     assert {variant.row for variant in VARIANTS} | set(ELSEWHERE) == {row for row in ROWS if row[0] == "H"}
     legacy, modern = ({case.row for case in cases(revision)} for revision in REVISIONS)
-    assert legacy - modern == {"H8a", "H8b"} and modern - legacy == {"H11"}
+    assert legacy - modern == {"H8a", "H8b", "H8c"} and modern - legacy == {"H11"}
 
 
 def test_headers_are_replaced_left_out_and_repeated_in_place() -> None:
@@ -53,11 +53,13 @@ def test_headers_are_replaced_left_out_and_repeated_in_place() -> None:
     )  # fmt: skip
 
 
-def test_a_variant_changes_one_thing() -> None:
-    sound = Sound(body="{}", version="2026-07-28", method="tools/call", name="add", modern=True)
+@pytest.mark.parametrize("modern", [False, True])
+def test_a_variant_changes_one_thing_but_where_the_session_is_over_before(modern: bool) -> None:
+    sound = Sound(body="{}", version="2026-07-28", method="tools/call", name="add", modern=modern)
     whole = Http("POST", "{endpoint}", sound.headers, sound.body)
-    for variant in VARIANTS:
-        assert variant.make(sound) != whole or "modern" not in variant.eras, variant.words
+    era = "modern" if modern else "legacy"
+    unchanged = [variant.row for variant in VARIANTS if era in variant.eras and variant.make(sound) == whole]
+    assert unchanged == ([] if modern else ["H8c"])
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
@@ -99,6 +101,16 @@ def test_who_issues_no_session_ids_cannot_miss_one() -> None:
     stateless = answered("H8b", b"Mcp-Session-Id: {session}\r\n", 200)
     assert row_verdict({"row": "H8b"}, answered("H8b", b"Mcp-Session-Id: x\r\n", 200), bench).level == "FAIL"
     assert row_verdict({"row": "H8b"}, stateless, bench).level == "OK"
+
+
+def test_a_session_that_nobody_ended_may_go_on() -> None:
+    bench = Bench(revision=REVISIONS[0], transport="http")
+    case = next(case for case in cases(REVISIONS[0]) if case.row == "H8c")
+    after = Exchange(step=2, sent=b"POST /mcp", status=200, due=False)
+    for status, level in ((204, "FAIL"), (405, "OK")):
+        ended = Exchange(step=1, sent=b"DELETE /mcp", status=status, due=False)
+        trace = Trace(conversation=case.conversation, exchanges=(ended, after))
+        assert row_verdict({"row": "H8c"}, trace, bench).level == level
 
 
 @pytest.mark.matrix

@@ -13,7 +13,7 @@ from mcpfuzz import strategies as mcp_st
 from mcpfuzz.client import Client
 from mcpfuzz.errors import UsageError
 from mcpfuzz.lab.served import Served
-from mcpfuzz.model import Case, Conversation, Ending, Exchange, Frame, Open, Proof, Step, Surface, Trace, Ws
+from mcpfuzz.model import Case, Conversation, Ending, Exchange, Frame, Open, Proof, Step, Surface, Trace, Ws, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.row_proofs import row_verdict
@@ -72,9 +72,9 @@ def test_the_request_of_what_is_forbidden_or_allowed_is_whole_in_its_frames(kind
 # ---- how it is said ----------------------------------------------------------------------------------
 
 
-def with_lab(work: Callable[[Client, Endpoint, trio.Nursery], Awaitable[Any]], *switches: str) -> Any:
+def with_lab(work: Callable[[Client, Endpoint, trio.Nursery], Awaitable[Any]], transport: str = "ws") -> Any:
     async def main(served: Served) -> Any:
-        endpoint = Endpoint.of(served.url)
+        endpoint = replace(Endpoint.of(served.url), insecure=True)
         async with trio.open_nursery() as nursery:
             client = await Client.connect(endpoint, nursery, start_timeout=15, wanted=BY_DATE[SURFACE.revision])
             try:
@@ -83,7 +83,7 @@ def with_lab(work: Callable[[Client, Endpoint, trio.Nursery], Awaitable[Any]], *
                 await client.close()
                 nursery.cancel_scope.cancel()
 
-    with Served("ws", *switches) as served:
+    with Served(transport) as served:
         return trio.run(main, served)
 
 
@@ -97,7 +97,8 @@ async def said(case: Case, client: Client, endpoint: Endpoint, nursery: trio.Nur
     return await converse(Talk(client, filler, 10.0, opener=opener, owed=owed), case.conversation)
 
 
-def test_each_kind_comes_to_what_its_row_allows_and_the_main_connection_lives() -> None:
+@pytest.mark.parametrize("transport", ["ws", "wss"])
+def test_each_kind_comes_to_what_its_row_allows_and_the_main_connection_lives(transport: str) -> None:
     async def work(client: Client, endpoint: Endpoint, nursery: trio.Nursery) -> dict[str, str]:
         told = {}
         for index, kind in enumerate(KINDS):
@@ -110,7 +111,7 @@ def test_each_kind_comes_to_what_its_row_allows_and_the_main_connection_lives() 
             told[kind] = str(socket_outcome(trace, case.ids, None))
         return told
 
-    told = with_lab(work)
+    told = with_lab(work, transport)
     assert told["unmasked"] == told["large-control"] == "closed, 1002"
     assert told["not-utf8"] == "closed, 1007" and told["huge-length"] == "closed, 1009"
     assert told["half-frame"] == "silence" and told["fragments"] == "result, id echo"
@@ -216,6 +217,12 @@ def test_a_message_is_held_where_memory_grows_by_what_was_sent_and_nobody_hangs_
     assert observe(proof, endless(4 << 20), BENCH) is not None
     assert observe(proof, endless(2 << 20), BENCH) is None
     assert observe(proof, endless(4 << 20, closed=1009), BENCH) is None
+
+
+def test_fewer_fragments_are_another_message_and_prove_nothing() -> None:
+    proof = Proof(kind="verdict", expected="", params={"row": "W2b", "ids": 7, "trap": None, "steps": 1})
+    assert observe(proof, beside(), BENCH) is not None
+    assert observe(replace(proof, params={**proof.params, "steps": 2}), beside(), BENCH) is None
 
 
 def test_the_scenarios_ask_for_a_websocket() -> None:

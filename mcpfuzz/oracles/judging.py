@@ -174,6 +174,8 @@ def _by_schema(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iter
 
 def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     params = {"row": case.row, "ids": case.ids, "trap": case.trap}
+    if str(case.row)[0] == "W":
+        params["steps"] = len(case.conversation)  # fewer fragments are another message
     verdict = row_verdict(params, trace, bench)
     if verdict.level != "FAIL" or (case.row == "R11" and "error, " in verdict.because and "id echo" in verdict.because):
         return  # R11 is about the id: a method that is refused under any id says nothing of it

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcpfuzz.client import Client, Sent
-from mcpfuzz.model import Exchange, Step, Ws, replace
+from mcpfuzz.client import Client, Sent, Volley
+from mcpfuzz.model import Exchange, Frame, Step, Ws, replace
 from mcpfuzz.runner.steps import outgoing, readable_ids, said_by
 from mcpfuzz.runner.talk import Talk
 
@@ -29,31 +29,30 @@ def are_frames(steps: Sequence[Step]) -> bool:
 async def say_frames(
     talk: Talk, client: Client, steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
 ) -> None:
-    """Send them, and listen until their request is answered, the connection ends, or nothing comes. What is told as
-    sent is their payload: on the wire it is masked."""
-    payload, closed, told = b"", None, []
+    """Send them in one write, and listen until their request is answered, the connection ends, or nothing comes. What
+    is told as sent is their payload: on the wire it is masked."""
+    closed: int | None = None
+    told: list[Exchange] = []
+    things: list[Sent] = []
+    others: list[Frame] = []
     for step, index in zip(steps, indices, strict=True):
-        frame, said = outgoing(client, step, talk.filler)[0], said_by(step, talk.filler)
-        payload += said
-        told.append(Exchange(step=index, sent=said, due=False))
-        closed = closed or await _send(talk, client, frame.data, step.times)
-    keys = readable_ids(payload)[:1] or (NOTHING,)
-    listened = await client.volley((Sent(b"", keys, raw=True),), patience=talk.patience if talk.owed else LISTEN_S)
-    if listened.gone is not None:
-        closed = closed or listened.gone.code or 1006
-    others = (*listened.answers.values(), *listened.extra)
-    told[-1] = replace(told[-1], others=others, closed=closed, rss=client.resident())
+        told.append(Exchange(step=index, sent=said_by(step, talk.filler), due=False))
+        data, left = outgoing(client, step, talk.filler)[0].data, step.times
+        part = max(1, BATCH_BYTES // len(data))
+        while left > part:
+            things, last = [], await client.volley((*things, Sent(data * part, raw=True)), patience=talk.patience)
+            others += last.extra
+            closed = closed or _code(last)
+            left = 0 if last.gone is not None or last.late else left - part  # what does not read now will not later
+        things.append(Sent(data * left, raw=True))
+    keys = readable_ids(b"".join(one.sent for one in told))[:1] or (NOTHING,)
+    things.append(Sent(b"", keys, raw=True))
+    heard = await client.volley(things, patience=talk.patience if talk.owed else LISTEN_S)
+    others += (*heard.answers.values(), *heard.extra)
+    told[-1] = replace(told[-1], others=tuple(others), closed=closed or _code(heard), rss=client.resident())
     exchanges += told
 
 
-async def _send(talk: Talk, client: Client, data: bytes, times: int) -> int | None:
-    """The close code, where the connection ended meanwhile."""
-    while times > 0:
-        part = min(times, max(1, BATCH_BYTES // len(data)))
-        times -= part
-        volley = await client.volley((Sent(data * part, raw=True),), patience=talk.patience)
-        if volley.gone is not None:
-            return volley.gone.code or 1006
-        if volley.late:  # it does not read: what is left would wait as long
-            return None
-    return None
+def _code(volley: Volley) -> int | None:
+    """The close code, where the connection ended."""
+    return None if volley.gone is None else volley.gone.code or 1006
