@@ -33,7 +33,7 @@ VARIANTS: tuple[tuple[str, str, str, dict[str, str | None]], ...] = (
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     row, method, words, other = VARIANTS[index % len(VARIANTS)]
     headers = {**dict(UPGRADE), **other}
-    action = Http(method, "{websocket}", tuple((name, value) for name, value in headers.items() if value is not None))
+    action = Http(method, "{address}", tuple((name, value) for name, value in headers.items() if value is not None))
     who = surface.callers[0] if surface.callers else None
     return Case(
         scenario=SCENARIO.id,

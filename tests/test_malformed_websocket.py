@@ -92,7 +92,7 @@ async def said(case: Case, client: Client, endpoint: Endpoint, nursery: trio.Nur
         wanted = client.session.revision
         return await Client.connect(endpoint, nursery, start_timeout=15, wanted=wanted, handshake=how.handshake)
 
-    filler = Filler({"websocket": endpoint.target, "authority": endpoint.authority})
+    filler = Filler({"address": endpoint.target, "authority": endpoint.authority})
     owed = ROWS[case.row].due if case.row is not None else None
     return await converse(Talk(client, filler, 10.0, opener=opener, owed=owed), case.conversation)
 
