@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import trio
@@ -18,6 +18,7 @@ from mcpfuzz.errors import Gone, Late, TargetError, TooMuch
 from mcpfuzz.handshake import shake_hands
 from mcpfuzz.model import Frame, Json
 from mcpfuzz.revisions import Revision
+from mcpfuzz.rounds import MAX_ROUNDS, asks, following
 from mcpfuzz.session import Session, unagreed
 from mcpfuzz.transports.channel import Channel, Key, Reply, Sent
 from mcpfuzz.transports.dial import Way, open_channel
@@ -35,6 +36,7 @@ SLOWEST_READER = 4 << 20
 """Bytes a second that a server is expected to read at least, beyond the patience for its answer."""
 MAX_STRAYS = 10_000
 """Ids whose answers may still come and are then dropped."""
+ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 MAX_REPLIES = 200
 """Server requests that one volley answers: the client must not become the server's amplifier."""
 
@@ -71,6 +73,7 @@ class Client:
         largest: bytes of the largest frame received.
         greeting: the frames of the handshake, noise included (a few at most).
         endpoint: where it listens and how it is spoken to; None over stdio.
+        subscribed: the changes that the server agreed to tell (`listen`); None where it did not.
     """
 
     def __init__(
@@ -90,6 +93,8 @@ class Client:
         self.sent = 0
         self._strays: Counter[Key] = Counter()
         self.largest = 0
+        self.subscribed: Mapping[str, Json] | None = None
+        self._listening: Key | None = None
 
     @classmethod
     async def connect(
@@ -205,12 +210,25 @@ class Client:
         return key, Sent(encode(self.session.message(method, params, request_id)) + b"\n", (key,))
 
     async def ask(self, method: str, params: Json = None, *, timeout: float) -> Frame:
-        """One request and its answer.
+        """One request and its answer; where that asks for input (2026-07-28), the answer of the last round.
+
+        Args:
+            timeout: of one round, seconds.
 
         Raises:
             Late, Gone, TooMuch.
             TargetError: an HTTP status refused it, and no message came with that.
         """
+        for _ in range(MAX_ROUNDS):
+            frame = await self._ask(method, params, timeout)
+            result = asks(frame.value)
+            further = following(self.session.message(method, params, 0).get("params"), result) if result else None
+            if further is None:
+                break
+            params = further
+        return frame
+
+    async def _ask(self, method: str, params: Json, timeout: float) -> Frame:
         key, sent = self.request(method, params)
         volley = await self.volley((sent,), patience=timeout)
         if volley.gone is not None:
@@ -222,6 +240,20 @@ class Client:
         if volley.refused:
             raise TargetError(f"{method} was answered with HTTP {volley.refused[key]} and no message")
         return volley.answers[key]
+
+    async def listen(self, timeout: float) -> None:
+        """Subscribe to every change that the server declares to tell, where it declares any. What it tells then is
+        found among what nobody asked for; its acknowledgement, and the end of the subscription, are not.
+
+        Raises:
+            Gone, Late: as of sending.
+        """
+        params = self.session.subscription()
+        if params is not None and self._listening is None:
+            self._listening, sent = self.request("subscriptions/listen", params)
+            self._strays[self._listening] += 1
+            await self._channel.listen(sent, time.monotonic() + timeout)
+            self.sent += 1
 
     async def barrier(self, timeout: float) -> Volley:
         """Whether the server still answers: a request that changes nothing."""
@@ -305,6 +337,11 @@ class Client:
                 return True
         elif type(value) is list and any(type(item) is dict for item in value):
             return self._sort_batch(frame, value, due, result)
+        elif type(value) is dict and value["method"] == ACKNOWLEDGED and self._listening is not None:
+            params = value.get("params")
+            agreed = params.get("notifications") if isinstance(params, dict) else None
+            self.subscribed = agreed if isinstance(agreed, dict) else {}
+            return False
         if len(result.extra) < MAX_EXTRA:
             result.extra.append(frame)
         return False

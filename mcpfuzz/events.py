@@ -66,6 +66,8 @@ class Discovered:
     surface: Surface
     sendable: int
     """How many operations will be called."""
+    transport: str | None = None
+    """What is spoken in the end: http may have fallen back to sse. None: what the launch says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterable
 
@@ -25,6 +26,7 @@ __all__ = [
     "cores",
     "die_with_parent",
     "kill_group",
+    "listening",
     "marked",
     "path_roots",
     "pin",
@@ -182,3 +184,27 @@ def pin(core: int) -> None:
     if LINUX:
         with contextlib.suppress(OSError):
             os.sched_setaffinity(0, {core})
+
+
+_LISTENS = "0A"
+"""State of a listening socket in /proc/net/tcp."""
+
+
+def listening(pid: int, port: int) -> tuple[str, ...]:
+    """Addresses at which somebody listens at a port, in the network namespace of a process; none where the system
+    does not tell (not Linux, the process is gone)."""
+    found = set()
+    for family, table in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/net/{table}", encoding="ascii") as file:
+            for line in file.readlines()[1:]:
+                fields = line.split()
+                where, _, number = fields[1].partition(":")
+                if fields[3] == _LISTENS and int(number, 16) == port:
+                    found.add(_address(family, where))
+    return tuple(sorted(found))
+
+
+def _address(family: socket.AddressFamily, digits: str) -> str:
+    """An address as the kernel prints it: words of four bytes in the machine's order."""
+    words = (int(digits[start : start + 8], 16) for start in range(0, len(digits), 8))
+    return socket.inet_ntop(family, b"".join(word.to_bytes(4, sys.byteorder) for word in words))

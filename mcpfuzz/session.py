@@ -75,6 +75,17 @@ class Session:
         """A request that any living server answers and that changes nothing."""
         return self.message(self.revision.barrier, None, request_id)
 
+    def subscription(self) -> dict[str, Json] | None:
+        """The params of `subscriptions/listen` for every change that the server declares to tell (2026-07-28); None
+        where there is none, and in the legacy era, which asks for nothing."""
+        if self._envelope is None:
+            return None
+        told = [
+            name for name in ("tools", "prompts", "resources")
+            if isinstance(known := self.capabilities.get(name), dict) and known.get("listChanged") is True
+        ]  # fmt: skip
+        return {"notifications": {f"{name}ListChanged": True for name in told}} if told else None
+
     @staticmethod
     def reply(asked: Mapping[str, Json]) -> dict[str, Json]:
         """The canned answer to a server's request: a pong, or a refusal. No model, no files, no person

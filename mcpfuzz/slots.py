@@ -7,14 +7,18 @@
     {rebind}           a name that leads to loopback for the server alone (in a sandbox; else loopback itself)
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
     {session}          the HTTP session id of the connection opened last
+    {event}            the first event id of the stream that an HTTP step read last
     {address}          path of a networked server     {authority}   its host and port
     {endpoint}         the same, over Streamable HTTP alone
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
+    {archive:TRICK.FORM} an archive (`mcpfuzz.archives`) in base64, with a file {canary:1} that unpacks into {watch}
     {step:K#/a/b}      the value at a JSON pointer of step K's answer, K counted from 1
     {got:K:NAME}       what step K's answer gives for an argument called NAME (`mcpfuzz.harvest`)
     {like:K:NAME}      the same in form, and made up: an id that nobody gave out
     {near-FORM:K:NAME} the same id in another form (`mcpfuzz.likeness.FORMS`)
+    {inputs:K}         a yes to all that step K's answer asks for (`mcpfuzz.rounds`)
+    {swapped:K:A:B}    the requestState of step K's answer, canary A in it exchanged for canary B
     {wanted:K}         the argument that step K's refusal says is missing
     {brace}            a literal "{" (`quote` writes it)
 
@@ -31,10 +35,12 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mcpfuzz.archives import packed as archive
 from mcpfuzz.errors import Fault
 from mcpfuzz.harvest import gained, missing, similar
 from mcpfuzz.likeness import near
 from mcpfuzz.model import Json, at_pointer
+from mcpfuzz.rounds import agreed, altered
 from mcpfuzz.wire import encode
 
 __all__ = ["MAX_REPEAT_BYTES", "Filler", "canary", "has_slots", "quote", "quoted"]
@@ -45,13 +51,16 @@ stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
     r"""\{(?:
-    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|endpoint|address|authority|brace)
+    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|event|endpoint|address|authority|brace)
     |canary:([A-Za-z0-9_./-]+)
     |number:([A-Za-z0-9_.-]+)
     |repeat:(\d{1,9}):([^{}]+)
     |step:(\d+)\#((?:/[^{}]*)?)
     |base64:((?:[^{}]|\{[^{}]*\})*)
+    |inputs:(\d{1,4})
+    |swapped:(\d{1,4}):([A-Za-z0-9_.-]+):([A-Za-z0-9_.-]+)
     |(got|like|wanted|near-[a-z0-9]+):(\d{1,4})(?::([A-Za-z0-9_.-]*))?
+    |archive:(climb|absolute|link|plain)\.(zip|tar|tgz)
     )\}""",
     re.VERBOSE,
 )
@@ -146,7 +155,8 @@ class Filler:
         return _SLOT.sub(lambda match: str(self._value(match)), text)
 
     def _value(self, match: re.Match[str]) -> Any:
-        place, name, number, count, unit, step, path, packed, how, source, wish = match.groups()
+        place, name, number, count, unit, step, path, packed, inputs, swapped, old, new, *rest = match.groups()
+        how, source, wish, trick, form = rest
         if place == "brace":
             return "{"
         if place:
@@ -162,6 +172,14 @@ class Filler:
             data = str(self._text(packed)).encode("utf-8", "surrogatepass")
             self._grow(len(data) * 4 // 3)
             return base64.b64encode(data).decode("ascii")
+        if inputs:
+            return agreed(at_pointer(self._answers[int(inputs) - 1], "/result"))
+        if swapped:
+            state = at_pointer(self._answers[int(swapped) - 1], "/result/requestState")
+            return altered(state, self.canaries[old], self.canaries.setdefault(new, self._fresh()))
+        if trick:
+            name = f"{self.canaries.setdefault('1', self._fresh())}.txt"
+            return base64.b64encode(archive(form, trick, self._places["watch"], name)).decode("ascii")
         if how:
             return self._harvested(how, int(source) - 1, wish or "")
         if len(step) > 9:  # more digits than steps; beyond 4,300 int() refuses them

@@ -29,7 +29,7 @@ from mcpfuzz.model import Call, Conversation, Http, Open, Raw, Send, Step, Trace
 from mcpfuzz.revisions import revision
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.slots import Filler
-from mcpfuzz.transports import pool
+from mcpfuzz.transports import exchanges, intake, pool
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.events import EventReader
 from mcpfuzz.transports.headers import encoded, learn, mirrored
@@ -519,7 +519,7 @@ def test_what_is_no_http_ends_the_exchange(raw: bytes) -> None:
 
 
 def test_a_body_beyond_the_cap_is_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "MAX_FRAME_BYTES", 1 << 20)
+    monkeypatch.setattr(intake, "MAX_FRAME_BYTES", 1 << 20)
     with serving(lambda asked: response(200, b" " * (1 << 20) + b"{}")) as server:
 
         async def body(nursery: trio.Nursery) -> None:
@@ -646,7 +646,7 @@ def test_odd_redirects_are_not_followed(location: str) -> None:
 
 def test_a_redirect_loop_ends() -> None:
     reply, _, server = said_of(lambda asked: response(308, Location=asked.target + "x"))
-    assert len(server.asked) == 1 + pool.MAX_REDIRECTS and "redirects" in reply.problem
+    assert len(server.asked) == 1 + exchanges.MAX_REDIRECTS and "redirects" in reply.problem
 
 
 # ---- the modern era

@@ -113,7 +113,7 @@ def test_a_long_argument_is_refused_by_its_schema_and_not_by_its_size(lab: Drive
         ("M1", {"method": "Tools/List"}, (-32601, 77)),
         ("M2", {"method": "resources/subscribe"}, (-32601, 77)),
         ("M2", {"method": "tasks/list"}, (-32601, 77)),
-        ("M2", {"method": "subscriptions/listen"}, (-32601, 77)),
+        ("M2", {"method": "resources/unsubscribe"}, (-32601, 77)),
         ("N3", {"method": "notifications/initialized"}, (-32601, 77)),
     ],
 )
@@ -341,7 +341,7 @@ def test_the_modern_form_holds_every_request_against_its_envelope() -> None:
         found = lab.request("server/discover")["result"]
         assert found["supportedVersions"] == [MODERN] and found["resultType"] == "complete"
         assert (found["ttlMs"], found["cacheScope"]) == (60_000, "public")
-        assert found["_meta"][prefix + "serverInfo"]["name"] and found["capabilities"]["tools"] == {}
+        assert found["_meta"][prefix + "serverInfo"]["name"] and found["capabilities"]["tools"] == {"listChanged": True}
         for missing in ("protocolVersion", "clientCapabilities"):  # P11
             meta = {key: value for key, value in ENVELOPE.items() if key != prefix + missing}
             answers = lab.meanwhile(message(lab, params={"_meta": meta}))

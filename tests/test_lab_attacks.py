@@ -15,11 +15,14 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mcpfuzz.archives import packed
 from mcpfuzz.lab import weaknesses
-from mcpfuzz.lab.drive import Ended, Late, Named
+from mcpfuzz.lab.drive import ENVELOPE, Ended, Late, Named
+from mcpfuzz.rounds import altered
 
 WAIT_S = 2.5
 SECRET = "canary-4711"
@@ -180,6 +183,44 @@ def a_statement_makes_a_file(lab: Named, world: World) -> bool:
     made = [(world.folder / name).exists() for name in ("made.db", "copy.db")]
     assert made[0] is made[1]
     return made[0]
+
+
+@demonstrates("read-only-mode")
+def a_server_that_writes_nothing_writes(lab: Named, world: World) -> bool:
+    with Named(*lab.options, "--read-only", shuffle=lab.shuffle) as locked:
+        assert "read-only" in locked.say("create_note", id="a", title="a", text="a", tags=[])
+        locked.say("save_file", path="kept.txt", text="kept")
+        locked.say("read_file", path="readme.txt")
+    return (world.workspace / "kept.txt").exists()
+
+
+# ---- archives ----------------------------------------------------------------------------------------
+
+
+@demonstrates("zip-slip")
+def an_entry_climbs_out(lab: Named, world: World) -> bool:
+    for form in ("zip", "tar", "tgz"):
+        for trick in ("climb", "absolute", "link", "plain"):
+            made = packed(form, trick, str(world.folder), f"{trick}-{form}.txt")
+            (world.workspace / "sent").write_bytes(made)
+            lab.say("unpack_archive", archive="sent")
+    assert (world.workspace / "unpacked" / "plain-tgz.txt").exists()
+    shown = {path.name for path in world.folder.glob("*-*.txt")}
+    expected = {f"{trick}-{form}.txt" for trick in ("climb", "absolute") for form in ("zip", "tar", "tgz")}
+    assert shown in (set(), expected)
+    return shown == expected
+
+
+@demonstrates("archive-link")
+def an_entry_lies_behind_a_link(lab: Named, world: World) -> bool:
+    for form in ("zip", "tar"):
+        for trick in ("climb", "absolute", "link", "plain"):
+            made = packed(form, trick, str(world.folder), f"{trick}-{form}.txt")
+            lab.say("install_theme", data=base64.b64encode(made).decode())
+    assert (world.workspace / "themes" / "plain-tar.txt").exists()
+    shown = {path.name for path in world.folder.glob("*-*.txt")}
+    assert shown in (set(), {"link-zip.txt", "link-tar.txt"})
+    return bool(shown)
 
 
 # ---- other stores ------------------------------------------------------------------------------------
@@ -421,6 +462,29 @@ def nobody_confirmed_it(lab: Named, world: World) -> bool:
 @demonstrates("token-exposure")
 def a_session_is_shown(lab: Named, world: World) -> bool:
     return "session_token" in lab.say("at_the_desk")
+
+
+# ---- the kiln ----------------------------------------------------------------------------------------
+
+
+def kiln_round(lab: Named, remark: str, **more: Any) -> dict[str, Any]:
+    """One round of a booking, by a client that can be asked; the whole answer."""
+    served, names = lab.names["book_kiln"]
+    meta = {**ENVELOPE, "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
+    arguments = {names["day"]: "Monday", names["remark"]: remark}
+    return lab.request("tools/call", {"name": served, "arguments": arguments, "_meta": meta, **more})
+
+
+@demonstrates("state-unsigned")
+def a_changed_state_is_believed(lab: Named, world: World) -> bool:
+    asked = kiln_round(lab, "four bowls")["result"]
+    assert asked["resultType"] == "input_required" and list(asked["inputRequests"]) == ["confirm"]
+    yes = {"confirm": {"action": "accept", "content": {"yes": True}}}
+    honest = kiln_round(lab, "four bowls", inputResponses=yes, requestState=asked["requestState"])
+    assert honest["result"]["structuredContent"]["remark"] == "four bowls"
+    forged = altered(asked["requestState"], "four bowls", SECRET)
+    told = kiln_round(lab, "four bowls", inputResponses=yes, requestState=forged)
+    return SECRET in json.dumps(told.get("result"))
 
 
 def description(lab: Named, tool: str) -> str:

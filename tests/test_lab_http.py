@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from mcpfuzz import host
 from mcpfuzz.lab import build
 from mcpfuzz.lab.core import Connection
 from mcpfuzz.lab.drive import CLIENT, ENVELOPE
@@ -632,6 +633,33 @@ def test_redirect_leak_leads_where_a_header_says() -> None:
         assert [one.headers["Location"] for one in told] == ["http://attacker.example/mcp", "/mcp"]
 
 
+def test_redirect_next_leads_where_the_link_says() -> None:
+    with both("redirect-next") as labs:
+        for following, told in [
+            ("https://attacker.example/", ["https://attacker.example/", "/"]),
+            ("//attacker.example/", ["//attacker.example/", "/"]),
+            ("/%5Cattacker.example/", ["/\\attacker.example/", "/"]),
+            ("/notes?id=1", ["/notes?id=1"] * 2),
+            ("/%0d%0aX-Made: up", ["/"] * 2),
+        ]:
+            answers = [Caller(lab).tell("GET", path=f"/logout?next={following.replace(' ', '%20')}") for lab in labs]
+            assert [one.headers["Location"] for one in answers] == told
+
+
+def test_debug_endpoint_shows_requests_and_stacks() -> None:
+    with both("debug-endpoint", *TOKENS) as labs:
+        begun(labs[0], **ALICE).ask("ping", {"_meta": {"example/note": "said before"}})
+        told = [Caller(lab).tell("GET", path="/debug") for lab in labs]
+        assert [one.status for one in told] == [200, 404]
+        assert b"said before" in told[0].body and b'File "' in told[0].body
+
+
+def test_bound_everywhere_listens_on_all_addresses() -> None:
+    with both("bound-everywhere") as labs:
+        assert [host.listening(lab.process.pid, lab.port) for lab in labs] == [("0.0.0.0",), ("127.0.0.1",)]
+        assert [Caller(lab).initialize().status for lab in labs] == [200, 200]
+
+
 def test_session_hijack_takes_the_id_for_the_owner() -> None:
     with both("session-hijack", *TOKENS) as labs:
         told = [Caller(lab, **BOB, **begun(lab, **ALICE).session).ask("ping").status for lab in labs]
@@ -639,6 +667,24 @@ def test_session_hijack_takes_the_id_for_the_owner() -> None:
     with both("session-hijack", *TOKENS, transport="sse") as labs:
         told = [Caller(lab, Streamed(lab, **ALICE).endpoint, **BOB).ask("ping").status for lab in labs]
         assert told == [202, 404]
+
+
+def test_stream_replay_gives_one_callers_stream_to_another() -> None:
+    with both("stream-replay", "--answers", "sse", *TOKENS) as labs:
+        said = []
+        for lab in labs:
+            alice, bob = begun(lab, **ALICE), begun(lab, **BOB)
+            asked = alice.post({"jsonrpc": "2.0", "id": "alice's own", "method": "ping"})
+            key = events(asked.body)[0][0]
+            own = alice.tell("GET", Accept="text/event-stream", Last_Event_ID=key)
+            assert own.messages[-1]["id"] == "alice's own"
+            bob.http.request(
+                "GET", "/mcp", headers={**bob.headers, "Accept": "text/event-stream", "Last-Event-ID": key}
+            )
+            taken = bob.http.getresponse()
+            OPEN.append(taken)
+            said.append(taken.readline() + taken.readline() + taken.readline())
+    assert b"alice's own" in said[0] and b"alice's own" not in said[1]
 
 
 @pytest.mark.parametrize("shuffle", [(), ("--shuffle", "1"), ("--shuffle", "4")])
@@ -678,12 +724,12 @@ def test_auth_missing_on_get_asks_only_who_posts() -> None:
         assert [Caller(lab).initialize().status for lab in labs] == [401, 401]
 
 
-def test_debug_endpoint_is_the_other_transport_without_a_token() -> None:
-    with both("debug-endpoint", *TOKENS) as labs:
+def test_old_endpoint_is_the_other_transport_without_a_token() -> None:
+    with both("old-endpoint", *TOKENS) as labs:
         params = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": CLIENT}
         assert "result" in Streamed(labs[0]).ask("initialize", params)
         assert Caller(labs[1], "/sse").tell("GET", Accept="text/event-stream").status == 404
-    with both("debug-endpoint", *TOKENS, transport="sse") as labs:
+    with both("old-endpoint", *TOKENS, transport="sse") as labs:
         assert [Caller(lab).initialize().status for lab in labs] == [200, 404]
 
 
@@ -812,3 +858,40 @@ def test_what_is_no_number_reaches_the_client() -> None:
     with both("nan-out") as labs:
         told = [begun(lab).post(body) for lab in labs]
         assert [(one.status, b'"result"' in one.body) for one in told] == [(200, True), (400, False)]
+
+
+def test_a_subscription_tells_its_own_listener_of_what_it_asked_for_until_they_leave(lab: Served) -> None:
+    caller, others = Caller(lab), [Caller(lab), Caller(lab)]
+    made = caller.modern(
+        "tools/call", {"name": "create_note", "arguments": {"title": "Kiln", "body": "Hot."}}, Mcp_Name="create_note"
+    )
+    key = made.messages[-1]["result"]["structuredContent"]["id"]
+    streams = []
+    for number, (other, uri) in enumerate(zip(others, (f"note://{key}", "note://other"), strict=True)):
+        wanted = {"toolsListChanged": True, "resourceSubscriptions": [uri]}
+        params = {"notifications": wanted, "_meta": ENVELOPE}
+        body = json.dumps({"jsonrpc": "2.0", "id": f"s{number}", "method": "subscriptions/listen", "params": params})
+        headers = {**JSON, "MCP-Protocol-Version": MODERN, "Mcp-Method": "subscriptions/listen"}
+        other.http.request("POST", "/mcp", body.encode(), headers)
+        streams.append(other.http.getresponse())
+        OPEN.append(streams[-1])
+        told = said(streams[-1])
+        assert told["method"] == "notifications/subscriptions/acknowledged"
+        tag = {"io.modelcontextprotocol/subscriptionId": f"s{number}"}
+        assert told["params"] == {"_meta": tag, "notifications": wanted}
+    caller.modern("tools/call", {"name": "delete_note", "arguments": {"id": key}}, Mcp_Name="delete_note")
+    told = said(streams[0])
+    assert told["method"] == "notifications/resources/updated" and told["params"]["uri"] == f"note://{key}"
+    assert told["params"]["_meta"] == {"io.modelcontextprotocol/subscriptionId": "s0"}
+
+
+def said(stream: http.client.HTTPResponse) -> Any:
+    """The next message of an event stream."""
+    while not (line := stream.readline()).startswith(b"data: "):
+        assert line
+    return json.loads(line.removeprefix(b"data: "))
+
+
+@pytest.mark.parametrize("wanted", [None, [], {"toolsListChanged": "yes"}, {"resourceSubscriptions": "note://1"}])
+def test_a_subscription_to_what_there_is_not_is_refused(lab: Served, wanted: Any) -> None:
+    assert code(Caller(lab).modern("subscriptions/listen", {"notifications": wanted})) == (400, -32602)

@@ -29,7 +29,7 @@ FOLDER = Path(mcpfuzz.lab.__file__).parent
 SOURCES = sorted(FOLDER.rglob("*.py"))
 BEYOND = {"websocket": {"websockets"}, "unchecked": {"websockets"}, "certificates": {"trustme"}}
 """Fronts that need a package of the extra `lab`."""
-FORESEEN: frozenset[str] = frozenset(["cors-credentials", "debug-endpoint", "open-redirect"])
+FORESEEN: frozenset[str] = frozenset()
 """Rules of networked servers that are not built yet."""
 
 # ---- decoding ----------------------------------------------------------------------------------------

@@ -32,6 +32,8 @@ BUILT = [weakness for weakness in weaknesses() if weakness.group == "robustness"
 ATTACKS = [weakness for weakness in weaknesses() if weakness.group == "attack"]
 DAY = datetime.date.today().toordinal()
 BUILT_TODAY = BUILT if FULL else BUILT[DAY % 2 :: 2]
+MODES = {"read-only-mode": "--read-only"}
+"""Weakness -> the switch of the lab that it goes with."""
 TODAY = ATTACKS if FULL else ATTACKS[DAY % 4 :: 4]
 
 
@@ -103,7 +105,8 @@ def attack(folder: Path, seed: int, rules: Sequence[str], *switches: str) -> tup
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weakness", TODAY, ids=lambda weakness: weakness.name)
 def test_an_attack_is_proved_by_its_own_rule_and_by_no_other(weakness: Weakness, seed: int, tmp_path: Path) -> None:
-    code, report, said = attack(tmp_path, seed, weakness.expected, "--weakness", weakness.name)
+    mode = (MODES[weakness.name],) if weakness.name in MODES else ()
+    code, report, said = attack(tmp_path, seed, weakness.expected, "--weakness", weakness.name, *mode)
     rules = proved(report)
     assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
     assert not set(rules) - set(weakness.expected) - set(weakness.implied), said
@@ -115,3 +118,12 @@ def test_the_hardened_lab_is_silent_to_all_attacks(seed: int, tmp_path: Path) ->
     code, report, said = attack(tmp_path, seed, [weakness.expected[0] for weakness in ATTACKS], "--toolset", "all")
     assert proved(report) == [], said
     assert (code, report["run"]["outcome"]) == (0, "clean"), said
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("mode", MODES.values())
+def test_the_hardened_lab_keeps_to_its_mode(mode: str, seed: int, tmp_path: Path) -> None:
+    rules = [weakness.expected[0] for weakness in ATTACKS if weakness.name in MODES]
+    code, report, said = attack(tmp_path, seed, rules, "--toolset", "all", mode)
+    assert proved(report) == [], said
+    assert {item["status"] for item in report["scenarios"] if item["id"] == "read-only-mode"} == {"clean"}, said

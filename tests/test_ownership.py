@@ -168,6 +168,34 @@ def test_the_end_of_a_session_is_its_end_and_its_owners(kind: str, proof: Any, s
     assert not shows(kind, answered(DONE, GONE, DONE, GONE), **params)
 
 
+def identified(*ids: Any) -> Trace:
+    """A trace of answers under these ids, to requests below the session; None: no answer."""
+    seen = trace(*[ok() for _ in ids])
+    exchanges = [
+        replace(exchange, answer=None if own is None else Frame(b"", {"jsonrpc": "2.0", "id": own, "result": {}}))
+        for exchange, own in zip(seen.exchanges, ids, strict=True)
+    ]
+    return replace(seen, exchanges=tuple(exchanges), canaries={"own": MINE})
+
+
+def test_a_replayed_stream_is_known_by_the_id_of_its_request() -> None:
+    params = {"steps": 4, "asked": 1, "replayed": 3}
+    assert shows("stream-replayed", identified(1, MINE, 2, MINE), **params)
+    assert not shows("stream-replayed", identified(1, MINE, 2, None), **params)
+    assert not shows("stream-replayed", identified(1, MINE, 2, THEIRS), **params)
+    assert not shows("stream-replayed", identified(1, None, 2, MINE), **params)
+
+
+def test_a_believed_state_is_known_by_a_text_that_nothing_else_carried() -> None:
+    params = {"steps": 2, "step": 1, "canary": "1"}
+    assert shows("state-believed", trace(ok(), SEEN), **params)
+    assert not shows("state-believed", trace(ok(), SEEN, sent=MINE.encode()), **params)
+    assert not shows("state-believed", trace(ok(), ok(f"text {THEIRS}")), **params)
+    assert not shows("state-believed", trace(SEEN, NO), **params)
+    assert not shows("state-believed", trace(ok(), {**SEEN, "isError": True}), **params)
+    assert not shows("state-believed", trace(ok(), {**SEEN, "resultType": "input_required"}), **params)
+
+
 # ---- session ids
 
 EPOCH = 1_790_000_000_000

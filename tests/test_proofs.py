@@ -31,9 +31,11 @@ from mcpfuzz.model import (
     replace,
 )
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.http_proofs import HTTP
 from mcpfuzz.oracles.judging import judge_trace, normalised
 from mcpfuzz.oracles.leaks import leaks_in
 from mcpfuzz.oracles.ownership import OWNERSHIP
+from mcpfuzz.oracles.page_proofs import PAGES
 from mcpfuzz.oracles.proofs import PROOFS, observe
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
@@ -196,8 +198,22 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
 }
 
 
-ELSEWHERE = SIGHTINGS.keys() | STATEFUL.keys() | SURFACES.keys() | OWNERSHIP.keys() | SESSIONS.keys() | SOCKETS.keys()
+ELSEWHERE = (
+    SIGHTINGS.keys()
+    | STATEFUL.keys()
+    | SURFACES.keys()
+    | OWNERSHIP.keys()
+    | SESSIONS.keys()
+    | PAGES.keys()
+    | HTTP.keys()
+    | SOCKETS.keys()
+)
 """Kinds whose pairs stand in test files of their own."""
+
+
+def test_no_kind_of_proof_hides_another() -> None:
+    families = (SIGHTINGS, STATEFUL, SURFACES, OWNERSHIP, SESSIONS)
+    assert len(ELSEWHERE) == sum(len(family) for family in families)
 
 
 def test_every_kind_of_proof_has_a_pair() -> None:
@@ -751,3 +767,23 @@ def test_a_server_that_waits_for_the_end_of_a_second_handshake_is_not_poisoned(
 ) -> None:
     seen = trace(exchange(error("not initialised"), step=len(before)), actions=(*before, ECHO))
     assert shows("poisoned", seen, **POISON) is found
+
+
+KEPT = {"resultType": "complete", "tools": [], "ttlMs": 0, "cacheScope": "private"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"ttlMs": -1}, {"ttlMs": "60"}, {"ttlMs": True}, {"ttlMs": None}, {"cacheScope": "shared"}, {"cacheScope": []}],
+)
+def test_a_modern_listing_says_rightly_how_it_may_be_kept(changed: Any) -> None:
+    assert shape_faults("tools/list", KEPT, BY_DATE[E]) == []
+    assert shape_faults("tools/list", {**KEPT, **changed}, BY_DATE[E])
+    assert shape_faults("tools/list", {**KEPT, **changed}, BY_DATE[D]) == []
+
+
+@pytest.mark.parametrize("name", ["ttlMs", "cacheScope"])
+def test_a_modern_listing_says_how_it_may_be_kept(name: str) -> None:
+    value = {key: kept for key, kept in KEPT.items() if key != name}
+    assert [fault for fault in shape_faults("tools/list", value, BY_DATE[E]) if name in fault]
+    assert shape_faults("tools/call", {"resultType": "complete", "content": []}, BY_DATE[E]) == []

@@ -96,3 +96,26 @@ def test_an_sdk_server_is_spoken_to_in_every_revision_that_it_offers(sdk: tuple[
     for date in dates:
         talk(url, date, said)
     assert said == [(kind, date) for date in dates]
+
+
+def test_an_answer_is_fetched_from_an_sdk_server_that_closes_its_stream_first() -> None:
+    command = (python_with("1.30.0"), str(SERVER.with_name("sdk_polling_server.py")))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            assert server.stdout is not None
+            url = f"http://127.0.0.1:{server.stdout.readline().strip()}/mcp"
+
+            async def main() -> None:
+                with trio.fail_after(30):
+                    async with trio.open_nursery() as nursery:
+                        wanted = revision("2025-11-25")
+                        client = await Client.connect(Endpoint.of(url), nursery, wanted=wanted, start_timeout=10)
+                        for _ in range(2):
+                            frame = await client.ask("tools/call", {"name": "slow", "arguments": {}}, timeout=10)
+                            assert frame.value["result"]["content"][0]["text"] == "at last"
+                        await client.close()
+                        nursery.cancel_scope.cancel()
+
+            trio.run(main)
+        finally:
+            server.kill()

@@ -22,6 +22,7 @@ def bench_of(
         logging="logging" in capabilities,
         strict=strict,
         secrets=prepared.secrets,
+        mark=prepared.launch.token if prepared.launch is not None else "",
         known=prepared.known_folders,
         roots=host.path_roots(),
     )

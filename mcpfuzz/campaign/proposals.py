@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 
+from mcpfuzz.effects.decoys import PACKED
 from mcpfuzz.model import Json, Operation
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import quote
@@ -23,6 +24,8 @@ MOST = 24
 """Calls per operation, all in all."""
 MAX_FILES = 3
 """Files of the workspace that are tried as values."""
+OWN_FILES = (f"{{workspace}}/{PACKED}/plain.zip", f"{PACKED}/plain.zip")
+"""A file that we laid into it: for tools that want an archive."""
 _PLACE = re.compile(r"path|dir(?:ectory)?\b|folder|file|repo|root|workspace|cwd", re.IGNORECASE)
 
 
@@ -65,7 +68,7 @@ def sample_files(workspace: str | None) -> tuple[str, ...]:
         return ()
     found: list[str] = []
     for folder, folders, names in os.walk(workspace):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))[:20]
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != PACKED)[:20]
         for name in sorted(names):
             path = os.path.join(folder, name)
             if (
@@ -75,7 +78,7 @@ def sample_files(workspace: str | None) -> tuple[str, ...]:
                 and not os.path.islink(path)
             ):
                 found.append(quote(os.path.relpath(path, workspace)))
-    return ("{workspace}", *("{workspace}/" + name for name in found), *found, "{workspace}/new.txt", ".")
+    return ("{workspace}", *("{workspace}/" + name for name in found), *found, "{workspace}/new.txt", ".", *OWN_FILES)
 
 
 def _shown(operation: Operation, examples: tuple[Mapping[str, Json], ...]) -> Iterator[Mapping[str, Json]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from mcpfuzz.campaign.harvest import Harvest, hints
 from mcpfuzz.campaign.proposals import hollow, proposals, sample_files
 from mcpfuzz.client import Client, Sent
-from mcpfuzz.effects.decoys import LINKS
+from mcpfuzz.effects.decoys import LINKS, PACKED
 from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
 from mcpfuzz.recordings import normal
@@ -216,8 +216,12 @@ def _taught(operation: Operation, harvest: Harvest, refusals: list[Json]) -> Ite
 
 
 def _baited(arguments: Mapping[str, Json]) -> bool:
-    """Whether arguments go through a link of our own, which a server may have listed: that is no benign call."""
-    return any(re.search(rf"\b{re.escape(name)}(?![\w.])", repr(arguments)) for name in LINKS)
+    """Whether arguments go through a link of our own, or name an archive that unpacks elsewhere, as a server may have
+    listed them: that is no benign call."""
+    said = repr(arguments)
+    if re.search(rf"\b{PACKED}/(?!plain\.)", said):
+        return True
+    return any(re.search(rf"\b{re.escape(name)}(?![\w.])", said) for name in LINKS)
 
 
 def good_answer(value: Json) -> bool:

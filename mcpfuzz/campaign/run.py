@@ -19,6 +19,7 @@ from mcpfuzz.campaign.prover import REFUTED
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import matrix_json, with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
+from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
@@ -38,6 +39,11 @@ NEEDED = {
     "endpoint": "it is about sessions of Streamable HTTP",
     "websocket": "it is about WebSocket: --url ws://...",
     "process": "it reads the server's memory: let mcpfuzz start it, with --url URL -- COMMAND",
+    "pages": "it is about servers over HTTP",
+    "loopback-only": "mcpfuzz does not start the server, or its command says where it should listen",
+    "read-only": "neither its command nor --env tells the server to write nothing",
+    "schemathesis": "Schemathesis is not installed: pip install 'pytest-mcpfuzz[schema]'",
+    "openapi": "no OpenAPI document with operations of its own is served beside the endpoint",
     "credential": "give a caller with --identity NAME=SPEC",
     "authenticated": "the server does not tell its callers apart",
     "jwt": "the first caller's credential is no JSON Web Token",
@@ -149,9 +155,10 @@ async def _play(
                     emit(Noted(text=note))
                 surface = await _learn(prepared, settings, state, surface, began)
                 surface = await with_roles(prepared, settings, supply, surface)
+                surface = await with_side_surface(prepared, settings, supply, surface, emit)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)
-                emit(Discovered(surface=surface, sendable=sendable))
+                emit(Discovered(surface=surface, sendable=sendable, transport=supply.transport))
                 for note in surface.notes:
                     emit(Noted(text=note))
                 if not sendable:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mcpfuzz.client import Client, Sent, Volley
-from mcpfuzz.model import Call, Case, Effect, Exchange, Frame, Json, Surface, Trace, replace
+from mcpfuzz.model import STANDING, Call, Case, Effect, Exchange, Frame, Json, Surface, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.screen import expected_extra, unremarkable
@@ -86,7 +86,7 @@ async def screen(
     happened = effects()
     replies: Sequence[Reply | None] = volley.replies or [None] * len(cases)
     for case, filler, (sent, carried, due), reply in zip(cases, own, made, replies, strict=False):
-        mine = [value for name, value in filler.canaries.items() if not name.startswith("decoy/")]
+        mine = [value for name, value in filler.canaries.items() if not name.startswith(STANDING)]
         seen.sown.update(dict.fromkeys(mine, case) if case.claims else {})
         theirs = tuple(effect for effect in happened if case.claims and any(effect.tells(value) for value in mine))
         happened = tuple(effect for effect in happened if effect not in theirs)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcpfuzz.model import Action, Call, Conversation, Json, Raw, Send, Step, Ws, replace
+from mcpfuzz.model import Action, Call, Conversation, Http, Json, Raw, Send, Step, Ws, replace
 
 __all__ = ["simpler", "weight"]
 
@@ -53,6 +53,8 @@ def _action_weight(action: Action) -> int:
         return _text_weight(action.data) if isinstance(action.data, str) else len(action.data)
     if isinstance(action, Ws):
         return 1 + (_text_weight(action.payload) if isinstance(action.payload, str) else len(action.payload))
+    if isinstance(action, Http):
+        return len(action.path) + sum(len(name) + len(value) for name, value in action.headers)
     return 1
 
 
@@ -121,6 +123,21 @@ def _actions(action: Action) -> Iterator[Action]:
         payload = action.payload
         made = _texts(payload) if isinstance(payload, str) else (b"", *_raw(payload))
         yield from (replace(action, payload=shorter) for shorter in made if len(shorter) < len(payload))
+    elif isinstance(action, Http):
+        yield from _requests(action)
+
+
+def _requests(action: Http) -> Iterator[Action]:
+    """With fewer members of the query, and fewer headers."""
+    path, mark, query = action.path.partition("?")
+    members = query.split("&") if mark else []
+    for part in (len(members), len(members) // 2, 1):
+        for start in range(0, len(members), part) if part else ():
+            kept = members[:start] + members[start + part :]
+            yield replace(action, path=path + ("?" + "&".join(kept) if kept else ""))
+    for index, (name, _) in enumerate(action.headers):
+        if name.lower() != "host":
+            yield replace(action, headers=action.headers[:index] + action.headers[index + 1 :])
 
 
 def _params(params: Json) -> Iterator[Json]:

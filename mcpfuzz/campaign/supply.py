@@ -30,6 +30,8 @@ AGAIN_S = 3.0
 """For another client of a running server to connect and be answered."""
 CONNECT_AGAIN_S = 0.05
 """Between two tries to connect to a server that is just starting."""
+LISTEN_S = 2.0
+"""For the request that subscribes to be taken."""
 STILLBORN_LIMIT = 3
 """Starts in a row that may fail before the target is given up."""
 
@@ -159,6 +161,8 @@ class Supply:
         self.current = await self._connected(began + self._start_timeout)
         self.transport = self.current.transport
         self.start_s = time.monotonic() - began
+        with contextlib.suppress(TargetError):  # what that means for the server shows at the next thing said
+            await self.current.listen(LISTEN_S)
         self.quiet = True
         return self.current
 

@@ -19,13 +19,17 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["EXTENSIONS", "LINKS", "Decoys"]
+from mcpfuzz.archives import FORMS, TRICKS, packed
+
+__all__ = ["EXTENSIONS", "LINKS", "PACKED", "Decoys"]
 
 EXTENSIONS = ("txt", "md", "json", "csv", "log", "html", "xml", "yaml", "yml", "py", "js", "env", "pem", "safetensors")
 """Types of the file `secret` beside the workspace; a server that adds or wants an extension finds one."""
 BARE = ("secret", ".env", "id_rsa")
 SUFFIXES = ("_private", '"', "'", " ")
 """Folders named as the workspace is, with this behind: a prefix taken for a parent, a name cleaned too late."""
+PACKED = "packed"
+"""Folder in the workspace that the archives lie in."""
 LINKS = {"linked.txt": "../secret.txt", "linked": "../private"}
 """Links laid into the workspace (where the names are free), and what they lead to."""
 _TOKEN_BYTES = 9
@@ -45,12 +49,31 @@ class Decoys:
         self._workspace = workspace
         self._named: list[Path] = []
         self._state: dict[Path, tuple[int, int]] = {}
+        self._packs = False
         self.token = ""
         self.canaries: dict[str, str] = {}
         if workspace is not None:
             for name, target in LINKS.items():
                 with contextlib.suppress(OSError):
                     (workspace / name).symlink_to(target)
+
+    def pack(self, watch: Path) -> None:
+        """Lay archives into the workspace, in a folder of their own, each with a canary of its own: a file of that
+        name appears in `watch` where one is unpacked without looking. Listing what is in them shows no decoy."""
+        if self._workspace is None:
+            return
+        folder = self._workspace / PACKED
+        if not self._packs and os.path.lexists(folder):
+            return  # the name is the user's
+        self._packs = True
+        for form in FORMS:
+            for trick in TRICKS:
+                name = f"{PACKED}/{trick}.{form}"
+                self.canaries[name] = "c" + secrets.token_hex(8)
+                with contextlib.suppress(OSError):
+                    folder.mkdir(exist_ok=True)
+                    data = packed(form, trick, str(watch), f"{self.canaries[name]}.txt")
+                    (self._workspace / name).write_bytes(data)
 
     def refresh(self) -> None:
         """Write every decoy with a new canary. Never raises for a single decoy that cannot be written."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from mcpfuzz.effects.decoys import Decoys
 from mcpfuzz.effects.listener import Listener
 from mcpfuzz.effects.stubs import Stubs
-from mcpfuzz.effects.watch import Watch
+from mcpfuzz.effects.watch import Inside, Watch
 from mcpfuzz.model import Effect
 
 __all__ = ["Scene"]
@@ -26,6 +26,7 @@ class Scene:
         watch: a folder that nothing should write to.
         listener: None where no proof needs one.
         stubs: name -> program of the stand-ins; they lie in `stub_folder`.
+        inside: what happens in the workspace itself is told, too.
     """
 
     def __init__(
@@ -37,30 +38,41 @@ class Scene:
         listener: Listener | None,
         stub_folder: Path,
         stubs: Mapping[str, str | None],
+        inside: bool = False,
     ) -> None:
         self._decoys = Decoys(around, workspace)
         self._watched = watch
         self.listener = listener
         self._stubs = Stubs(stub_folder, stubs) if stubs else None
-        self._decoys.refresh()
+        self._lay()
         without = [] if workspace is None else [workspace]
         self._watch = Watch((around, watch), without, self._decoys.owns)
+        self._inside = Inside(workspace) if inside and workspace is not None else None
         self._root = around
 
     @property
     def canaries(self) -> Mapping[str, str]:
-        """`decoy/NAME` -> the canary it holds now."""
+        """`decoy/NAME`, `packed/NAME` -> the canary it holds now."""
         return self._decoys.canaries
 
     def refresh(self) -> None:
         """Fresh canaries in all decoys; what happened until now is forgotten."""
-        self._decoys.refresh()
+        self._lay()
         self.take()
         self._watch.settle()
+        if self._inside is not None:
+            self._inside.settle()
+
+    def _lay(self) -> None:
+        self._decoys.refresh()
+        self._decoys.pack(self._watched)
 
     def take(self) -> tuple[Effect, ...]:
         """What happened since the last look."""
         found = [Effect(kind="file", detail=self._name(path)) for path in self._watch.news()]
+        if self._inside is not None:
+            for what, path in self._inside.news():
+                found.append(Effect(kind="inside", detail=f"{what} {path}", data=(self._inside.text(path),)))
         found += [Effect(kind="harm", detail=name) for name in self._decoys.harmed()]
         for hit in self.listener.take() if self.listener is not None else ():
             data = (hit.method, hit.path, *hit.headers)

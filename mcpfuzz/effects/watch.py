@@ -8,10 +8,14 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["Watch"]
+__all__ = ["Inside", "Watch"]
 
 MAX_ENTRIES = 5_000
 """A server may be made to unpack an archive next door."""
+
+
+MAX_BYTES = 256 << 10
+"""Of a file that was changed."""
 
 
 class Watch:
@@ -58,3 +62,48 @@ class Watch:
                             todo.append(entry.path)
             except OSError:
                 continue
+
+
+class Inside:
+    """Looks at the files of one folder: which were made, changed or removed since the last look."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known = dict(self._files())
+
+    def settle(self) -> None:
+        """Take what is there now as known."""
+        self._known = dict(self._files())
+
+    def news(self) -> list[tuple[str, Path]]:
+        """(`made`, `changed` or `removed`, path relative to the folder), in order of the names."""
+        now = dict(self._files())
+        found = []
+        for path in sorted({*now, *self._known}):
+            if now.get(path) != self._known.get(path):
+                what = "made" if path not in self._known else "changed" if path in now else "removed"
+                found.append((what, Path(path).relative_to(self._folder)))
+        self._known = now
+        return found
+
+    def text(self, path: Path) -> str:
+        """What stands in a file, by its path relative to the folder: the beginning of it, whatever it is."""
+        try:
+            with (self._folder / path).open("rb") as file:
+                return file.read(MAX_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def _files(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        count = 0
+        for folder, _, names in os.walk(self._folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                try:
+                    status = os.lstat(path)
+                except OSError:
+                    continue
+                yield path, (status.st_mtime_ns, status.st_size)
+                count += 1
+                if count >= MAX_ENTRIES:
+                    return

@@ -5,8 +5,8 @@ own and stay silent on all others. Imports nothing of the rest of mcpfuzz and no
 (but for WebSocket and TLS, whose two modules in `fronts` are imported when they are needed).
 
     messages   codec, eras         bytes <-> values, the five revisions
-    protocol   core, calls, listing
-    tools      kit, schema, arithmetic; notes, shop, texts (core); files, data, formats, net, state, desk, tenants
+    protocol   core, calls, listing, subscriptions
+    tools      kit, schema, arithmetic; notes, shop, texts (core); files, data, formats, net, state, desk, kiln, tenants
     table      weakness, robustness, attacks, network, people, weaknesses
     doors      stdio, fronts (http, sse, ws, wss), serve; drive, served (a lab in a process of its own, by hand)
 """

@@ -60,6 +60,16 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
         implied={"path-traversal": "the path leads out of the workspace"},
     ),
     _row(
+        *("zip-slip", 22, "zip-slip", "bundles", "unpack_archive", "archive"),
+        title="The names in an archive are joined to the folder it is unpacked into",
+        trigger="an archive with an entry of ../ or an absolute path",
+    ),
+    _row(
+        *("archive-link", 59, "zip-slip", "bundles", "install_theme", "data"),
+        title="A link in an archive is made, and then written through",
+        trigger="an archive with a symbolic link and an entry behind it",
+    ),
+    _row(
         *("command-injection", 78, "command-injection", "files", "count_lines", "path"),
         title="A path becomes part of a shell's command line",
         trigger="; or $( ) or a line feed, and a command",
@@ -74,6 +84,11 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
         title="A file name that begins with a dash is an option",
         trigger="-oNAME or --output=NAME, which sort writes to; --files0-from=NAME, which it reads",
         implied={"file-write": "sort -o writes where it is told to"},
+    ),
+    _row(
+        *("read-only-mode", 184, "read-only-bypass", "files", "save_file", "text"),
+        title="A writing tool is missing from the list of those that read-only mode refuses",
+        trigger="--read-only, and save_file with a new name",
     ),
     # ---- SQL ----
     _row(
@@ -298,6 +313,11 @@ ATTACKS: Final[tuple[Weakness, ...]] = (
         *("unconfirmed-action", 862, "unconfirmed-action", "desk", "clear_account", "confirm"),
         title="The confirmation that the schema asks for is not looked at",
         trigger="open, show, clear without confirmation, show",
+    ),
+    _row(
+        *("state-unsigned", 642, "request-state-forged", "kiln", "book_kiln", "remark"),
+        title="The state of a booking is given away without a seal, and believed when it comes back",
+        trigger="elicitation declared, the requestState unpacked, changed and packed again (2026-07-28)",
     ),
     _row(
         *("token-exposure", 200, "data-exposure", "desk", "at_the_desk", None),

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from mcpfuzz.lab.codec import Json, dumps
-from mcpfuzz.lab.eras import LEVELS, Refusal, Revision
-from mcpfuzz.lab.kit import Call, Later, Names, Reply, Tool, ToolError, World
+from mcpfuzz.lab.eras import CAPABILITIES, LEVELS, Refusal, Revision
+from mcpfuzz.lab.kit import Ask, Call, Later, Names, Reply, Tool, ToolError, World
 from mcpfuzz.lab.schema import Invalid, Schema, closed, conform, quoted
 
 if TYPE_CHECKING:  # core imports us; the request is its
@@ -75,6 +75,12 @@ class Workers:
         with self._lock:
             while self._under_way and (left := until - time.monotonic()) > 0:
                 self._lock.wait(left)
+
+
+_WRITERS = (
+    "create_", "delete_", "order_", "set_", "unpack_", "install_", "try_", "update_", "pass_", "add_", "tidy_",
+    "issue_", "redeem_", "use_", "open_", "change_", "clear_", "keep_", "leave_", "register_", "admin_",
+)  # fmt: skip
 
 
 class Calls:
@@ -141,6 +147,9 @@ class Calls:
 
     def _run(self, name: str, arguments: dict[str, Json], request: Request) -> dict[str, Json] | Pending:
         tool, _ = self._tools[name]
+        if self.lab.read_only and self._writes(tool):
+            return _content(Reply("The server is in read-only mode.", is_error=True), request.revision)
+        _round(request)
         if not tool.slow:
             return self._answer(name, arguments, request, lambda reply: None)
         done = threading.Event()
@@ -173,6 +182,13 @@ class Calls:
             )
         request.connection.running.pop(key, None)
         return result
+
+    def _writes(self, tool: Tool) -> bool:
+        """Whether a tool does more than read."""
+        if self.lab.on("read-only-mode"):
+            # read-only-mode: a list of those that write, which was right when it was made
+            return tool.name.startswith(_WRITERS)
+        return tool.hints.get("readOnlyHint") is not True
 
     def _late(self, request: Request, tool: Tool, result: dict[str, Json], cancelled: threading.Event) -> None:
         """Send the answer of a slow call, unless it was cancelled meanwhile."""
@@ -209,11 +225,28 @@ class Calls:
                     reply=reply,
                     progress=_progress(request),
                     cancelled=cancelled or threading.Event(),
+                    **_round(request),
                 )
             )
+        except Refusal:
+            raise
         except tool.catches as error:
             outcome = Reply(_told(error, tool), is_error=True)
+        if isinstance(outcome, Ask):
+            return {
+                "resultType": "input_required", "inputRequests": dict(outcome.requests), "requestState": outcome.state,
+            }  # fmt: skip
         return PENDING if isinstance(outcome, Later) else _content(outcome, request.revision)
+
+
+def _round(request: Request) -> dict[str, Any]:
+    """What a modern request says of the client, and brings along from the round before."""
+    if not request.revision.modern:
+        return {}
+    given, state = request.params.get("inputResponses", {}), request.params.get("requestState")
+    if not isinstance(given, dict) or not isinstance(state, str | None):
+        raise Refusal(-32602, "Invalid params: inputResponses is an object, requestState a string")
+    return {"client": request.meta.get(CAPABILITIES, {}), "given": given, "state": state}
 
 
 def _told(error: BaseException, tool: Tool) -> str:

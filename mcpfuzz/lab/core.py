@@ -31,6 +31,7 @@ from mcpfuzz.lab.eras import (
 )
 from mcpfuzz.lab.kit import Tool, World
 from mcpfuzz.lab.listing import Listing
+from mcpfuzz.lab.subscriptions import Subscriptions
 
 __all__ = ["Connection", "Request", "Server"]
 
@@ -90,6 +91,8 @@ class Server:
         self.lab = lab
         self.era = era
         self.calls = Calls(lab, tools)
+        subscriptions = Subscriptions()
+        lab.watchers.append(subscriptions.updated)
         self._handlers: Mapping[str, Handler] = {
             "initialize": self._initialize,
             "ping": lambda request: {},
@@ -103,6 +106,7 @@ class Server:
             "resources/templates/list": listing.templates,
             "resources/read": listing.read,
             "completion/complete": listing.complete,
+            "subscriptions/listen": subscriptions.listen,
         }
         deep, frame = lab.on("crash-depth"), lab.on("crash-frame")
         # nan-out: json.loads reads NaN unless told otherwise, and comparing it with bounds finds nothing wrong.

@@ -235,6 +235,7 @@ class Named(Driven):
 
     def __init__(self, *options: str, shuffle: str | None = None, **more: Any) -> None:
         super().__init__(*options, *(["--shuffle", shuffle] if shuffle else []), **more)
+        self.options, self.shuffle = options, shuffle
         self.names = served_names(shuffle)
         """Canonical tool -> (served tool, canonical argument -> served argument)."""
         self.schemas: dict[str, Mapping[str, Any]] = {}

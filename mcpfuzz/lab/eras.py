@@ -38,7 +38,7 @@ _BASE: Final = frozenset(
     }
 )
 LEGACY_METHODS: Final = _BASE | {"initialize", "ping", "logging/setLevel"}
-MODERN_METHODS: Final = _BASE | {"server/discover"}
+MODERN_METHODS: Final = _BASE | {"server/discover", "subscriptions/listen"}
 CACHED: Final = frozenset(
     {"server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
 )
@@ -90,6 +90,12 @@ class Revision:
         return {name: value for name, value in definition.items() if self.knows(name)}
 
     def capabilities(self) -> dict[str, Json]:
+        if self.modern:  # told to those who listen
+            told: Json = {"listChanged": True}
+            return {
+                "tools": told, "resources": {"listChanged": True, "subscribe": True}, "prompts": told,
+                "completions": {}, "logging": {},
+            }  # fmt: skip
         return self.trimmed({"tools": {}, "resources": {}, "prompts": {}, "completions": {}, "logging": {}})
 
     def initialized(self) -> dict[str, Json]:
@@ -113,7 +119,7 @@ class Revision:
         hints: dict[str, Any] = {"ttlMs": 60_000, "cacheScope": "public"} if method in CACHED else {}
         if method == "resources/read":
             hints = {"ttlMs": 0, "cacheScope": "private"}
-        return {**result, "resultType": "complete", **hints, "_meta": {SERVER: _TITLED}}
+        return {"resultType": "complete", **result, **hints, "_meta": {SERVER: _TITLED}}
 
 
 REVISIONS: Final[Mapping[str, Revision]] = {date: Revision(date) for date in (*LEGACY, MODERN)}

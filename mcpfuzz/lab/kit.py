@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from mcpfuzz.lab.codec import Json
 from mcpfuzz.lab.schema import Schema
 
-__all__ = ["LATER", "Call", "Draw", "Later", "Names", "Reply", "Tool", "ToolError", "World", "brief", "no_words"]
+__all__ = ["LATER", "Ask", "Call", "Draw", "Later", "Names", "Reply", "Tool", "ToolError", "World", "brief", "no_words"]
 
 _T = TypeVar("_T")
 
@@ -45,6 +45,16 @@ class Reply:
     is_error: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The tool needs input before it can answer (2026-07-28, multi round-trip requests)."""
+
+    requests: Mapping[str, Json]
+    """Key -> what the client is asked, as a request without an id."""
+    state: str
+    """Comes back with the answers."""
+
+
 class Later:
     """The tool will call `Call.reply` itself."""
 
@@ -63,6 +73,12 @@ class Call:
     progress: Callable[[float, float], None]
     """Tell (done, total); must grow."""
     cancelled: threading.Event
+    client: Mapping[str, Json] = field(default_factory=dict)
+    """What the client says it can be asked for; empty in the legacy form."""
+    given: Mapping[str, Json] = field(default_factory=dict)
+    """Its answers to what the tool asked, by the key of each."""
+    state: str | None = None
+    """The tool's own, as it comes back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +97,7 @@ class Tool:
     """Other names of its arguments."""
     defs: Mapping[str, Schema] = field(default_factory=dict)
     """`$defs` that its arguments refer to."""
-    run: Callable[[Call], Reply | Later]
+    run: Callable[[Call], Reply | Later | Ask]
     output: Schema | None = None
     hints: Mapping[str, bool] = field(default_factory=lambda: dict(READ))
     slow: bool = False
@@ -106,7 +122,7 @@ def brief(
     also: tuple[str, ...],
     description: str,
     arguments: Mapping[str, Schema],
-    run: Callable[[Call], Reply | Later],
+    run: Callable[[Call], Reply | Later | Ask],
     renames: Mapping[str, tuple[str, ...]],
     **more: Any,
 ) -> Tool:
@@ -166,10 +182,13 @@ class Names:
 class World:
     """What all tools share: which weaknesses are on, the draws, secrets, the workspace."""
 
-    def __init__(self, weak: frozenset[str], draw: Draw, workspace: Path | None) -> None:
+    def __init__(self, weak: frozenset[str], draw: Draw, workspace: Path | None, *, read_only: bool = False) -> None:
         self.weak = weak
+        self.read_only = read_only
         self.draw = draw
         self._workspace = workspace
+        self.watchers: list[Callable[[str], None]] = []
+        """Told the URI of every resource that changes."""
         self.settings = {
             "api_token": os.environ.get("API_TOKEN") or "sk_live_" + os.urandom(16).hex(),
             "database": os.environ.get("DATABASE_URL")
@@ -180,6 +199,11 @@ class World:
     def on(self, name: str) -> bool:
         """Whether the weakness is switched on."""
         return name in self.weak
+
+    def changed(self, uri: str) -> None:
+        """A resource is no longer what it was."""
+        for watcher in self.watchers:
+            watcher(uri)
 
     @property
     def workspace(self) -> Path:

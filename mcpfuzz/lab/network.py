@@ -53,11 +53,35 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         title="A redirect goes where a header of the client says",
         trigger="the endpoint's path with / at its end, and X-Forwarded-Host: attacker.example",
     ),
+    _row(
+        *("redirect-next", 601, "open-redirect", ("http",), "redirect"),
+        title="Who has logged out goes wherever the link says",
+        trigger="/logout?next=https://attacker.example/",
+        kind="endpoint",
+    ),
+    # ---- what else is served ----
+    _row(
+        *("debug-endpoint", 489, "debug-endpoint", ("http",), "other path"),
+        title="A page for developers shows the last requests, and where every thread is",
+        trigger="/debug, without a token",
+        kind="endpoint",
+    ),
+    _row(
+        *("bound-everywhere", 1327, "bound-everywhere", _ALL, "socket"),
+        title="Every address of the machine is listened on",
+        trigger="0.0.0.0 in /proc/net/tcp (only the loopback interface is behind it, and others are turned away)",
+    ),
     # ---- who is who ----
     _row(
         *("session-hijack", 639, "session-hijack", _WEB, "Mcp-Session-Id"),
         title="A session's id is all that its use takes",
         trigger="the session id of one identity with the token of another; needs two --token",
+        kind="session",
+    ),
+    _row(
+        *("stream-replay", 488, "stream-replay", ("http",), "Last-Event-ID"),
+        title="Streams can be taken up by anybody in any session",
+        trigger="a session of one's own, GET, and the event id of somebody else's stream; needs two --token",
         kind="session",
     ),
     _row(
@@ -85,7 +109,7 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         kind="endpoint",
     ),
     _row(
-        *("debug-endpoint", 1059, "debug-endpoint", _WEB, "other path"),
+        *("old-endpoint", 306, "old-endpoint", _WEB, "other path"),
         title="The endpoint of another transport is still there and asks for no token",
         trigger="/sse beside /mcp, or /mcp beside /sse, without a token; needs --token",
         kind="endpoint",

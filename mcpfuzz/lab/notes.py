@@ -152,6 +152,7 @@ class Notes:
             raise ToolError(f"{note.id} is pinned and stays.")
         with self._lock:
             self._notes.pop(note.id, None)
+        self.lab.changed(f"note://{note.id}")
         return Reply(f"Deleted {note.id}.")
 
     def report(self, call: Call) -> Reply:

@@ -119,7 +119,13 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         title="A token of another issuer is taken",
         trigger="a token with another iss; needs --jwt-key",
     ),
-    # ---- sessions ----
+    # ---- sessions, and what stands in for them ----
+    Weakness(
+        name="state-shared", title="The state of one caller's booking is taken from any other", cwe=639,
+        expected=("request-state-shared",), group="identity", kind="tool", toolset="kiln", where="book_kiln",
+        argument="remark", transports=_NETWORK,
+        trigger="the requestState that one identity was given, sent by another (2026-07-28)",
+    ),
     Weakness(
         name="session-fixation", title="A session gets the id that the client asks for", cwe=384,
         expected=("session-fixation",), group="identity", kind="session", where="Mcp-Session-Id", transports=("http",),

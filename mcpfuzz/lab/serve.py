@@ -23,7 +23,7 @@ __all__ = ["TOOLSETS", "build", "main", "selected", "served_names"]
 
 TOOLSETS: Final[Mapping[str, tuple[str, str]]] = {
     name: (f"mcpfuzz.lab.{name}", name.capitalize())
-    for name in ("files", "data", "lookups", "formats", "net", "state", "desk", "tenants")
+    for name in ("files", "bundles", "data", "lookups", "formats", "net", "state", "desk", "tenants", "kiln")
 }
 """Toolset -> module and class of its tools, imported when it is served. `core` is always served."""
 
@@ -78,6 +78,7 @@ def build(
     shuffle: str | None = None,
     workspace: str | None = None,
     toolsets: Iterable[str] = (),
+    read_only: bool = False,
 ) -> Server:
     """A server with these weaknesses on.
 
@@ -86,10 +87,11 @@ def build(
         shuffle: seed that renames tools and arguments and draws thresholds; None: canonical names.
         workspace: folder of the file tools; None: LAB_WORKSPACE, else a fresh one when first needed.
         toolsets: besides `core` and those the weaknesses need; `all` for all.
+        read_only: tools that do more than read are refused.
     """
     folder = workspace or os.environ.get("LAB_WORKSPACE")
     weaknesses = frozenset(weak)
-    lab = World(weaknesses, Draw(shuffle), Path(folder).resolve() if folder else None)
+    lab = World(weaknesses, Draw(shuffle), Path(folder).resolve() if folder else None, read_only=read_only)
     notes = Notes(lab)
     return Server(lab, _tools(lab, notes, _needed(weaknesses, toolsets)), Listing(lab, notes), era=era)
 
@@ -127,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=(*TOOLSETS, "all"),
         help="tools besides core and what the weaknesses need",
     )
+    parser.add_argument("--read-only", action="store_true", help="tools that do more than read are refused")
     parser.add_argument("--list", action="store_true", help="print the weaknesses, where they show, and exit")
     _network_options(parser.add_argument_group("over the network, on loopback"))
     return parser
@@ -156,7 +159,7 @@ def _network_options(group: Any) -> None:
         help="where the token is looked for (ws, wss)",
     )
     group.add_argument(
-        "--answers", choices=("auto", "json", "sse"), default="auto", help="how requests are answered (http)"
+        "--answers", choices=("auto", "json", "sse", "poll"), default="auto", help="how requests are answered (http)"
     )
     group.add_argument("--rate", type=float, default=2000.0, metavar="N", help="requests a second (2000)")
     group.add_argument("--burst", type=int, default=20_000, metavar="N", help="requests at once (20000)")
@@ -195,8 +198,9 @@ def main(argv: list[str]) -> int:
     if options.workspace and not Path(options.workspace).is_dir():
         parser.error(f"--workspace {options.workspace}: there is no such folder")
     server = build(
-        weak, era=options.era, shuffle=options.shuffle, workspace=options.workspace, toolsets=options.toolset
-    )
+        weak, era=options.era, shuffle=options.shuffle, workspace=options.workspace, toolsets=options.toolset,
+        read_only=options.read_only,
+    )  # fmt: skip
     if options.transport == "stdio":
         return serve(server)
     return _over_the_network(parser, options, server, access)

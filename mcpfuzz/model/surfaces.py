@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mcpfuzz.model.conversations import Http
 from mcpfuzz.model.values import Json
 
-__all__ = ["Operation", "OperationKind", "OperationStats", "Place", "Surface"]
+__all__ = ["Check", "HttpFailure", "Operation", "OperationKind", "OperationStats", "Place", "Surface"]
 
 OperationKind = Literal["tool", "resource", "prompt", "completion", "transport", "session", "endpoint"]
+Check = Literal["server-error", "response-schema", "lost"]
+"""What was wrong with an HTTP answer: its status, its body, or that there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,21 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HttpFailure:
+    """A request that an HTTP operation of the same server answers wrongly, as the survey saw it: still to be proved."""
+
+    operation: str
+    """Method and path template, as the OpenAPI document has them."""
+    check: Check
+    request: Http
+    passed: Http | None = None
+    """Another request to the same operation, which it answered well."""
+    status: int | None = None
+    schema: Mapping[str, Json] = field(default_factory=dict)
+    """response-schema: the JSON Schema of such a response's body."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
     """What discovery learned of a server."""
 
@@ -78,6 +96,8 @@ class Surface:
     """The same as `--policy` says that it should be."""
     pages: Mapping[str, int] = field(default_factory=dict)
     """Method of a listing -> pages it came in."""
+    failures: tuple[HttpFailure, ...] = ()
+    """What the survey of the HTTP side surface saw (`campaign.side_surface`)."""
 
     def operation(self, kind: str, name: str) -> Operation | None:
         return next((o for o in self.operations if o.kind == kind and o.name == name), None)

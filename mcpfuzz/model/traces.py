@@ -9,11 +9,14 @@ from typing import Literal
 from mcpfuzz.model.conversations import Conversation
 from mcpfuzz.model.values import Json
 
-__all__ = ["Effect", "EffectKind", "Ending", "EndingKind", "Exchange", "Frame", "Trace"]
+__all__ = ["STANDING", "Effect", "EffectKind", "Ending", "EndingKind", "Exchange", "Frame", "Trace"]
 
+STANDING = ("decoy/", "packed/")
+"""How the names of canaries begin that no case brings along: of decoys, and of archives in the workspace."""
 EndingKind = Literal["alive", "exited", "silent", "closed"]
-EffectKind = Literal["file", "harm", "hit", "upstream", "argv"]
-"""file: something was made in a watched folder. harm: a decoy was changed or removed. hit: the bait listener
+EffectKind = Literal["file", "inside", "harm", "hit", "upstream", "argv"]
+"""file: something was made in a watched folder. inside: a file of the workspace was made, changed or removed (looked at
+only where a server says that it does not write). harm: a decoy was changed or removed. hit: the bait listener
 was asked. upstream: the listener that plays the server's upstream was asked. argv: a stand-in was run."""
 
 
@@ -58,6 +61,11 @@ class Exchange:
     """Resident bytes of the server's tree after a step done many times over; 0 where not looked at."""
     closed: int | None = None
     """WebSocket: the step's own connection, not the main one, ended with this close code."""
+    body: bytes = b""
+    """Of an `Http` step: the response's body as it came, at most 256 KiB of it."""
+    bound: tuple[str, ...] = ()
+    """Of an `Open` on the first connection: the addresses that a networked server of ours listens on, at the port
+    it is spoken to (Linux only)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +93,8 @@ class Effect:
     detail: str
     """The file's path below the scratch tree, the request line, the words of the command."""
     data: tuple[str, ...] = ()
-    """hit, upstream: method, path and the header lines. argv: the words, the program's name first."""
+    """hit, upstream: method, path and the header lines. argv: the words, the program's name first.
+    inside: the file's text."""
 
     def tells(self, canary: str) -> bool:
         """Whether a canary is to be seen in it."""
@@ -102,6 +111,7 @@ class Trace:
     stderr: str = ""
     """What the server wrote to stderr meanwhile, bounded."""
     canaries: Mapping[str, str] = field(default_factory=dict)
-    """Slot name -> the value that was filled in, for this run only; those of decoys begin with `decoy/`."""
+    """Slot name -> the value that was filled in, for this run only; those that stand around the server
+    before anything is said begin with one of STANDING."""
     effects: tuple[Effect, ...] = ()
     """What happened outside the channel meanwhile."""

@@ -13,7 +13,7 @@ import orjson
 from mcpfuzz.model import Exchange, Frame, Http, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.leaks import leaks_in, may_leak
-from mcpfuzz.oracles.reading import CAP, frames, is_error, method_of, strings, words
+from mcpfuzz.oracles.reading import CAP, frames, is_error, method_of, of_mcp, strings, words
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.wire import MAX_FRAME_BYTES, is_answer
@@ -109,11 +109,17 @@ def _duplicate(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
 def _ill_formed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Answers that break JSON, JSON-RPC or the method's own result schema."""
     for exchange in trace.exchanges:
-        for frame in (exchange.answer, *exchange.others):
+        for frame in (exchange.answer, *exchange.others) if _owes_form(trace, exchange) else ():
             found = _frame_fault(frame, exchange, trace, bench)
             if found:
                 return found
     return None
+
+
+def _owes_form(trace: Trace, exchange: Exchange) -> bool:
+    """Whether what came must be JSON-RPC: the body of an HTTP error may be (OAuth has its own, RFC 6750)."""
+    below = isinstance(trace.conversation.steps[exchange.step].action, Http)
+    return of_mcp(trace, exchange) and not (below and (exchange.status or 0) >= 400)
 
 
 def _frame_fault(frame: Frame | None, exchange: Exchange, trace: Trace, bench: Bench) -> str | None:

@@ -26,6 +26,13 @@ ATTACK_RULES = (
          mend="Resolve the target (its parent, where it does not exist yet) and refuse what lies outside of the "
          "root.",
          references=("CWE-22", "CWE-73", "OWASP-LLM06", "OWASP-LLM08")),
+    Rule(id="zip-slip", title="An archive is unpacked out of its folder", cwe=22, severity="high",
+         about="Whoever gives the server an archive writes files anywhere: start-up files, keys, its own code.",
+         proof="An archive whose entry climbs out, is absolute or lies behind a link makes a file, named by a canary, "
+         "in a folder that nothing should write to; the same archive without that trick does not." + _AGAIN,
+         mend="Resolve every entry's target, links followed, and refuse what lies outside; refuse links. In Python "
+         "tarfile's filter=\"data\".",
+         references=("CWE-22", "CWE-59", "OWASP-LLM06", "OWASP-LLM08")),
     Rule(id="command-injection", title="An argument becomes part of a command line", cwe=78, severity="critical",
          about="Whoever calls the tool, or words the text that a model passes on, runs commands on the server.",
          proof="A harmless command inside the argument makes a file with this case's canary." + _AGAIN,
@@ -44,7 +51,8 @@ ATTACK_RULES = (
          references=("CWE-89", "OWASP-API8", "OWASP-LLM02")),
     Rule(id="read-only-bypass", title="What should only read writes", cwe=184, severity="high",
          about="A tool or mode that promises to read lets changes through.",
-         proof="What one call made is shown by a later one." + _AGAIN,
+         proof="What one call made is shown by a later one; or a server that was told to write nothing answers "
+         "normally, and a file of the workspace holds what the call said, or is gone." + _AGAIN,
          mend="Let the database, the account or the file system forbid writing; do not read the statement's first "
          "word.",
          references=("CWE-184", "CWE-269", "OWASP-LLM08")),

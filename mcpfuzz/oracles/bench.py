@@ -25,6 +25,8 @@ class Bench:
     """Values that must not show (from --env, --header, --identity)."""
     roots: tuple[str, ...] = ()
     """First components of this machine's absolute paths (`home`, `usr` ...): what makes a text a path."""
+    mark: str = ""
+    """What stands in the environment of every process of this run, and nowhere else; "" where we start none."""
     known: tuple[str, ...] = ()
     """Folders that the user configured or that we made; naming them is no leak."""
 

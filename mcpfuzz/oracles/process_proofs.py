@@ -10,7 +10,7 @@ from typing import Any
 
 from mcpfuzz.model import Action, Exchange, Raw, Send, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
-from mcpfuzz.oracles.reading import CAP, accepted, lost, method_of, words
+from mcpfuzz.oracles.reading import CAP, accepted, lost, method_of, of_mcp, words
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.waits import asked_s
 
@@ -60,7 +60,9 @@ def _as_asked(params: Mapping[str, Any], trace: Trace, exchange: Exchange) -> bo
 
 def _server_error(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     for exchange in trace.exchanges:
-        if exchange.status is not None and exchange.status >= 500:
+        if exchange.status is None or exchange.status < 500:
+            continue
+        if of_mcp(trace, exchange) or exchange.status == 500:  # a page may be out of service (501, 503)
             return f"step {exchange.step + 1} is answered with HTTP {exchange.status}"
     return None
 

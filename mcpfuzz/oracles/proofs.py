@@ -4,8 +4,8 @@ shrinking, the benign control, and a replay from the report.
 
 Each returns what was observed, in words, or None where the effect is absent. They live beside what they look at,
 each module with a table of its own: `process_proofs`, `answer_proofs`, `schema_proofs`, `row_proofs` for what any
-case may show; `sightings`, `stateful`, `ownership`, `session_proofs`, `socket_proofs`, `surfaces` for what attacks
-claim.
+case may show; `sightings`, `stateful`, `ownership`, `session_proofs`, `socket_proofs`, `surfaces`, `page_proofs`,
+`http_proofs` for what attacks claim.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from mcpfuzz.errors import Fault
 from mcpfuzz.model import Proof, Trace
 from mcpfuzz.oracles.answer_proofs import ANSWERS
 from mcpfuzz.oracles.bench import Bench, Seen
+from mcpfuzz.oracles.http_proofs import HTTP
 from mcpfuzz.oracles.ownership import OWNERSHIP
+from mcpfuzz.oracles.page_proofs import PAGES
 from mcpfuzz.oracles.process_proofs import PROCESS
 from mcpfuzz.oracles.row_proofs import MESSAGES
 from mcpfuzz.oracles.schema_proofs import DECLARED
@@ -40,6 +42,8 @@ PROOFS: Mapping[str, Seen] = {
     **SESSIONS,
     **SOCKETS,
     **SURFACES,
+    **PAGES,
+    **HTTP,
 }
 """Kind -> how it is seen."""
 

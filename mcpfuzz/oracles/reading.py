@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mcpfuzz.model import Call, Exchange, Frame, Json, Send, Trace
+from mcpfuzz.model import Call, Exchange, Frame, Http, Json, Send, Trace
 
-__all__ = ["CAP", "accepted", "answered_result", "frames", "is_error", "lost", "method_of", "strings", "words"]
+__all__ = [
+    "CAP", "accepted", "answered_result", "frames", "is_error", "lost", "method_of", "of_mcp", "strings", "words",
+]  # fmt: skip
 
 CAP = "MAX_FRAME_BYTES"
 """In an ending's detail: we stopped reading, the server did not fail."""
@@ -51,9 +53,19 @@ def lost(trace: Trace) -> bool:
     return trace.ending.kind == "closed" and trace.ending.serves and trace.ending.code is not None
 
 
+def of_mcp(trace: Trace, exchange: Exchange) -> bool:
+    """Whether what came is meant to be MCP: other pages of a networked server are not, nor what a preflight or a
+    method that is not served gets."""
+    steps = trace.conversation.steps
+    action = steps[exchange.step].action if exchange.step < len(steps) else None
+    return not isinstance(action, Http) or (action.method, action.path) == ("POST", "{endpoint}")
+
+
 def frames(trace: Trace) -> Iterator[Frame]:
-    """All that arrived, in order."""
+    """All messages that arrived, in order."""
     for exchange in trace.exchanges:
+        if not of_mcp(trace, exchange):
+            continue
         yield from exchange.others
         if exchange.answer is not None:
             yield exchange.answer

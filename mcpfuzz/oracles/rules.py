@@ -10,6 +10,7 @@ from mcpfuzz.oracles.attack_rules import ATTACK_RULES
 from mcpfuzz.oracles.identity_rules import IDENTITY_RULES
 from mcpfuzz.oracles.load_rules import LOAD_RULES
 from mcpfuzz.oracles.network_rules import NETWORK_RULES
+from mcpfuzz.oracles.page_rules import PAGE_RULES
 from mcpfuzz.oracles.rule import Rule
 
 __all__ = ["RULES", "Rule"]
@@ -129,5 +130,5 @@ _ROWS = (
 )  # fmt: skip
 
 RULES: Mapping[str, Rule] = {
-    rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *IDENTITY_RULES, *LOAD_RULES)
+    rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *PAGE_RULES, *IDENTITY_RULES, *LOAD_RULES)
 }

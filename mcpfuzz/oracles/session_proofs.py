@@ -13,7 +13,7 @@ from typing import Any
 
 from mcpfuzz.model import Exchange, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
-from mcpfuzz.oracles.reading import accepted
+from mcpfuzz.oracles.reading import accepted, strings
 
 __all__ = ["SESSIONS", "weakness_of"]
 
@@ -121,10 +121,36 @@ def _ended_by_other(params: Mapping[str, Any], trace: Trace, bench: Bench) -> st
     return f"step {params['end'] + 1}, without a credential, ended the session: its owner gets HTTP {after.status}"
 
 
+def _replayed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Another caller is given the answer to the first one's request."""
+    said, own = _steps(params, trace), trace.canaries.get("own")
+    if said is None or not own:
+        return None
+    for step in (params["asked"], params["replayed"]):
+        exchange = said.get(step)
+        value = exchange.answer.value if exchange is not None and exchange.answer is not None else None
+        if not isinstance(value, dict) or value.get("id") != own or "result" not in value:
+            return None
+    return f"step {params['replayed'] + 1} brought the answer to the request of step {params['asked'] + 1}"
+
+
+def _state_believed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A normal answer holds the text that only the state carried, packed."""
+    said, canary = _steps(params, trace), trace.canaries.get(params["canary"])
+    exchange = said.get(params["step"]) if said is not None else None
+    if exchange is None or exchange.answer is None or not canary or not accepted(exchange):
+        return None
+    if canary.encode() in exchange.sent or canary not in strings(exchange.answer.value):
+        return None
+    return f"step {params['step'] + 1} is answered with {canary!r}, which only the state held"
+
+
 SESSIONS: Mapping[str, Seen] = {
     "guessable": _guessable,
     "fixed": _fixed,
     "goes-on": _goes_on,
     "ended-by-other": _ended_by_other,
+    "stream-replayed": _replayed,
+    "state-believed": _state_believed,
 }
 """Kind -> how it is seen."""

@@ -14,6 +14,11 @@ from mcpfuzz.revisions import Revision
 
 __all__ = ["shape_faults"]
 
+_CACHED: Mapping[str, str] = {
+    "server/discover": "CA-01", "tools/list": "CA-02", "prompts/list": "CA-03", "resources/list": "CA-04",
+    "resources/templates/list": "CA-05", "resources/read": "CA-06",
+}  # fmt: skip
+"""Methods whose results must say how they may be kept, and the row that says so."""
 _TEXT_CONTENT = {"text": ("text",), "image": ("data", "mimeType"), "audio": ("data", "mimeType")}
 
 
@@ -26,10 +31,24 @@ def shape_faults(method: str, result: Json, revision: Revision) -> list[str]:
         faults.append("no resultType (JR-20)")
     if result.get("resultType") == "input_required":
         return faults
+    if revision.result_type and method in _CACHED:
+        faults += _hints(result, _CACHED[method])
     checker = _CHECKERS.get(method)
     if checker is not None:
         faults += checker(result)
     return faults
+
+
+def _hints(result: Mapping[str, Json], row: str) -> Iterator[str]:
+    """How long, and for whom, a result may be kept (2026-07-28, caching)."""
+    for name in ("ttlMs", "cacheScope"):
+        if name not in result:
+            yield f"no {name} ({row})"
+    keep, scope = result.get("ttlMs", 0), result.get("cacheScope", "public")
+    if not isinstance(keep, int | float) or isinstance(keep, bool) or not keep >= 0:
+        yield f"ttlMs is {keep if isinstance(keep, int | float) else _kind(keep)}, not a number from 0 on (CA-07)"
+    if scope not in ("public", "private"):
+        yield "cacheScope is neither public nor private (CA-08)"
 
 
 def _kind(value: Json) -> str:

@@ -84,7 +84,7 @@ def _target(launch: LaunchRecord, discovered: Discovered | None) -> dict[str, Js
     surface = discovered.surface if discovered else None
     server = surface.server if surface else {}
     return {
-        "transport": launch.transport,
+        "transport": (discovered.transport if discovered else None) or launch.transport,
         "revision": surface.revision if surface else None,
         "revisions": list(surface.revisions) if surface else [],
         "server": {name: _word(server.get(name)) for name in ("name", "version")},

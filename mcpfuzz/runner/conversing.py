@@ -9,11 +9,12 @@ import trio
 
 from mcpfuzz.client import Client, Sent, Volley
 from mcpfuzz.errors import Fault, TargetError
-from mcpfuzz.model import Close, Conversation, Ending, Exchange, Http, Json, Open, Step, Trace, Wait, replace
+from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Http, Json, Open, Step, Trace, Wait, replace
 from mcpfuzz.replies import answer_of, take_own, with_reply
-from mcpfuzz.runner.endings import ending_of, gone_ending, hang_up, what_ended, what_happened
+from mcpfuzz.rounds import MAX_ROUNDS
+from mcpfuzz.runner.endings import ending_of, gone_ending, hang_up, listening_of, what_ended, what_happened
 from mcpfuzz.runner.frames import are_frames, say_frames
-from mcpfuzz.runner.steps import filled, outgoing
+from mcpfuzz.runner.steps import filled, next_round, on_this_origin, outgoing
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.once import http_exchange
@@ -112,7 +113,8 @@ async def _connection(
             await client.close()
         return talk.main, Ending()
     if isinstance(step.action, Open) and step.on == "c1":
-        exchanges.append(Exchange(step=index, sent=b"", others=talk.main.greeting, due=False))
+        bound = listening_of(talk.main)
+        exchanges.append(Exchange(step=index, sent=b"", others=talk.main.greeting, due=False, bound=bound))
         return talk.main, Ending()
     if step.on not in clients:
         if talk.opener is None:
@@ -155,6 +157,14 @@ async def _say(
     patience = talk.patience + (2 * talk.start_s if steps[0].on in talk.cold else 0.0)
     talk.cold.discard(steps[0].on)
     volley = await client.volley(things, patience=patience)
+    if len(steps) == 1 and isinstance(action := steps[0].action, Call):
+        for _ in range(MAX_ROUNDS):
+            further = next_round(client, action, made[0][0], volley.answers.get(made[0][0].due[0]))
+            if further is None:
+                break
+            made, before = [further], volley.extra
+            volley = await client.volley([further[0]], patience=talk.patience)
+            volley.extra[:0] = before
     waited = time.monotonic() - began
     _file(client, volley, made, indices, exchanges, talk.filler)
     if volley.late:
@@ -191,13 +201,19 @@ async def _below(
             tuple((name, filled(talk.filler, value)) for name, value in action.headers),
             filled(talk.filler, action.body) if isinstance(action.body, str) else action.body,
         )  # fmt: skip
+        if not (request := on_this_origin(endpoint, request)).path:
+            return  # an earlier answer names no page of this server
         if step.as_ is not None:  # said as somebody: their credential goes along
             path = endpoint.target if endpoint.target.startswith(f"{request.path}?") else request.path
             request = replace(request, path=path, headers=(*request.headers, *endpoint.headers))
         try:
             for _ in range(step.times):
-                exchange = upgrade_exchange if endpoint.transport == "ws" else http_exchange
-                made[index] = await exchange(endpoint, request, index, deadline)
+                if endpoint.transport == "ws":
+                    made[index] = await upgrade_exchange(endpoint, request, index, deadline)
+                    continue
+                made[index], event = await http_exchange(endpoint, request, index, deadline)
+                if event:
+                    talk.filler.place("event", event)
         except TargetError as error:
             failed[index] = error
 

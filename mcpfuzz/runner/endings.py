@@ -8,13 +8,14 @@ import time
 
 import trio
 
+from mcpfuzz import host
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, TargetError
-from mcpfuzz.model import Effect, Ending, Frame, Open, Step, replace
+from mcpfuzz.model import STANDING, Effect, Ending, Frame, Open, Step, replace
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.transports.stdio import ending_words
 
-__all__ = ["ending_of", "gone_ending", "hang_up", "what_ended", "what_happened"]
+__all__ = ["ending_of", "gone_ending", "hang_up", "listening_of", "what_ended", "what_happened"]
 
 LEAVE_S = 3.0
 """For a server to leave once its stdin is closed (FR-06)."""
@@ -55,6 +56,13 @@ def gone_ending(client: Client, index: int, gone: Gone) -> Ending:
     return Ending(kind="closed", at_step=index, detail=detail, code=gone.code)
 
 
+def listening_of(client: Client) -> tuple[str, ...]:
+    """Where a networked server that we started listens, at the port it is spoken to."""
+    if client.endpoint is None or client.process is None:
+        return ()
+    return host.listening(client.process.pid, client.endpoint.port)
+
+
 async def what_ended(talk: Talk, ending: Ending) -> Ending:
     """Over a network a closed connection may be all that ended: a fresh client is served or not."""
     client = talk.main
@@ -90,7 +98,7 @@ async def hang_up(client: Client, index: int) -> Ending:
 async def what_happened(talk: Talk) -> tuple[Effect, ...]:
     """What happened around the server; what comes late is waited for, in bounds."""
     found = talk.effects()
-    own = [value for name, value in talk.filler.canaries.items() if not name.startswith("decoy/")]
+    own = [value for name, value in talk.filler.canaries.items() if not name.startswith(STANDING)]
     until = time.monotonic() + talk.linger
     while own and time.monotonic() < until and not any(e.tells(value) for e in found for value in own):
         await trio.sleep(EFFECT_POLL_S)

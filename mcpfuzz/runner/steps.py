@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 
 from mcpfuzz.client import Client, Sent
-from mcpfuzz.errors import Fault
-from mcpfuzz.model import Call, Json, Raw, Send, Step, Ws
+from mcpfuzz.errors import Fault, UsageError
+from mcpfuzz.model import Call, Frame, Http, Json, Raw, Send, Step, Ws, replace
+from mcpfuzz.rounds import CAPABILITIES, asks, following
 from mcpfuzz.slots import Filler
+from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.frames import frame_bytes
-from mcpfuzz.wire import encode, id_key
+from mcpfuzz.wire import decode, encode, id_key
 
-__all__ = ["call_message", "filled", "outgoing", "owes_answer", "readable_ids", "said_by"]
+__all__ = [
+    "call_message", "filled", "next_round", "on_this_origin", "outgoing", "owes_answer", "readable_ids", "said_by",
+]  # fmt: skip
 
 LARGE = 1 << 20
 """A longer message may be refused without its id being read: no answer under that id is owed."""
@@ -52,6 +56,22 @@ def said_by(step: Step, filler: Filler) -> bytes:
     return filled(filler, payload).encode("utf-8", "surrogatepass") if isinstance(payload, str) else payload
 
 
+def next_round(client: Client, call: Call, sent: Sent, answer: Frame | None) -> tuple[Sent, Json, bool] | None:
+    """The same for the next round of a call whose answer asks for input; None where there is none, or where the call
+    says itself what its client can be asked: then its rounds are steps."""
+    result = asks(answer.value) if answer is not None else None
+    given = call.params if isinstance(call.params, dict) else {}
+    meta = given.get("_meta")
+    if result is None or (isinstance(meta, dict) and CAPABILITIES in meta) or "requestState" in given:
+        return None
+    params = following(decode(sent.data).value.get("params"), result)
+    if params is None:
+        return None
+    request_id = client.session.next_id()
+    message = client.session.message(call.method, params, request_id)
+    return Sent(encode(message) + b"\n", (("int", request_id),)), request_id, True
+
+
 def call_message(client: Client, call: Call, filler: Filler) -> tuple[Json, dict[str, Json]]:
     """The message of a Call under a new id, slots filled."""
     request_id = client.session.next_id()
@@ -66,6 +86,22 @@ def filled(filler: Filler, value: Json) -> Json:
         return filler.fill(value)
     except KeyError:
         return value
+
+
+def on_this_origin(endpoint: Endpoint, action: Http) -> Http:
+    """With the path alone where it is a whole URL of this origin, as metadata gives it; without one where it is of
+    another, or where it is a slot that could not be filled: nobody else is ever asked."""
+    if action.path.startswith("{step:"):
+        return replace(action, path="")
+    if not action.path.lower().startswith(("http://", "https://")):
+        return action
+    try:
+        there = Endpoint.of(action.path)
+    except UsageError:
+        return replace(action, path="")
+    same_host = there.host == endpoint.host or (there.loopback and endpoint.loopback)
+    same = (there.scheme, there.port) == (endpoint.scheme, endpoint.port) and same_host
+    return replace(action, path=there.target if same else "")
 
 
 def owes_answer(message: Json) -> bool:

@@ -4,6 +4,7 @@ filled, environment cleaned. Nothing is started here. Modules, each knowing only
     described, examples what the user wrote
     filling             placeholders and variables in it
     credentials         what of it is secret
+    listening, modes    where the server is told to listen, and to write nothing
     prepared            made ready for one run
 """
 

@@ -24,6 +24,8 @@ from mcpfuzz.sandbox.box import Sandbox, open_sandbox
 from mcpfuzz.target.credentials import SECRET_NAME, credentials
 from mcpfuzz.target.described import Target
 from mcpfuzz.target.filling import expand_variables, filled
+from mcpfuzz.target.listening import faces_a_network
+from mcpfuzz.target.modes import is_read_only
 from mcpfuzz.tokens import find, forged
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
@@ -107,7 +109,7 @@ class Prepared:
             places |= {"workspace": str(workspace), "folder": workspace.name}
         scene = Scene(
             around=around, workspace=workspace, watch=tree.watch, listener=listener, stub_folder=tree.stubs,
-            stubs=target.stubs,
+            stubs=target.stubs, inside=is_read_only(target.command[1:], target.env),
         )  # fmt: skip
         texts = _texts(target)
         if any("{listener}" in text for text in texts):
@@ -141,15 +143,10 @@ class Prepared:
         places |= _callers(identities)
         if target.url is not None:
             endpoint = _endpoint(target, fill)
-            places |= {"network": endpoint.origin, "authority": f"{endpoint.host}:{endpoint.port}"}
-            places["address"] = endpoint.target
-            if endpoint.transport == "http":
-                places["endpoint"] = endpoint.target
-            if endpoint.transport == "ws":
-                places["websocket"] = endpoint.target
+            places |= _places_of(endpoint, ours=bool(target.command))
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
-                places["process"] = "ours"
+        places |= _told_to(argv, env, endpoint)
         secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)
         secret += tuple(credentials(identities.values()))
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
@@ -198,7 +195,10 @@ class Prepared:
         """What this target adds to what discovery learned: what a scenario may aim at."""
         headers = self.endpoint.headers if self.endpoint is not None else ()
         addresses = tuple((name, value) for name, value in headers if re.match(r"[a-z][a-z0-9+.-]*://", value, re.I))
-        return replace(surface, places=frozenset(self.places), callers=tuple(self.identities), headers=addresses)
+        places = frozenset(self.places)
+        if self.endpoint is not None and self.endpoint.transport == "sse":
+            places -= {"endpoint"}  # it is where the stream is: no session begins, and none ends, with a request to it
+        return replace(surface, places=places, callers=tuple(self.identities), headers=addresses)
 
     def _variant(self, who: Identity, name: str, variant: str) -> Identity:
         """A caller whose credential is changed in one point (`mcpfuzz.tokens`), or stands in the URL (`query`).
@@ -231,11 +231,11 @@ class Prepared:
 
     @property
     def known_folders(self) -> tuple[str, ...]:
-        """Folders whose paths are no leak: those that the server was told of."""
+        """Folders whose paths are no leak: those that the server was told of, also by what attacks say."""
         if self.launch is None:
-            return (str(self.tree.ws),)
+            return (str(self.tree.ws), str(self.tree.watch))
         given = [word for word in (*self.launch.argv, *self.target.env.values()) if word.startswith("/")]
-        return (str(self.tree.ws), self.launch.cwd, os.path.realpath(self.launch.cwd), *given)
+        return (str(self.tree.ws), str(self.tree.watch), self.launch.cwd, os.path.realpath(self.launch.cwd), *given)
 
     def __enter__(self) -> Prepared:
         return self
@@ -296,6 +296,29 @@ def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
                 f"--workspace {folder} occurs in no argument, --env, --cwd or example: "
                 "the server is not told of the copy"
             )
+
+
+def _places_of(endpoint: Endpoint, *, ours: bool) -> dict[str, str]:
+    """What a networked target adds to the slots and to what scenarios need; `ours`: mcpfuzz starts it."""
+    authority = f"{endpoint.host}:{endpoint.port}"
+    places = {"network": endpoint.origin, "authority": authority, "address": endpoint.target}
+    if endpoint.transport == "http":
+        places["endpoint"] = endpoint.target
+    if endpoint.transport in ("http", "sse"):
+        places["pages"] = authority
+    if endpoint.transport == "ws":
+        places["websocket"] = endpoint.target
+    if ours:
+        places["process"] = "ours"
+    return places
+
+
+def _told_to(argv: Sequence[str], env: Mapping[str, str], endpoint: Endpoint | None) -> dict[str, str]:
+    """Slots that say what the server is told to keep to: to write nothing, to stay on loopback."""
+    made = {"read-only": argv[0]} if is_read_only(argv[1:], env) else {}
+    if argv and endpoint is not None and endpoint.loopback and not faces_a_network(argv[1:], env):
+        made["loopback-only"] = endpoint.host
+    return made
 
 
 def _callers(identities: Mapping[str, Identity]) -> dict[str, str]:

@@ -78,6 +78,10 @@ class Channel(Protocol):
             Late: it does not take what is sent.
         """
 
+    async def listen(self, message: Sent, deadline: float) -> None:
+        """Send a request that stays open: what the server says because of it is received like all else, and its end is
+        no news. Raises Gone, Late."""
+
     async def receive(self, deadline: float) -> list[bytes]:
         """The next messages, one JSON text each. Empty where a reply was done without any.
 

@@ -24,6 +24,8 @@ class Event:
 
     data: bytes
     kind: str = "message"
+    id: str = ""
+    """Where the stream can be taken up behind it: the last id that was given; "" for none."""
 
 
 class EventReader:
@@ -36,6 +38,7 @@ class EventReader:
 
     Args:
         cap: bytes one event may have.
+        after: the reader of the same stream before it broke off: its id and its wish for a wait go on.
     """
 
     __slots__ = (
@@ -52,7 +55,7 @@ class EventReader:
         "retry_ms",
     )
 
-    def __init__(self, cap: int = MAX_FRAME_BYTES) -> None:
+    def __init__(self, cap: int = MAX_FRAME_BYTES, *, after: EventReader | None = None) -> None:
         self._cap = cap
         self._parts: list[bytes] = []
         """Of the unfinished line."""
@@ -65,8 +68,8 @@ class EventReader:
         """What came before it is known whether a byte order mark is to be dropped."""
         self._half = False
         """The last byte was a carriage return: a line feed after it ends no second line."""
-        self.last_id = ""
-        self.retry_ms: int | None = None
+        self.last_id: str = after.last_id if after is not None else ""
+        self.retry_ms: int | None = after.retry_ms if after is not None else None
         self.noise = b""
 
     def feed(self, chunk: bytes) -> list[Event]:
@@ -81,7 +84,7 @@ class EventReader:
                 self._line(line)
             else:
                 if self._data:
-                    events.append(Event(b"\n".join(self._data), self._kind or "message"))
+                    events.append(Event(b"\n".join(self._data), self._kind or "message", self.last_id))
                 self._data, self._kind, self._lines, self._size = [], "", 0, 0
         return events
 

@@ -15,19 +15,21 @@ import trio
 from mcpfuzz.errors import Late, TargetError
 from mcpfuzz.model import Exchange, Frame, Http
 from mcpfuzz.transports.endpoint import Endpoint
-from mcpfuzz.transports.events import EventReader
+from mcpfuzz.transports.events import Event, EventReader
 from mcpfuzz.transports.http1 import Connection, NotHttp, header_lines, readable
 from mcpfuzz.transports.tcp import connect
 from mcpfuzz.wire import MAX_FRAME_BYTES, decode
 
 __all__ = ["OneReply", "http_exchange", "request_once"]
 
+KEPT_BYTES = 256 << 10
+"""Of a body, for proofs that read pages."""
 FIRST_EVENT_S = 1.0
 """For the first event of a stream that one request opened."""
 
 
-async def http_exchange(endpoint: Endpoint, action: Http, index: int, deadline: float) -> Exchange:
-    """An `Http` step, its slots filled, and what came back: the status, and a body that is JSON.
+async def http_exchange(endpoint: Endpoint, action: Http, index: int, deadline: float) -> tuple[Exchange, str]:
+    """An `Http` step, its slots filled, and what came back: the status, a body that is JSON, and the first event id.
 
     Raises:
         LaunchError, Late: the connection does not come about.
@@ -36,11 +38,12 @@ async def http_exchange(endpoint: Endpoint, action: Http, index: int, deadline: 
     started = time.monotonic()
     reply = await request_once(endpoint, action.method, action.path, action.headers, body, deadline)
     frame = decode(reply.body)
-    return Exchange(
+    exchange = Exchange(
         step=index, sent=_spelled(action.method, action.path, action.headers, body),
         answer=frame if _is_json(frame) else None, took_s=time.monotonic() - started,
-        status=reply.status, headers=reply.headers, due=False,
+        status=reply.status, headers=reply.headers, due=False, body=reply.body[:KEPT_BYTES],
     )  # fmt: skip
+    return exchange, reply.event_id
 
 
 def _is_json(frame: Frame) -> bool:
@@ -63,9 +66,11 @@ class OneReply:
     status: int | None
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
-    """Of an event stream: the data of its first event, or what came of it within a second."""
+    """Of an event stream: the first answer in it, else its first message, or what came of it within a second."""
     problem: str = ""
     """Why there is no status, or why the body is not whole."""
+    event_id: str = ""
+    """The first id of an event stream."""
 
 
 async def request_once(
@@ -115,6 +120,7 @@ class _Once:
         self.began = 0.0
         self.events: EventReader | None = None
         self._first: bytes | None = None
+        self._id = ""
         self._status: int | None = None
         self._headers: tuple[tuple[str, str], ...] = ()
         self._parts: list[bytes] = []
@@ -132,16 +138,26 @@ class _Once:
                 self._parts.append(bytes(event.data))
                 if self._size > MAX_FRAME_BYTES:
                     self.done, self._problem = True, f"a body of over {MAX_FRAME_BYTES >> 20} MiB"
-                elif self.events is not None and (found := self.events.feed(event.data)):
-                    self._first, self.done = found[0].data, True
+                elif self.events is not None:
+                    self._take_events(self.events.feed(event.data))
             elif isinstance(event, h11.EndOfMessage):
                 self.done = True
             if self.done:
                 return
 
+    def _take_events(self, found: list[Event]) -> None:
+        for event in found:
+            self._id = self._id or event.id
+            if not event.data and event.id:
+                continue  # says where to come back to, and nothing else
+            notice = b'"method"' in event.data and b'"jsonrpc"' in event.data
+            if self._first is None or not notice:
+                self._first = event.data
+            self.done = self.done or not notice
+
     def reply(self, problem: str = "") -> OneReply:
         body = self._first if self._first is not None else b"".join(self._parts)
-        return OneReply(self._status, self._headers, body, problem or self._problem)
+        return OneReply(self._status, self._headers, body, problem or self._problem, self._id)
 
 
 async def wait_for(connection: Connection, deadline: float) -> None:

@@ -12,14 +12,18 @@ from mcpfuzz.revisions import Revision
 from mcpfuzz.transports.channel import Reply, Sent
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.events import Event
+from mcpfuzz.transports.exchanges import Exchange, within
 from mcpfuzz.transports.http1 import header_lines
-from mcpfuzz.transports.pool import Exchange, Pool, within
+from mcpfuzz.transports.pool import Pool
 from mcpfuzz.transports.process import Process
 from mcpfuzz.transports.refusals import refusal
 from mcpfuzz.transports.stdio import ending_words
 from mcpfuzz.transports.streamable import AGENT, merged
 
 __all__ = ["SseChannel"]
+
+IN_ORDER_S = 2.0
+"""The longest that a message waits for the one before it to be taken."""
 
 
 class SseChannel:
@@ -40,7 +44,7 @@ class SseChannel:
         self._getting = header_lines(merged((*common, ("Accept", "text/event-stream")), endpoint.headers))
         posting = (*common, ("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream"))
         self._posting = header_lines(merged(posting, endpoint.headers))
-        self._stream = Exchange("GET", self._get, endpoint.target, body="messages", on_event=self._event)
+        self._stream = Exchange("GET", self._get, endpoint.target, body="messages", on_event=self._event, lasting=True)
 
     @classmethod
     async def open(cls, endpoint: Endpoint, deadline: float, process: Process | None = None) -> SseChannel:
@@ -68,7 +72,10 @@ class SseChannel:
         """Nothing of it shows in the headers of this transport."""
 
     async def send(self, messages: Sequence[Sent], deadline: float) -> Sequence[Reply]:
-        """POST all of them.
+        """POST all of them: at the same time where ids tell the answers apart, else one after the other.
+
+        What is owed no answer by its id is known by what follows it (a barrier). Over a connection of its own the
+        barrier would overtake it, so it waits until the server has taken what came before.
 
         Raises:
             Gone: nobody takes connections any more, or the stream ended.
@@ -77,8 +84,24 @@ class SseChannel:
         if self._stream.reply.done:
             raise await self._ended()
         made = [self._exchange(message.data) for message in messages]
-        await self._pool.start(made, deadline)
+        together: list[Exchange] = []
+        for message, exchange in zip(messages, made, strict=True):
+            together.append(exchange)
+            if not message.due and exchange is not made[-1]:
+                await self._pool.start(together, deadline)
+                await self._taken(exchange, min(deadline, time.monotonic() + IN_ORDER_S))
+                together = []
+        await self._pool.start(together, deadline)
         return [exchange.reply for exchange in made]
+
+    async def _taken(self, exchange: Exchange, deadline: float) -> None:
+        """Until its POST was answered, or the time is up: then order is no longer to be had."""
+        while not exchange.reply.done and time.monotonic() < deadline:
+            await self._pool.step(deadline)
+
+    async def listen(self, message: Sent, deadline: float) -> None:
+        """The same as any other request here. Raises Gone, Late."""
+        await self.send((message,), deadline)
 
     async def receive(self, deadline: float) -> list[bytes]:
         """The next messages of the stream; empty where a POST was answered."""

@@ -83,6 +83,10 @@ class StdioChannel:
                 raise self._gone("and closed its stdin") from None
         return ()
 
+    async def listen(self, message: Sent, deadline: float) -> None:
+        """The same as any other request here. Raises Gone, Late."""
+        await self.send((message,), deadline)
+
     async def receive(self, deadline: float) -> list[bytes]:
         """The next lines, at least one.
 

@@ -20,10 +20,12 @@ from mcpfuzz.model import Json
 from mcpfuzz.revisions import Revision
 from mcpfuzz.transports.channel import Reply, Sent
 from mcpfuzz.transports.endpoint import Endpoint
+from mcpfuzz.transports.exchanges import Exchange
 from mcpfuzz.transports.headers import VERSION, mirrored
 from mcpfuzz.transports.http1 import header_lines
-from mcpfuzz.transports.pool import Exchange, Pool
+from mcpfuzz.transports.pool import Pool
 from mcpfuzz.transports.process import Process
+from mcpfuzz.transports.resumption import Resumption
 
 __all__ = ["StreamableChannel", "merged"]
 
@@ -88,13 +90,19 @@ class StreamableChannel:
             Gone: nobody takes connections any more.
             Late: it does not read.
         """
-        made = [self._exchange(message.data) for message in messages]
+        made = [self._exchange(message) for message in messages]
         if self._listen_after >= 0:
             if not self._listen_after:
                 made.insert(0, self._listening())
             self._listen_after -= 1
         await self._pool.start(made, deadline)
         return [exchange.reply for exchange in made[-len(messages) :]] if messages else []
+
+    async def listen(self, message: Sent, deadline: float) -> None:
+        """POST it; the event stream that answers it is read along with all else. Raises Gone, Late."""
+        opened = self._exchange(message)
+        opened.body, opened.lasting, opened.resumption = "none", True, None
+        await self._pool.start((opened,), deadline)
 
     async def receive(self, deadline: float) -> list[bytes]:
         """The next messages of any answer; empty where one ended without."""
@@ -133,8 +141,8 @@ class StreamableChannel:
         kinds = (("Content-Type", "application/json"), ("Accept", "application/json, text/event-stream"))
         self._posting = header_lines(merged(kinds, self._common))
 
-    def _exchange(self, data: bytes) -> Exchange:
-        body = data[:-1] if data.endswith(b"\n") else data
+    def _exchange(self, sent: Sent) -> Exchange:
+        body = sent.data[:-1] if sent.data.endswith(b"\n") else sent.data
         lines, starts = self._posting, False
         if self._revision is None or self._revision.era == "modern":
             message = _read(body)
@@ -151,6 +159,8 @@ class StreamableChannel:
         made = Exchange("POST", build, self._target)
         if self._revision is None:
             made.on_response = self._greeted if starts else self._led
+        elif self._revision.sessions and sent.due:
+            made.resumption = Resumption(self._coming_back, owed=len(sent.due))
         return made
 
     def _led(self, exchange: Exchange) -> None:
@@ -168,18 +178,24 @@ class StreamableChannel:
                 self.session = value
                 self._lines()
 
-    def _bodiless(self, method: str, accept: str = "") -> Callable[[str], bytes]:
-        lines = header_lines(merged([("Accept", accept)] if accept else [], self._common))
+    def _bodiless(self, method: str, *headers: tuple[str, str]) -> Callable[[str], bytes]:
+        lines = header_lines(merged(headers, self._common))
 
         def build(target: str) -> bytes:
             return method.encode() + b" " + target.encode("ascii", "replace") + b" HTTP/1.1\r\n" + lines + b"\r\n"
 
         return build
 
+    def _coming_back(self, last: str) -> Callable[[str], bytes]:
+        """A GET for the stream that broke off after the event `last`, or, without one, for the server's own."""
+        where = (("Last-Event-ID", last),) if last else ()
+        return self._bodiless("GET", ("Accept", "text/event-stream"), *where)
+
     def _listening(self) -> Exchange:
         """The stream of the server's own requests and notifications. 405 says that there is none, and whatever
         else it says is no matter of the conversation's."""
-        return Exchange("GET", self._bodiless("GET", "text/event-stream"), self._target, body="none")
+        plan = Resumption(self._coming_back, own=True)
+        return Exchange("GET", plan.build(""), self._target, body="none", lasting=True, resumption=plan)
 
 
 def merged(ours: Sequence[tuple[str, str]], given: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -93,6 +93,10 @@ class WebSocketChannel:
             raise Late("the server does not read what is written to it")
         return ()
 
+    async def listen(self, message: Sent, deadline: float) -> None:
+        """The same as any other request here. Raises Gone, Late."""
+        await self.send((message,), deadline)
+
     async def receive(self, deadline: float) -> list[bytes]:
         """The next messages, at least one.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from mcpfuzz.lab.codec import dumps
 from mcpfuzz.lab.fronts.exchange import Exchange
 from mcpfuzz.lab.fronts.guard import METADATA, Access, Guard, Refused
+from mcpfuzz.lab.fronts.pages import Pages
 from mcpfuzz.lab.fronts.reading import Gone, Request, Stream
 from mcpfuzz.lab.fronts.replying import Response, refusal, write
 from mcpfuzz.lab.fronts.sse import MESSAGES, STREAM, Sse
@@ -32,8 +33,9 @@ class Application:
         self.lab = exchange.lab
         self.guard = guard
         self._routes = dict(_routes(exchange, guard, transport, answers))
-        if self.lab.on("debug-endpoint"):
-            # debug-endpoint: the other transport is still mounted, as it was before there were tokens
+        self._pages = Pages(self.lab)
+        if self.lab.on("old-endpoint"):
+            # old-endpoint: the other transport is still mounted, as it was before there were tokens
             self._routes |= _routes(exchange, open_guard, "sse" if transport == "http" else "http", answers)
 
     def talk(self, stream: Stream, request: Request) -> None:
@@ -65,11 +67,15 @@ class Application:
             return refusal(500, "Internal error", -32603)
 
     def _route(self, request: Request, stream: Stream) -> Response | None:
+        self._pages.note(request)
         handler = self._routes.get(request.path)
         if handler is not None:
             return handler(request, stream)
         self.guard.door(request)
         self.guard.admit(f"strays from {self.guard.address(request)}")
+        page = self._pages.answer(request)
+        if page is not None:
+            return page
         if request.path.rstrip("/") in self._routes:
             return Response(308, fields=(("Location", self._place(request) + request.path.rstrip("/")),))
         if request.path in (METADATA, METADATA + self.guard.resource) and self.guard.access.tokens:

@@ -15,6 +15,8 @@ __all__ = ["COMMENT_S", "TICK_S", "Delivery", "accepted", "pump", "unacceptable"
 
 TICK_S: Final = 0.25
 """How often a stream that has nothing to say looks whether its client is still there."""
+POLL_MS: Final = 200
+"""When a client that was sent away may come back."""
 COMMENT_S: Final = 15.0
 """How often it says so."""
 
@@ -23,7 +25,8 @@ class Delivery:
     """The way out of one front.
 
     Args:
-        answers: `auto` (JSON where one answer came at once, else a stream), `json` or `sse`.
+        answers: `auto` (JSON where one answer came at once, else a stream), `json`, `sse`, or `poll` (a stream that
+            says where to come back to, and when, and ends; since 2025-11-25).
     """
 
     def __init__(self, exchange: Exchange, answers: str) -> None:
@@ -67,7 +70,10 @@ class Delivery:
             outlet.put(text, answer=is_answer(answer) and answer is answers[-1])
         events = Events(stream, request, fields)
         if prime:
-            events.event("", key=f"{outlet.key}_0")
+            events.event("", key=f"{outlet.key}_0", retry_ms=POLL_MS if self._answers == "poll" else None)
+            if self._answers == "poll":
+                events.end()
+                return None
         pump(events, stream, outlet, 0, keyed=prime is not None)
         return None
 

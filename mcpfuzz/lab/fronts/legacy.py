@@ -133,7 +133,7 @@ class Legacy:
             return refusal(400, "Mcp-Session-Id is required")
         session = self._session(request, identity)
         last = request.get("last-event-id")
-        broken = session.resumed(last) if last is not None else None
+        broken = self.sessions.taken_up(session, last) if last is not None else None
         if broken is not None:
             outlet, count = broken
             pump(Events(stream, request, fields), stream, outlet, count, keyed=True)

@@ -23,12 +23,19 @@ Talk = Callable[[Stream, Request], None]
 """Says what there is to say on a connection, beginning with its first request; returns when it is over."""
 
 
-def bound(port: int) -> socket.socket:
-    """A listening socket on loopback. Raises OSError where the port is taken."""
+def bound(port: int, *, everywhere: bool = False) -> socket.socket:
+    """A listening socket on loopback. Raises OSError where the port is taken.
+
+    Args:
+        everywhere: of every address, and yet of the loopback interface alone: this is a lab.
+    """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", port))
+        if everywhere:
+            with suppress(AttributeError, OSError):  # not everywhere, and not for everybody; `run` looks, too
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+        sock.bind(("0.0.0.0" if everywhere else "127.0.0.1", port))
         sock.listen(256)
     except BaseException:
         sock.close()
@@ -69,6 +76,9 @@ class Listener:
                 sock, (address, _) = self._sock.accept()
             except OSError:  # out of descriptors, or a connection that was gone again
                 threading.Event().wait(0.05)
+                continue
+            if not address.startswith("127."):
+                sock.close()
                 continue
             if self._slots is not None and not self._slots.acquire(blocking=False):
                 self._turn_away(sock, address)

@@ -78,11 +78,10 @@ class Events:
         data = text.encode("utf-8")
         self._stream.send(b"%x\r\n%s\r\n" % (len(data), data) if self._chunked else data)
 
-    def event(self, data: str, *, name: str | None = None, key: str | None = None) -> None:
-        """One event. `data` is one line; `key` its id, for those who come back."""
-        self._send(
-            (f"id: {key}\n" if key else "") + (f"event: {name}\n" if name else "") + f"data: {data}\n\n",
-        )
+    def event(self, data: str, *, name: str | None = None, key: str | None = None, retry_ms: int | None = None) -> None:
+        """One event. `data` is one line; `key` its id, for those who come back; `retry_ms`: not before."""
+        fields = (("id", key), ("event", name), ("retry", retry_ms))
+        self._send("".join(f"{field}: {value}\n" for field, value in fields if value) + f"data: {data}\n\n")
 
     def comment(self) -> None:
         """Says nothing, and finds out whether anybody is there."""

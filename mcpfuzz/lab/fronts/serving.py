@@ -68,7 +68,8 @@ def serve(server: Server, network: Network) -> int:
         tls, authority = _needed("certificates").fresh()
         if network.authority is not None:
             network.authority.write_bytes(authority)
-    sock = bound(network.port)
+    # bound-everywhere: the framework's default was never looked at
+    sock = bound(network.port, everywhere=lab.on("bound-everywhere"))
     port = sock.getsockname()[1]
     place = _PLACES[network.transport]
     exchange = Exchange(server)

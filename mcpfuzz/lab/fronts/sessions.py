@@ -107,6 +107,16 @@ class Sessions:
             session.used = time.monotonic()
             return session
 
+    def taken_up(self, session: Session, event: str) -> tuple[Outlet, int] | None:
+        """The stream of this session that an event id belongs to, and how many of its messages had come by then."""
+        found = session.resumed(event)
+        if found is None and self.lab.on("stream-replay"):
+            # stream-replay: one store of events for all, since their ids are unique anyway
+            with self._lock:
+                others = list(self._all.values())
+            found = next((one for one in (other.resumed(event) for other in others) if one is not None), None)
+        return found
+
     def peek(self, key: str) -> Session | None:
         """The session with this id, whosever it is."""
         with self._lock:

@@ -1,0 +1,73 @@
+"""Proofs about the HTTP operations that a server offers beside MCP: what its OpenAPI document does not allow.
+
+Pure, as all proofs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import jsonschema
+
+from mcpfuzz.model import Exchange, Http, Trace
+from mcpfuzz.oracles.bench import Bench, Seen
+
+__all__ = ["HTTP", "TRUE_ERRORS"]
+
+TRUE_ERRORS = frozenset(range(500, 600)) - {501, 502, 503, 504}
+"""Statuses of a server that did not expect this. The others may be true: not built, or another server is not there,
+as none is in a sandbox."""
+
+
+def _asked(trace: Trace) -> Exchange | None:
+    """The last plain request that was answered."""
+    steps = trace.conversation.steps
+    said = [item for item in trace.exchanges if isinstance(steps[item.step].action, Http) and item.status is not None]
+    return said[-1] if said else None
+
+
+def _fails(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    exchange = _asked(trace)
+    if exchange is None or exchange.status not in TRUE_ERRORS:
+        return None
+    return f"step {exchange.step + 1} is answered with HTTP {exchange.status}"
+
+
+def _breaks_schema(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The status that is meant, a body that says it is JSON, and another shape than is documented."""
+    exchange = _asked(trace)
+    if exchange is None or exchange.status != params["status"]:
+        return None
+    if not re.match(r"application/(?:[\w.+-]+\+)?json\b", dict(exchange.headers).get("content-type", "")):
+        return None
+    validator = _validator(json.dumps(params["schema"], sort_keys=True))
+    if validator is None:
+        return None
+    try:
+        error = next(iter(validator.iter_errors(json.loads(exchange.body))), None)
+    except Exception as problem:  # a stranger's schema: references that lead nowhere, patterns that are none
+        if isinstance(problem, MemoryError):
+            raise
+        return None
+    if error is None:
+        return None
+    where = "/" + "/".join(str(part) for part in error.absolute_path)
+    return f"HTTP {exchange.status}: {where} breaks {error.validator}: {error.message[:160]}"
+
+
+@lru_cache(maxsize=64)
+def _validator(schema: str) -> jsonschema.Draft202012Validator | None:
+    try:
+        loaded = json.loads(schema)
+        jsonschema.Draft202012Validator.check_schema(loaded)
+        return jsonschema.Draft202012Validator(loaded)
+    except (jsonschema.SchemaError, RecursionError, ValueError, re.error):
+        return None
+
+
+HTTP: Mapping[str, Seen] = {"http-fails": _fails, "http-breaks-schema": _breaks_schema}
+"""Kind -> how it is seen."""

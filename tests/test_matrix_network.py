@@ -1,0 +1,102 @@
+"""The matrix of what a networked server says and serves besides: each weakness is proved by its own rule and no other
+of these scenarios says a word, what was proved shows again at replay and not on the hardened lab, which is silent.
+
+`MATRIX_SEEDS=1,2,3` plays it with several seeds.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcpfuzz.lab import Weakness, weaknesses
+
+SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", " ").split()]
+MAX_TIME = 45
+SCENARIOS = (
+    "foreign-origin", "foreign-host", "cors", "open-redirect", "debug-endpoint", "old-endpoint", "bound-everywhere",
+)  # fmt: skip
+RULES = frozenset(
+    {
+        "origin-unchecked", "host-unchecked", "cors-credentials", "open-redirect", "debug-endpoint", "old-endpoint",
+        "bound-everywhere",
+    }
+)  # fmt: skip
+TOKEN = "alice-token-6113"
+ROWS = [row for row in weaknesses() if row.group == "network" and row.expected[0] in RULES]
+CASES = [(row, kind) for kind in ("http", "sse") for row in ROWS if kind in row.transports]
+TODAY = CASES if os.environ.get("MATRIX_FULL") else CASES[datetime.date.today().toordinal() % 4 :: 4]
+"""Another quarter each day, or all with `MATRIX_FULL=1`."""
+
+pytestmark = [pytest.mark.matrix, pytest.mark.timeout(MAX_TIME * 4)]
+
+
+def lab(transport: str, seed: int, *switches: str) -> list[str]:
+    """How mcpfuzz reaches the lab, and the lab."""
+    path = {"http": "mcp", "sse": "sse"}[transport]
+    served = ("--transport", transport, "--port", "{port}", "--shuffle", str(seed))
+    return ["--url", f"http://127.0.0.1:{{port}}/{path}", "--", sys.executable, "-m", "mcpfuzz.lab", *served, *switches]
+
+
+def caller(weakness: str) -> tuple[list[str], list[str]]:
+    """Words for mcpfuzz, words for the lab: a token where the weakness is about one."""
+    if weakness != "old-endpoint":
+        return [], []
+    return ["--identity", f"alice=header:Authorization: Bearer {TOKEN}"], ["--token", f"alice={TOKEN}"]
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mcpfuzz", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, timeout=MAX_TIME * 2, text=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
+
+
+def play(folder: Path, told: Sequence[str], seed: int, target: list[str]) -> tuple[dict[str, Any], str]:
+    """One run of these scenarios against the lab: report and what was printed."""
+    path = folder / "report.json"
+    chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
+    done = run(
+        "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", str(seed), *chosen, *told,
+        "--report", f"json={path}", "--state", str(folder / "state"), "--no-color", *target,
+    )  # fmt: skip
+    assert path.exists(), done.stdout
+    return json.loads(path.read_text(encoding="utf-8")), done.stdout
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("weakness", "kind"), TODAY, ids=lambda value: getattr(value, "name", value))
+def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(
+    weakness: Weakness, kind: str, seed: int, tmp_path: Path
+) -> None:
+    told, known = caller(weakness.name)
+    target = lab(kind, seed, "--weakness", weakness.name, *known)
+    report, said = play(tmp_path, (*told, "--transport", kind), seed, target)
+    rules = {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
+    assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
+    assert not rules - set(weakness.expected) - set(weakness.implied), said
+    one = next(item for item in report["findings"] if item["rule"] == weakness.expected[0])
+    again = ("replay", str(tmp_path / "report.json"), "--finding", one["fingerprint"], *told)
+    weak = run(*again, *target)
+    assert weak.returncode == 1, weak.stdout
+    sound = run(*again, *lab(kind, seed, *known))
+    assert sound.returncode == 0, sound.stdout
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("tokens", [False, True], ids=["open", "tokens"])
+@pytest.mark.parametrize("kind", ["http", "sse"])
+def test_the_hardened_lab_is_silent(kind: str, tokens: bool, seed: int, tmp_path: Path) -> None:
+    told, known = caller("old-endpoint" if tokens else "")
+    report, said = play(tmp_path, (*told, "--transport", kind), seed, lab(kind, seed, *known))
+    assert not report["findings"], said
+    ran = {item["id"] for item in report["scenarios"] if item["status"] == "clean"}
+    assert ran == set(SCENARIOS) - (set() if tokens else {"old-endpoint"}), said
