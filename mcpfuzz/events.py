@@ -37,6 +37,8 @@ class LaunchRecord:
     url: str | None = None
     transport: str = "stdio"
     """stdio, http, sse or ws (wss is told as ws)."""
+    insisted: str | None = None
+    """What `--transport` said; None: nothing."""
     cwd: str = "."
     workspace: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from mcpfuzz.strategies import jsonrpc
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.jsonrpc import UNREADABLE, Context, Malformed
 
-__all__ = ["rows_drawer"]
+__all__ = ["case_of", "context_of", "rows_drawer"]
 
 PER_ROW = 16
 """Neighbouring cases of one row, so that a volley holds one row and its stray answers can be judged."""
@@ -24,7 +24,7 @@ LARGEST = 14 << 20
 _contexts: dict[int, tuple[Surface, Context]] = {}
 
 
-def _context(surface: Surface) -> Context:
+def context_of(surface: Surface) -> Context:
     """The generators' view of a surface, made once per surface."""
     known = _contexts.get(id(surface))
     if known is None or known[0] is not surface:
@@ -42,7 +42,7 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
     """A `Draw` over the rows whose first letter is in `letters`."""
 
     def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
-        context = _context(surface)
+        context = context_of(surface)
         rows = _wanted(letters, jsonrpc.catalogue(context), without)
         turn, position = divmod(index // PER_ROW, len(rows))
         row = rows[position]

@@ -9,5 +9,14 @@ from mcpfuzz.strategies.arguments import arguments
 from mcpfuzz.strategies.identifiers import object_ids
 from mcpfuzz.strategies.jsonrpc import malformed_frames, malformed_messages, requests
 from mcpfuzz.strategies.personas import personas
+from mcpfuzz.strategies.websocket import websocket_frames
 
-__all__ = ["arguments", "malformed_frames", "malformed_messages", "object_ids", "personas", "requests"]
+__all__ = [
+    "arguments",
+    "malformed_frames",
+    "malformed_messages",
+    "object_ids",
+    "personas",
+    "requests",
+    "websocket_frames",
+]

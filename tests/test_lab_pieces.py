@@ -27,9 +27,9 @@ from mcpfuzz.oracles.rules import RULES
 
 FOLDER = Path(mcpfuzz.lab.__file__).parent
 SOURCES = sorted(FOLDER.rglob("*.py"))
-BEYOND = {"websocket": {"websockets"}, "certificates": {"trustme"}}
+BEYOND = {"websocket": {"websockets"}, "unchecked": {"websockets"}, "certificates": {"trustme"}}
 """Fronts that need a package of the extra `lab`."""
-FORESEEN: frozenset[str] = frozenset(["header-mismatch"])
+FORESEEN: frozenset[str] = frozenset()
 """Rules of networked servers that are not built yet."""
 
 # ---- decoding ----------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from mcpfuzz.oracles.screen import expected_extra, unremarkable
 from mcpfuzz.oracles.session_proofs import SESSIONS
 from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.oracles.sightings import SIGHTINGS
+from mcpfuzz.oracles.socket_proofs import SOCKETS
 from mcpfuzz.oracles.stateful import STATEFUL
 from mcpfuzz.oracles.surfaces import SURFACES
 from mcpfuzz.revisions import BY_DATE
@@ -207,6 +208,7 @@ ELSEWHERE = (
     | PAGES.keys()
     | HTTP.keys()
     | CHALLENGES.keys()
+    | SOCKETS.keys()
 )
 """Kinds whose pairs stand in test files of their own."""
 
@@ -334,6 +336,14 @@ def test_a_usual_place_that_this_machine_does_not_have_is_no_leak() -> None:
     roots = ("home", "opt/acme")
     assert not list(leaks_in("no browser at /opt/google/chrome/chrome", error=True, sent="", roots=roots))
     assert list(leaks_in("no file /opt/acme/db.py", error=True, sent="", roots=roots))
+
+
+@pytest.mark.parametrize("shown", ["/home/mel/no...", "/home/mel/no....", "/home/mel/no.....", "/home/mel/no...x.txt"])
+def test_what_was_sent_and_comes_back_shortened_is_no_leak(shown: str) -> None:
+    told = f"There is no {shown!r}"
+    roots = ("home",)
+    assert not list(leaks_in(told, error=True, sent="say /home/mel/notes/x.txt", roots=roots))
+    assert list(leaks_in(told, error=True, sent="say /srv/mel/notes/x.txt", roots=roots))
 
 
 @pytest.mark.parametrize("path", ["/opt/ws", "/opt/ws/a/b.txt", "/home/me/project/x", "/home/me"])

@@ -23,13 +23,13 @@ from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
 from mcpfuzz.client import Client
-from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TooMuch
+from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TooMuch, UsageError
 from mcpfuzz.lab.served import Served
 from mcpfuzz.model import Call, Conversation, Step, Trace, Ws, replace
 from mcpfuzz.revisions import revision as revision_of
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.slots import Filler
-from mcpfuzz.transports import websocket
+from mcpfuzz.transports import ws_connection
 from mcpfuzz.transports.channel import Sent
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.frames import frame_bytes
@@ -523,7 +523,7 @@ def test_too_much_names_its_cap(data: bytes, words: str) -> None:
 
 
 def test_a_flood_that_nobody_asks_for_stops_at_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(websocket, "MAX_QUEUED", 1000)
+    monkeypatch.setattr(ws_connection, "MAX_QUEUED", 1000)
     frame = Frame(Opcode.TEXT, b"{}").serialize(mask=False)
 
     def flooding(sock: socket.socket, protocol: ServerProtocol) -> None:
@@ -537,7 +537,7 @@ def test_a_flood_that_nobody_asks_for_stops_at_a_bound(monkeypatch: pytest.Monke
         await trio.sleep(0.3)
         held = len(channel._connection.messages)
         await trio.sleep(0.3)
-        assert len(channel._connection.messages) == held < 1000 + websocket.CHUNK
+        assert len(channel._connection.messages) == held < 1000 + ws_connection.CHUNK
         assert len(await channel.receive(soon())) == held
         assert await channel.receive(soon())
 
@@ -645,3 +645,24 @@ def test_a_campaign_over_ws_proves_a_crash_and_starts_the_server_again(tmp_path:
     code, report = campaign(tmp_path, "--url", url, "--scenario", "malformed-messages", "--", *lab)
     assert code == 1 and report["run"]["restarts"] > 0
     assert {item["rule"] for item in report["findings"] if item["confidence"] == "proved"} == {"crash"}
+
+
+def test_binary_frames_are_asked_for_with_the_transport_and_remembered_for_a_replay(tmp_path: Path) -> None:
+    with Served("ws", "--weakness", "crash-number") as served:
+        code, report = campaign(
+            tmp_path, "--url", served.url, "--transport", "ws-binary", "--scenario", "invalid-arguments"
+        )
+        assert report["target"]["transport"] == "ws" and report["target"]["launch"]["transport"] == "ws-binary"
+        assert code in (0, 1) and report["run"]["requests"] > 20
+    with Served("ws", "--weakness", "binary-frame-crash") as served:
+        code, report = campaign(tmp_path, "--url", served.url, "--transport", "ws-binary")
+        assert code == 3 and "closed the connection" in report["run"]["reason"]
+
+
+def test_a_transport_that_there_is_not_is_told() -> None:
+    with pytest.raises(UsageError, match="ws-binary"):
+        Endpoint.of("ws://127.0.0.1:1/ws", "ws-text")
+    with pytest.raises(UsageError, match="does not go with"):
+        Endpoint.of("http://127.0.0.1:1/mcp", "ws-binary")
+    assert Endpoint.of("ws://127.0.0.1:1/ws", "ws-binary").binary
+    assert not Endpoint.of("ws://127.0.0.1:1/ws", "ws").binary

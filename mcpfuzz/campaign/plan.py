@@ -66,8 +66,9 @@ def units(
 
 
 def share(scenario: Scenario, scale: float) -> int:
-    """Cases of one pair in one round."""
-    return scenario.cases if scenario.cases == 1 else max(SHARE_FLOOR, int(scenario.cases * scale))
+    """Cases of one pair in one round. A list that is gone through once, on the session, is gone through whole."""
+    listed = scenario.rounds is not None and not scenario.kinds
+    return scenario.cases if scenario.cases == 1 or listed else max(SHARE_FLOOR, int(scenario.cases * scale))
 
 
 def _pairs(

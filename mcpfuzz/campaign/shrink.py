@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mcpfuzz.model import Action, Call, Conversation, Http, Json, Raw, Send, Step, replace
+from mcpfuzz.model import Action, Call, Conversation, Http, Json, Raw, Send, Step, Ws, replace
 
 __all__ = ["simpler", "weight"]
 
@@ -51,6 +51,8 @@ def _action_weight(action: Action) -> int:
         return _json_weight(action.message)
     if isinstance(action, Raw):
         return _text_weight(action.data) if isinstance(action.data, str) else len(action.data)
+    if isinstance(action, Ws):
+        return 1 + (_text_weight(action.payload) if isinstance(action.payload, str) else len(action.payload))
     if isinstance(action, Http):
         return len(action.path) + sum(len(name) + len(value) for name, value in action.headers)
     return 1
@@ -117,6 +119,10 @@ def _actions(action: Action) -> Iterator[Action]:
             yield from (Send({**action.message, "params": made}) for made in _params(params))
     elif isinstance(action, Raw):
         yield from (Raw(data) for data in _raw(action.data))
+    elif isinstance(action, Ws):
+        payload = action.payload
+        made = _texts(payload) if isinstance(payload, str) else (b"", *_raw(payload))
+        yield from (replace(action, payload=shorter) for shorter in made if len(shorter) < len(payload))
     elif isinstance(action, Http):
         yield from _requests(action)
 

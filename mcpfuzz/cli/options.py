@@ -51,7 +51,12 @@ target_options = together(
     ),
     click.option("--server", type=str, metavar="NAME", help="Which server of --config."),
     click.option("--url", type=str, metavar="URL", help="A networked server: http(s):// or ws(s)://; loopback only."),
-    click.option("--transport", type=str, metavar="NAME", help="http, sse or ws, where the URL does not say enough."),
+    click.option(
+        "--transport",
+        type=str,
+        metavar="NAME",
+        help="http, sse, ws, or ws-binary (messages in binary frames), where the URL does not say enough.",
+    ),
     click.option(
         "--header", multiple=True, metavar='"NAME: VALUE"', help="On every request; ${NAME} of our environment."
     ),

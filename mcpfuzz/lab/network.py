@@ -180,13 +180,34 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         implied={"path-leak": "a stack trace names source files by their absolute path"},
     ),
     _row(
-        *("binary-frame-crash", 248, "malformed-frame", _SOCKETS, "frame"),
+        *("binary-frame-crash", 248, "websocket-protocol", _SOCKETS, "frame"),
         title="A binary frame ends the connection without a word",
         trigger="a binary frame (row W1)",
     ),
     _row(
-        *("subprotocol-unoffered", 436, "malformed-frame", _SOCKETS, "Sec-WebSocket-Protocol"),
+        *("frames-unchecked", 1286, "websocket-protocol", _SOCKETS, "frame"),
+        title="Frames are read by hand, and nothing of them is checked",
+        trigger="a request in a frame without a mask, with reserved bits or a reserved opcode (row W2a)",
+        implied={"message-unbounded": "who checks nothing counts nothing, either"},
+    ),
+    _row(
+        *("subprotocol-unoffered", 436, "websocket-protocol", _SOCKETS, "Sec-WebSocket-Protocol"),
         title="A subprotocol is selected that was not offered",
         trigger="an upgrade that offers none (row W3)",
+    ),
+    _row(
+        *("message-unbounded", 770, "message-unbounded", _SOCKETS, "fragments"),
+        title="Fragments are kept, however many",
+        trigger="a message of 128 MiB in fragments of 64 KiB, the last of which never comes",
+    ),
+    _row(
+        *("pong-crash", 248, "crash", _SOCKETS, "pong"),
+        title="A pong that nobody asked for ends the process",
+        trigger="a pong whose payload is no number",
+    ),
+    _row(
+        *("error-ends-all", 460, "client-cut", _SOCKETS, "frame"),
+        title="A broken frame on one connection ends all others",
+        trigger="any frame that ends its connection with 1002 (row W2a)",
     ),
 )

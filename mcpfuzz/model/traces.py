@@ -59,6 +59,8 @@ class Exchange:
     """Whether an answer was owed and waited for."""
     rss: int = 0
     """Resident bytes of the server's tree after a step done many times over; 0 where not looked at."""
+    closed: int | None = None
+    """WebSocket: the step's own connection, not the main one, ended with this close code."""
     body: bytes = b""
     """Of an `Http` step: the response's body as it came, at most 256 KiB of it."""
     bound: tuple[str, ...] = ()

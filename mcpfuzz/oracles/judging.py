@@ -180,6 +180,8 @@ def _by_schema(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Iter
 
 def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     params = {"row": case.row, "ids": case.ids, "trap": case.trap}
+    if str(case.row)[0] == "W":
+        params["steps"] = len(case.conversation)  # fewer fragments are another message
     verdict = row_verdict(params, trace, bench)
     if verdict.level != "FAIL" or (case.row == "R11" and "error, " in verdict.because and "id echo" in verdict.because):
         return  # R11 is about the id: a method that is refused under any id says nothing of it
@@ -202,7 +204,10 @@ def _row_rule(row: str, decided: str, trace: Trace) -> str:
         return _BY_INVARIANT[decided]
     if row in _FABRICATED and "result" in _kinds(trace):
         return "fabricated-success"
-    return {"F": "malformed-frame", "P": "malformed-params"}.get(row[0], "malformed-message")
+    if row == "H11":
+        return "header-mismatch"
+    by_class = {"F": "malformed-frame", "P": "malformed-params", "H": "malformed-http", "W": "websocket-protocol"}
+    return by_class.get(row[0], "malformed-message")
 
 
 def _kinds(trace: Trace) -> set[str]:

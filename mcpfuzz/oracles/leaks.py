@@ -41,6 +41,7 @@ LEAKS: tuple[Leak, ...] = (  # linear on any text: no unbounded run that several
     _leak("secret-leak", "a provider's token", r"\b(?:sk-[A-Za-z0-9_-]{20,}|gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,})"),
 )  # fmt: skip
 
+_GAP = re.compile(r"\.{3,}")
 _HINT = re.compile(r"Traceback|\", line |\n[ \t]{1,40}at |goroutine |://|PRIVATE KEY|/[a-zA-Z]|sk-|gh[pousr]_|AKIA|xox")
 _RAW_HINT = re.compile(
     rb"Traceback|\\\", line |\\n[ \t]{1,40}at |goroutine |://[^\s/@\"]+@|PRIVATE KEY|sk-|gh[pousr]_|AKIA|xox"
@@ -96,9 +97,10 @@ def _known(found: str, sent: str, known: Sequence[str]) -> bool:
 def _elided(path: str, sent: str, known: Sequence[str]) -> bool:
     """Whether a path with a gap (`/home/me...x/notes`, `/home/me...`) shows nothing but parts of what was sent
     or configured: libraries that quote their input shorten it so."""
-    head, gap, tail = path.partition("...")
-    if not gap or head.count("/") < 2:
+    head, *rest = _GAP.split(path, maxsplit=1)  # "...." too: what is shortened may end with a dot, or the sentence does
+    if not rest or head.count("/") < 2:
         return False
+    tail = rest[0]
     told = (sent, *known)
     return any(head in text for text in told) and any(tail in text for text in told)
 

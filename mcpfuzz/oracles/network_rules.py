@@ -40,4 +40,35 @@ NETWORK_RULES = (
          proof="A call with another caller's credential, on the first one's session, gets a normal answer.",
          mend="Bind the session to the identity that began it, and check both on every request.",
          references=("CWE-639", "CWE-384", "OWASP-API1", "OWASP-API2")),
+    Rule(id="malformed-http", title="A broken HTTP request is mishandled", cwe=684, severity="low",
+         about="What is no sound request by method, session, revision or length is served, or answered as if the "
+         "server were at fault: whoever filters in front of it sees another request than it does.",
+         proof="The ORACLE table calls the outcome a violation, again on a fresh server.",
+         mend="Check method, headers and length before the body is looked at; answer 400, 404, 405, 406, 413 or 431.",
+         references=("CWE-684", "CWE-444", "MCP SH-03", "MCP SE-09")),
+    Rule(id="header-mismatch", title="What the headers say is not held against the body", cwe=436, severity="medium",
+         about="A gateway lets a request through for what Mcp-Method and Mcp-Name say; the server does what the body "
+         "says.",
+         proof="A request whose Mcp-Method or Mcp-Name is missing or differs from its body gets a normal answer.",
+         mend="Compare both with the body before dispatch, byte for byte; answer 400 with -32020.",
+         references=("CWE-436", "MCP SE-11", "MCP SE-13", "MCP SE-26")),
+    Rule(id="websocket-protocol", title="WebSocket is not spoken as RFC 6455 says", cwe=436, severity="low",
+         about="What sits in between (proxies, gateways, other clients) reads the same bytes otherwise; a strict "
+         "client cannot connect, or loses its connection for a frame that is allowed.",
+         proof="A frame or upgrade that must be refused is taken for a good one, one that is allowed ends the "
+         "connection, or a subprotocol is selected that was not offered; again on a fresh server.",
+         mend="Leave frames to a library, unchanged; answer what you cannot use with a JSON-RPC error or close 1003.",
+         references=("CWE-436", "CWE-1286", "MCP FR-08")),
+    Rule(id="client-cut", title="A frame on one connection ends another", cwe=460, severity="medium",
+         about="Any one client can throw out all others, as often as it likes.",
+         proof="A connection on which nothing was said is ended when a broken frame comes on another; a good message "
+         "there leaves it open.",
+         mend="Handle what one connection raises where that connection is handled, and close no other.",
+         references=("CWE-460", "OWASP-API4")),
+    Rule(id="message-unbounded", title="A message may grow without bound", cwe=770, severity="medium",
+         about="One client fills the server's memory with a message that never ends.",
+         proof="128 MiB of fragments of one message are taken, the connection stays open, and the process holds them "
+         "in memory, on a fresh process too.",
+         mend="Give the WebSocket library a limit for whole messages (max_size, maxPayload) and leave it on.",
+         references=("CWE-770", "CWE-400", "OWASP-API4")),
 )  # fmt: skip

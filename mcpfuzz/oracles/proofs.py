@@ -4,7 +4,7 @@ shrinking, the benign control, and a replay from the report.
 
 Each returns what was observed, in words, or None where the effect is absent. They live beside what they look at,
 each module with a table of its own: `process_proofs`, `answer_proofs`, `schema_proofs`, `row_proofs` for what any
-case may show; `sightings`, `stateful`, `ownership`, `session_proofs`, `surfaces`, `page_proofs`,
+case may show; `sightings`, `stateful`, `ownership`, `session_proofs`, `socket_proofs`, `surfaces`, `page_proofs`,
 `http_proofs` for what attacks claim.
 """
 
@@ -25,6 +25,7 @@ from mcpfuzz.oracles.row_proofs import MESSAGES
 from mcpfuzz.oracles.schema_proofs import DECLARED
 from mcpfuzz.oracles.session_proofs import SESSIONS
 from mcpfuzz.oracles.sightings import SIGHTINGS
+from mcpfuzz.oracles.socket_proofs import SOCKETS
 from mcpfuzz.oracles.stateful import STATEFUL
 from mcpfuzz.oracles.surfaces import SURFACES
 
@@ -41,6 +42,7 @@ _BUNDLED: Mapping[str, Seen] = {
     **OWNERSHIP,
     **SESSIONS,
     **CHALLENGES,
+    **SOCKETS,
     **SURFACES,
     **PAGES,
     **HTTP,

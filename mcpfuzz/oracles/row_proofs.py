@@ -13,11 +13,15 @@ from mcpfuzz.model import Json, Send, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.outcomes import Outcome, Outcomes, outcome_of
 from mcpfuzz.oracles.reading import frames, lost, words
+from mcpfuzz.oracles.socket_proofs import socket_outcome
 from mcpfuzz.oracles.table import Verdict, judge
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.wire import encode
 
 __all__ = ["MESSAGES", "case_outcome", "http_outcome", "row_verdict"]
+
+NO_SESSION = b"Mcp-Session-Id: {session}"
+"""A slot that stayed empty: the connection that was opened has no session id."""
 
 
 def case_outcome(trace: Trace, ids: Json, trap: Json) -> Outcomes:
@@ -56,11 +60,23 @@ def row_verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> Verdic
         transport = "stdio"  # the POST only says "received": what came of it came on the stream
     if transport in ("http", "sse") or row[0] == "H":
         outcome = http_outcome(trace, ids, trap, last=row[0] == "H")
+    elif row[0] == "W":
+        outcome = socket_outcome(trace, ids, trap)
     else:
         outcome = case_outcome(trace, ids, trap)
+    if row == "H8c" and not _ended(trace):
+        return Verdict("OK", f"{row}: the session was not ended", row)
+    if row[:2] == "H8" and NO_SESSION in b"".join(exchange.sent for exchange in trace.exchanges):
+        return Verdict("OK", f"{row}: it issues no session ids", row)
     if row == "M2" and transport == "http" and _other_era(trace, bench):
         return Verdict("OK", f"{row}: it serves the older era beside this one", row)
     return judge(row, outcome, bench.revision, transport, strict=bench.strict, logging=bench.logging or None)
+
+
+def _ended(trace: Trace) -> bool:
+    """Whether the request before the last one, a DELETE, was taken at its word."""
+    told = [exchange.status for exchange in trace.exchanges if exchange.sent.startswith(b"DELETE ")]
+    return bool(told) and told[-1] is not None and 200 <= told[-1] < 300
 
 
 def _other_era(trace: Trace, bench: Bench) -> bool:
@@ -84,6 +100,8 @@ def _said(ids: Json, trace: Trace) -> bool:
 
 def _verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     if not (trace.ending.kind == "alive" or lost(trace)) or not _said(params.get("ids"), trace):
+        return None
+    if params.get("steps") not in (None, len(trace.conversation)):
         return None
     verdict = row_verdict(params, trace, bench)
     return verdict.because if verdict.level == "FAIL" else None

@@ -30,7 +30,7 @@ OPTIONS = _named(
     config=Option("text", "FILE", "a mcpServers file (.mcp.json, VS Code's servers ...); read only"),
     name=Option("text", "NAME", "which server of --mcp-config"),
     url=Option("text", "URL", "a networked server; with --mcp-server, where that command listens"),
-    transport=Option("text", "NAME", "http, sse or ws, where the URL does not say enough"),
+    transport=Option("text", "NAME", "http, sse, ws or ws-binary, where the URL does not say enough"),
     header=Option("list", "NAME: VALUE", "on every request; ${NAME} of our environment; repeatable", ()),
     identity=Option("list", "NAME=SPEC", "a caller: header:, query:, env:, login: ...; repeatable", ()),
     cacert=Option("text", "FILE", "authorities (PEM) that are trusted besides the system's"),

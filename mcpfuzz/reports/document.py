@@ -91,6 +91,7 @@ def _target(launch: LaunchRecord, discovered: Discovered | None) -> dict[str, Js
         "launch": {
             "command": list(launch.command),
             "url": launch.url,
+            **({} if launch.insisted is None else {"transport": launch.insisted}),
             "cwd": launch.cwd,
             "workspace": list(launch.workspace),
             "env": dict(launch.env),

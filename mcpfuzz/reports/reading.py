@@ -62,6 +62,7 @@ def started_of(document: Document) -> Started:
             command=tuple(launch["command"]),
             url=launch["url"],
             transport=target["transport"],
+            insisted=launch.get("transport"),
             cwd=launch["cwd"],
             workspace=tuple(launch["workspace"]),
             env=launch["env"],

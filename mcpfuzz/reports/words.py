@@ -79,11 +79,22 @@ def _action_words(step: Mapping[str, Any]) -> str:
         return f"{http['method']} {http['path']}{headers}{body}"
     if "ws" in step:
         ws = step["ws"]
-        more = "" if ws["fin"] else " (not final)"
-        return f"WebSocket frame, opcode {ws['opcode']}{more} {_data_words(ws['payload'])}"
+        return f"WebSocket frame, {_frame_words(ws)} {_data_words(ws['payload'])}"
     if "open" in step:
         return "open" if step["open"].get("handshake", True) else "open without a handshake"
     return f"wait {step['wait_s']:g} s" if "wait_s" in step else "close"
+
+
+def _frame_words(ws: Mapping[str, Any]) -> str:
+    """What is to be known of a frame's head: its opcode, and what is odd."""
+    bits = ws["opcode"] >> 4
+    odd = [
+        *([] if ws["fin"] else ["not final"]),
+        *([f"reserved bits {bits:03b}"] if bits else []),
+        *([] if ws.get("masked", True) else ["not masked"]),
+        *([] if ws.get("length") is None else [f"says {ws['length']} bytes"]),
+    ]
+    return f"opcode {ws['opcode'] & 15}" + (f" ({', '.join(odd)})" if odd else "")
 
 
 def _is_call(step: Mapping[str, Any]) -> bool:

@@ -5,6 +5,7 @@ Each step whose answer is owed is waited for; any other is followed by a barrier
 Modules, each knowing only those above it:
 
     talk, steps         a conversation under way; what one step puts on the wire
+    frames              WebSocket frames on a connection beside the main one
     endings             how the server is afterwards, and what happened around it
     conversing          the whole conversation
 """

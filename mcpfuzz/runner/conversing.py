@@ -14,10 +14,12 @@ from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Http, Jso
 from mcpfuzz.replies import answer_of, take_own, with_reply
 from mcpfuzz.rounds import MAX_ROUNDS
 from mcpfuzz.runner.endings import ending_of, gone_ending, hang_up, listening_of, what_ended, what_happened
+from mcpfuzz.runner.frames import are_frames, say_frames
 from mcpfuzz.runner.steps import filled, next_round, on_this_origin, outgoing
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.once import http_exchange
+from mcpfuzz.transports.upgrading import upgrade_exchange
 from mcpfuzz.wire import encode, id_key
 
 __all__ = ["converse"]
@@ -180,6 +182,9 @@ async def _say(
     """Send neighbouring steps together and file what comes back."""
     if any(isinstance(step.action, Http) for step in steps):
         return await _below(talk, client, steps, indices, exchanges)
+    if are_frames(steps):
+        await say_frames(talk, client, steps, indices, exchanges)
+        return Ending()
     if len(steps) == 1 and steps[0].times > 1:
         return await _repeat(talk, client, steps[0], indices[0], exchanges)
     made = [outgoing(client, step, talk.filler, talk.owed) for step in steps]
@@ -192,14 +197,7 @@ async def _say(
     patience = talk.patience + (2 * talk.start_s if steps[0].on in talk.cold else 0.0)
     talk.cold.discard(steps[0].on)
     volley = await client.volley(things, patience=patience)
-    if len(steps) == 1 and isinstance(action := steps[0].action, Call):
-        for _ in range(MAX_ROUNDS):
-            further = next_round(client, action, made[0][0], volley.answers.get(made[0][0].due[0]))
-            if further is None:
-                break
-            made, before = [further], volley.extra
-            volley = await client.volley([further[0]], patience=talk.patience)
-            volley.extra[:0] = before
+    made, volley = await _rounds(talk, client, steps, made, volley)
     waited = time.monotonic() - began
     _file(client, volley, made, indices, exchanges, talk.filler)
     if volley.late:
@@ -215,6 +213,22 @@ async def _say(
         detail = f"nothing was answered on {steps[-1].on}; the first connection is served"
         return Ending(kind="closed", at_step=indices[-1], detail=detail, serves=True)
     return Ending()
+
+
+async def _rounds(
+    talk: Talk, client: Client, steps: Sequence[Step], made: list[tuple[Sent, Json, bool]], volley: Volley
+) -> tuple[list[tuple[Sent, Json, bool]], Volley]:
+    """What became of a call that is played alone once its client was asked for all that it wanted."""
+    if len(steps) != 1 or not isinstance(action := steps[0].action, Call):
+        return made, volley
+    for _ in range(MAX_ROUNDS):
+        further = next_round(client, action, made[0][0], volley.answers.get(made[0][0].due[0]))
+        if further is None:
+            break
+        made, before = [further], volley.extra
+        volley = await client.volley([further[0]], patience=talk.patience)
+        volley.extra[:0] = before
+    return made, volley
 
 
 def _in_vain(exchange: Exchange, waited: float) -> Exchange:
@@ -243,9 +257,13 @@ async def _below(
         if not (request := on_this_origin(endpoint, request)).path:
             return  # an earlier answer names no page of this server
         if step.as_ is not None:  # said as somebody: their credential goes along
-            request = replace(request, headers=(*request.headers, *endpoint.headers))
+            path = endpoint.target if endpoint.target.startswith(f"{request.path}?") else request.path
+            request = replace(request, path=path, headers=(*request.headers, *endpoint.headers))
         try:
             for _ in range(step.times):
+                if endpoint.transport == "ws":
+                    made[index] = await upgrade_exchange(endpoint, request, index, deadline)
+                    continue
                 made[index], event = await http_exchange(endpoint, request, index, deadline)
                 if event:
                     talk.filler.place("event", event)

@@ -13,7 +13,9 @@ from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.frames import frame_bytes
 from mcpfuzz.wire import decode, encode, id_key
 
-__all__ = ["call_message", "filled", "next_round", "on_this_origin", "outgoing", "owes_answer"]
+__all__ = [
+    "call_message", "filled", "next_round", "on_this_origin", "outgoing", "owes_answer", "readable_ids", "said_by",
+]  # fmt: skip
 
 LARGE = 1 << 20
 """A longer message may be refused without its id being read: no answer under that id is owed."""
@@ -40,13 +42,18 @@ def outgoing(client: Client, step: Step, filler: Filler, owed: bool | None = Non
         return Sent(data, hoped=(key,) if key is not None else ()), carried, False
     if isinstance(action, Raw):
         data = filled(filler, action.data).encode("utf-8") if isinstance(action.data, str) else action.data
-        return Sent(data, hoped=_readable_ids(data)), None, False
+        return Sent(data, hoped=readable_ids(data)), None, False
     if isinstance(action, Ws) and client.transport == "ws":
-        payload = action.payload
-        data = filled(filler, payload).encode("utf-8", "surrogatepass") if isinstance(payload, str) else payload
+        data = said_by(step, filler)
         frame = frame_bytes(action.opcode, data, fin=action.fin, masked=action.masked, length=action.length)
-        return Sent(frame, hoped=_readable_ids(data), raw=True), None, False
+        return Sent(frame, hoped=readable_ids(data), raw=True), None, False
     raise Fault(f"{type(action).__name__} steps need another transport than {client.transport}")
+
+
+def said_by(step: Step, filler: Filler) -> bytes:
+    """The payload of a WebSocket frame; nothing for any other step."""
+    payload = step.action.payload if isinstance(step.action, Ws) else b""
+    return filled(filler, payload).encode("utf-8", "surrogatepass") if isinstance(payload, str) else payload
 
 
 def next_round(client: Client, call: Call, sent: Sent, answer: Frame | None) -> tuple[Sent, Json, bool] | None:
@@ -107,7 +114,7 @@ def owes_answer(message: Json) -> bool:
     return known and isinstance(message.get("params", {}), dict)
 
 
-def _readable_ids(data: bytes) -> tuple[tuple[str, Json], ...]:
+def readable_ids(data: bytes) -> tuple[tuple[str, Json], ...]:
     """Ids that a reader may find in raw bytes."""
     found = []
     for match in _ID.finditer(data[:LARGE]):

@@ -21,7 +21,7 @@ class Target:
     url: str | None = None
     """Of a networked server; with a command, where the command's server will listen."""
     transport: str | None = None
-    """http, sse or ws, where the user insists on one."""
+    """One of `endpoint.TRANSPORTS`, where the user insists on one."""
     headers: tuple[tuple[str, str], ...] = ()
     """On every request, as written."""
     identities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -49,10 +49,18 @@ class Target:
         return LaunchRecord(
             command=self.command,
             url=self.url,
-            transport=self.transport or ("stdio" if self.url is None else "ws" if self.url[:2] == "ws" else "http"),
+            transport=_spoken(self.transport, self.url),
+            insisted=self.transport,
             cwd=self.cwd or ".",
             workspace=self.workspaces,
             env=dict(self.env),
             headers=dict(self.headers),
             identities=dict(self.identities),
         )
+
+
+def _spoken(transport: str | None, url: str | None) -> str:
+    """The transport as reports name it."""
+    if url is None:
+        return "stdio"
+    return "ws" if url[:2] == "ws" else transport or "http"

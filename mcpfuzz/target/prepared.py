@@ -159,7 +159,7 @@ class Prepared:
         places |= told_of_callers(identities)
         if target.url is not None:
             endpoint = _endpoint(target, fill)
-            places |= _addresses(endpoint)
+            places |= _places_of(endpoint, ours=bool(target.command))
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
         places |= _told_to(argv, env, endpoint)
@@ -344,13 +344,19 @@ def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
             )
 
 
-def _addresses(endpoint: Endpoint) -> dict[str, str]:
-    """Slots of a networked server: its path and authority, and what its transport allows to ask."""
+def _places_of(endpoint: Endpoint, *, ours: bool) -> dict[str, str]:
+    """What a networked target adds to the slots and to what scenarios need; `ours`: mcpfuzz starts it."""
     authority = f"{endpoint.host}:{endpoint.port}"
-    made = {"network": endpoint.origin, "authority": authority, "address": endpoint.target}
+    places = {"network": endpoint.origin, "authority": authority, "address": endpoint.target}
+    if endpoint.transport == "http":
+        places["endpoint"] = endpoint.target
+    if endpoint.transport in ("http", "sse"):
+        places["pages"] = authority
     if endpoint.transport == "ws":
-        return made | {"websocket": endpoint.origin}
-    return made | {"pages": authority} | ({"endpoint": endpoint.target} if endpoint.transport == "http" else {})
+        places["websocket"] = endpoint.target
+    if ours:
+        places["process"] = "ours"
+    return places
 
 
 def _told_to(argv: Sequence[str], env: Mapping[str, str], endpoint: Endpoint | None) -> dict[str, str]:

@@ -17,8 +17,10 @@ from mcpfuzz.errors import UsageError
 
 __all__ = ["TRANSPORTS", "Endpoint", "is_loopback"]
 
-TRANSPORTS = ("http", "sse", "ws")
-"""What `--transport` takes; http falls back to sse where that was not insisted on."""
+TRANSPORTS = ("http", "sse", "ws", "ws-binary")
+"""What `--transport` takes; http falls back to sse where that was not insisted on. ws-binary is ws with every message
+in a binary frame."""
+BINARY = "ws-binary"
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[^\x00\r\n]*")
@@ -77,12 +79,15 @@ class Endpoint:
         if re.search(r"[\x00-\x20\x7f]", url):
             raise UsageError(f"--url {url!r}: white space or control characters in it")
         native = "ws" if scheme.startswith("ws") else "http"
-        if transport is not None and (transport == "ws") != (native == "ws"):
+        if transport is not None and transport not in TRANSPORTS:
+            raise UsageError(f"--transport {transport}: is none of {', '.join(TRANSPORTS)}")
+        if transport is not None and transport.startswith("ws") != (native == "ws"):
             raise UsageError(f"--transport {transport} does not go with --url {url}")
         target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._") + (f"?{parts.query}" if parts.query else "")
         return cls(
             scheme=scheme, host=parts.hostname, port=port if port is not None else DEFAULT_PORTS[scheme],
-            target=target, transport=transport or native, forced=transport is not None,
+            target=target, transport="ws" if transport == BINARY else transport or native,
+            forced=transport is not None, binary=transport == BINARY,
         )  # fmt: skip
 
     @property

@@ -18,7 +18,7 @@ from mcpfuzz.lab.codec import Json
 from mcpfuzz.lab.core import Connection, Server
 from mcpfuzz.lab.fronts.outlets import is_answer
 
-__all__ = ["Exchange", "decoded"]
+__all__ = ["Exchange", "decoded", "end"]
 
 
 class Exchange:
@@ -41,7 +41,7 @@ class Exchange:
             with self._turn:
                 answers = self.server.handle(message, view)
         except BaseException as error:  # noqa: BLE001 - ends the process, as over stdio
-            _end(error)
+            end(error)
         connection.revision, connection.log_level = view.revision, view.log_level
         connection.modern_seen = view.modern_seen
         return answers
@@ -52,11 +52,11 @@ class Exchange:
             text = codec.dumps(message, constants=self.lab.on("nan-out"))
             text.encode("utf-8")
         except ValueError as error:
-            _end(error)
+            end(error)
         return text
 
 
-def _end(error: BaseException) -> NoReturn:
+def end(error: BaseException) -> NoReturn:
     """A thread's exception would end the thread alone, and a client would wait for ever."""
     if not isinstance(error, SystemExit):
         traceback.print_exception(error)

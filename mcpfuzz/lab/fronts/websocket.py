@@ -25,11 +25,12 @@ from websockets.typing import Subprotocol
 
 from mcpfuzz.lab.codec import MAX_LINE
 from mcpfuzz.lab.core import Connection
-from mcpfuzz.lab.fronts.exchange import Exchange
+from mcpfuzz.lab.fronts.exchange import Exchange, end
 from mcpfuzz.lab.fronts.guard import ANONYMOUS, Guard, Refused
 from mcpfuzz.lab.fronts.reading import Gone, Request, Stream
 from mcpfuzz.lab.fronts.replying import refusal, write
 from mcpfuzz.lab.fronts.signing import Signing
+from mcpfuzz.lab.fronts.unchecked import read_loosely
 
 __all__ = ["PATTERNS", "WebSockets"]
 
@@ -59,6 +60,8 @@ class WebSockets:
         self.pattern = pattern
         self.exchange = exchange
         self.signing = Signing(guard)
+        self.talks: set[_Talk] = set()
+        """Those that are open."""
 
     def talk(self, stream: Stream, request: Request) -> None:
         """One connection, from its upgrade to its end."""
@@ -77,7 +80,9 @@ class WebSockets:
             identity, too_late = ANONYMOUS, True
         # subprotocol-unoffered: "mcp" is what is spoken here, so that is what is answered
         select = _always if self.lab.on("subprotocol-unoffered") else _offered
-        protocol = ServerProtocol(select_subprotocol=select, max_size=MAX_LINE + 1)
+        # message-unbounded: frames are small, so the messages made of them need no limit
+        most = None if self.lab.on("message-unbounded") else MAX_LINE + 1
+        protocol = ServerProtocol(select_subprotocol=select, max_size=most)
         protocol.receive_data(request.raw_head)
         upgrade = next(iter(protocol.events_received()), None)
         if not isinstance(upgrade, Upgrade):
@@ -87,7 +92,10 @@ class WebSockets:
         talk = _Talk(self, protocol, stream, request, identity)
         talk.flush()
         if protocol.state is State.OPEN:
+            if self.lab.on("frames-unchecked"):
+                read_loosely(protocol)
             protocol.receive_data(stream.taken())
+            self.talks.add(talk)
             talk.run(turned_away=too_late)
         else:
             stream.linger(0.2)
@@ -157,6 +165,7 @@ class _Talk:
         self._parts: list[bytes] = []
         self._opcode = Opcode.TEXT
         self._lock = threading.Lock()
+        self._delay = 0.0
 
     # ---- out ----
 
@@ -184,7 +193,8 @@ class _Talk:
         except Gone:
             return  # the reader finds out by itself
 
-    def _fail(self, code: int, reason: str) -> None:
+    def fail(self, code: int, reason: str) -> None:
+        """End it; from any thread."""
         with self._lock:
             self._protocol.fail(code, reason)
             self._flush()
@@ -204,16 +214,16 @@ class _Talk:
                     break
                 wait = PING_S if until is None or self._identity else until - time.monotonic()
                 if wait <= 0:
-                    self._fail(POLICY, "nobody said who this is")
+                    self.fail(POLICY, "nobody said who this is")
                     break
                 data = self._receive(wait)
                 if data is None and (pinged or self._identity is None):
-                    self._fail(POLICY if self._identity is None else 1011, "silence")
+                    self.fail(POLICY if self._identity is None else 1011, "silence")
                     break
                 pinged = data is None
                 with self._lock:
                     if data is None:
-                        self._protocol.send_ping(b"there?")
+                        self._protocol.send_ping(str(time.monotonic()).encode())
                     elif data:
                         self._protocol.receive_data(data)
                     else:
@@ -222,7 +232,12 @@ class _Talk:
                 if data == b"":
                     self._handle()
                     break
+                if self._protocol.parser_exc is not None and self._front.lab.on("error-ends-all"):
+                    # error-ends-all: what went wrong may have gone wrong for all of them, so all begin anew
+                    for other in self._front.talks - {self}:
+                        other.fail(1012, "restarting")
         finally:
+            self._front.talks.discard(self)
             for cancelled in list(self._connection.running.values()):
                 cancelled.set()
         self._stream.linger(1.0)
@@ -236,7 +251,7 @@ class _Talk:
                     self._protocol.receive_data(data)
             self._handle()
         self._put('{"detail":"Authentication error"}')
-        self._fail(POLICY, "a valid token is required")
+        self.fail(POLICY, "a valid token is required")
         self._stream.linger(1.0)
 
     def _receive(self, seconds: float) -> bytes | None:
@@ -267,6 +282,12 @@ class _Talk:
                 self._parts.append(bytes(event.data))
                 if event.fin:
                     self._message(b"".join(self._parts))
+            elif isinstance(event, Frame) and event.opcode is Opcode.PONG and self._front.lab.on("pong-crash"):
+                # pong-crash: our pings say when they were sent, so a pong tells how long the way is
+                try:
+                    self._delay = time.monotonic() - float(event.data)
+                except ValueError as error:
+                    end(error)
         return self._protocol.state is State.OPEN
 
     def _message(self, message: bytes) -> None:
@@ -276,7 +297,7 @@ class _Talk:
             try:
                 message.decode("utf-8")
             except UnicodeDecodeError:
-                self._fail(1007, "text is UTF-8")
+                self.fail(1007, "text is UTF-8")
                 return
         elif self._front.lab.on("binary-frame-crash"):
             # binary-frame-crash: nobody looked whether it is text, and the handler's exception closes the socket
@@ -309,5 +330,5 @@ class _Talk:
         if self._front.lab.on("served-before-auth"):
             # served-before-auth: who has not said who he is is not yet known, and that is no reason to wait
             return True
-        self._fail(POLICY, "authentication comes first")
+        self.fail(POLICY, "authentication comes first")
         return False
