@@ -689,7 +689,7 @@ def test_a_websocket_that_ends_of_a_malformed_frame_is_judged_by_its_close_code(
 
 def http_step(body: bytes, status: int) -> Trace:
     page = replace(exchange(frame(body), due=False), status=status)
-    return trace(page, actions=(Http("OPTIONS", "/ws", ()),))
+    return trace(page, actions=(Http("OPTIONS", "{address}", ()),))
 
 
 @pytest.mark.parametrize(
