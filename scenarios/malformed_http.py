@@ -66,6 +66,7 @@ SCENARIO = Scenario(
     rules=("malformed-http", "header-mismatch", "crash", "hang"),
     cases=len(VARIANTS),
     rounds=1,
+    early=True,
     alone=True,
     needs=("network", "endpoint"),
     references=("MCP SE-11", "MCP SH-01", "CWE-436", "CWE-444"),

@@ -48,6 +48,7 @@ SCENARIO = Scenario(
     rules=("websocket-protocol", "client-cut", "crash", "hang"),
     cases=len(KINDS),
     rounds=2,
+    early=True,
     alone=True,
     needs=("network", "websocket"),
     references=("MCP FR-08", "CWE-1286", "CWE-436"),

@@ -54,6 +54,7 @@ SCENARIO = Scenario(
     rules=("websocket-protocol",),
     cases=len(VARIANTS),
     rounds=1,
+    early=True,
     alone=True,
     needs=("network", "websocket"),
     references=("MCP FR-08", "CWE-436"),
