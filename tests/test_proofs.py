@@ -796,3 +796,27 @@ def test_a_modern_listing_says_how_it_may_be_kept(name: str) -> None:
     value = {key: kept for key, kept in KEPT.items() if key != name}
     assert [fault for fault in shape_faults("tools/list", value, BY_DATE[E]) if name in fault]
     assert shape_faults("tools/call", {"resultType": "complete", "content": []}, BY_DATE[E]) == []
+
+
+FORM = {"method": "elicitation/create", "params": {"mode": "form"}}
+ASKS = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
+
+
+@pytest.mark.parametrize(
+    ("method", "members", "sound"),
+    [
+        ("tools/call", {"inputRequests": {"q": FORM}, "requestState": "s"}, True),
+        ("prompts/get", {"requestState": "s"}, True),
+        ("tools/call", {}, False),
+        ("tools/call", {"requestState": 7}, False),
+        ("tools/call", {"inputRequests": [FORM]}, False),
+        ("tools/call", {"inputRequests": {"q": {"method": "roots/list"}}}, False),
+        ("tools/call", {"inputRequests": {"q": {"method": "tools/call"}}}, False),
+        ("resources/list", {"requestState": "s", "ttlMs": 0, "cacheScope": "public"}, False),
+    ],
+)
+def test_a_result_that_asks_for_input_asks_for_what_was_declared(method: str, members: Any, sound: bool) -> None:
+    result = {"resultType": "input_required", **members}
+    assert (shape_faults(method, result, BY_DATE[E], {"_meta": ASKS}) == []) is sound
+    if "inputRequests" in members:
+        assert shape_faults(method, result, BY_DATE[E], {})

@@ -133,7 +133,7 @@ def _frame_fault(frame: Frame | None, exchange: Exchange, trace: Trace, bench: B
     asked = method_of(trace, exchange) if frame is exchange.answer else None
     result = frame.value.get("result")
     if asked is not None and "result" in frame.value and "error" not in frame.value:
-        faults = shape_faults(asked[0], result, BY_DATE[bench.revision])
+        faults = shape_faults(asked[0], result, BY_DATE[bench.revision], asked[1])
         if faults:
             return f"{asked[0]}: {'; '.join(faults[:3])}"
     return None
