@@ -215,10 +215,12 @@ class Engine:
             if left < 0:
                 self.cut = TIME_SPENT
                 return False
-            if left < self._pace.expected_s():
+            why = self._pace.too_dear()
+            if why is None and left < self._pace.expected_s():
+                why = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.0f} s, and less was left"
+            if why is not None:
                 if not unit.round:
-                    slow = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.0f} s, and less was left"
-                    tally.reasons.setdefault(slow)
+                    tally.reasons.setdefault(why)
                 return False
             case = self._draw(unit, index, tally)
             if case is None:
@@ -286,7 +288,10 @@ class Engine:
             self._supply.renew()
             await self._alone(case, other)
         if seen.damage:
+            began = time.monotonic()
             await self._blame.damage(cases, seen, unit, self._score.what)
+            if seen.lost and unit.key not in self._docket.dead_ends:  # nothing is wrong with what was lost
+                self._pace.waste(patience + time.monotonic() - began)
         elif seen.unclear and self._may_examine(unit, cases[0].row):
             for case in cases:
                 if await self._alone(case, unit) or time.monotonic() > self._until:
@@ -315,5 +320,7 @@ class Engine:
         trace = await self._voice.say(case.conversation, case.row)
         for suspicion in judge_trace(case, trace, self._bench, self._surface):
             await self._docket.suspect(case, suspicion, unit)
+        if unit.key not in self._docket.dead_ends:
+            self._pace.waste(sum(exchange.waited_s for exchange in trace.exchanges))
         self._score.tell()
         return trace.ending.kind != "alive"
