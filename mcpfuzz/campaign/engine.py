@@ -211,16 +211,7 @@ class Engine:
         size = self._pace.together(unit, client.largest)
         batch: list[Case] = []
         for index in range(unit.first, unit.first + self._pace.count(unit)):
-            left = self._until - time.monotonic()
-            if left < 0:
-                self.cut = TIME_SPENT
-                return False
-            why = self._pace.too_dear()
-            if why is None and left < self._pace.expected_s():
-                why = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.0f} s, and less was left"
-            if why is not None:
-                if not unit.round:
-                    tally.reasons.setdefault(why)
+            if self._no_time(unit, tally):
                 return False
             case = self._draw(unit, index, tally)
             if case is None:
@@ -243,6 +234,19 @@ class Engine:
         if batch:
             tally.cases += await self._volley(batch, unit)
         return self.cut is None
+
+    def _no_time(self, unit: Unit, tally: ScenarioTally) -> bool:
+        """Whether the time is spent, or what is left of it is not for this operation; the share is left then."""
+        left = self._until - time.monotonic()
+        if left < 0:
+            self.cut = TIME_SPENT
+            return True
+        why = self._pace.too_dear()
+        if why is None and left < self._pace.expected_s():
+            why = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.0f} s, and less was left"
+        if why is not None and not unit.round:
+            tally.reasons.setdefault(why)
+        return why is not None
 
     async def _guarded(self, unit: Unit, guard: _Guard | None) -> None:
         """After malformed messages: do good calls still succeed?"""
