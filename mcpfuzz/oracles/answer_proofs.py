@@ -109,17 +109,11 @@ def _duplicate(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
 def _ill_formed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Answers that break JSON, JSON-RPC or the method's own result schema."""
     for exchange in trace.exchanges:
-        for frame in (exchange.answer, *exchange.others) if _owes_form(trace, exchange) else ():
+        for frame in (exchange.answer, *exchange.others) if of_mcp(trace, exchange) else ():
             found = _frame_fault(frame, exchange, trace, bench)
             if found:
                 return found
     return None
-
-
-def _owes_form(trace: Trace, exchange: Exchange) -> bool:
-    """Whether what came must be JSON-RPC: the body of an HTTP error may be (OAuth has its own, RFC 6750)."""
-    below = isinstance(trace.conversation.steps[exchange.step].action, Http)
-    return of_mcp(trace, exchange) and not (below and (exchange.status or 0) >= 400)
 
 
 def _frame_fault(frame: Frame | None, exchange: Exchange, trace: Trace, bench: Bench) -> str | None:
