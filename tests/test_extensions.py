@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcpfuzz import extensions
+from mcpfuzz.campaign.run import NEEDED
 from mcpfuzz.cli import main
 from mcpfuzz.errors import UsageError
 from mcpfuzz.extensions import beside, load
@@ -148,6 +149,10 @@ def test_a_broken_strategy_is_told_by_its_own_line(folder: Path) -> None:
     write(folder, "strategies/words.py", "\nword = 1 / 0\n")
     with pytest.raises(UsageError, match=r"^strategies/words\.py:2: ZeroDivisionError: division by zero$"):
         load(named=[folder])
+
+
+def test_every_need_of_a_scenario_tells_what_to_give() -> None:
+    assert {need for scenario in bundled().values() for need in scenario.needs} <= set(NEEDED)
 
 
 def test_a_folder_that_holds_nothing_is_told(tmp_path: Path) -> None:
