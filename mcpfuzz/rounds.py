@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from mcpfuzz.model import Json
 from mcpfuzz.revisions import META
 
-__all__ = ["CAPABILITIES", "MAX_ROUNDS", "REQUIRED", "agreed", "altered", "asks", "following"]
+__all__ = ["CAPABILITIES", "MAX_ROUNDS", "REQUIRED", "agreed", "altered", "asks", "declared", "following", "undeclared"]
 
 REQUIRED = "input_required"
 MAX_ROUNDS = 5
@@ -32,6 +32,21 @@ def asks(answer: Json) -> Mapping[str, Json] | None:
     return result if isinstance(result, dict) and result.get("resultType") == REQUIRED else None
 
 
+def declared(params: Json) -> Mapping[str, Json]:
+    """The client capabilities that a modern request declares."""
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    found = meta.get(CAPABILITIES) if isinstance(meta, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def undeclared(request: Json, known: Mapping[str, Json]) -> str | None:
+    """What a server asks for although the client did not declare it, in words; None where it may ask."""
+    method = request.get("method") if isinstance(request, dict) else None
+    if not isinstance(method, str) or method not in _NEEDS:
+        return "something that is no request for input"
+    return None if isinstance(known.get(_NEEDS[method]), dict) else f"{_NEEDS[method]}, which was not declared"
+
+
 def following(params: Json, result: Mapping[str, Json]) -> dict[str, Json] | None:
     """The params of the next round, as somebody says them behind whom nobody stands: no to every question, no folders,
     no model. None where there is to be no next round: the result asks for what the request did not declare, for what
@@ -41,17 +56,13 @@ def following(params: Json, result: Mapping[str, Json]) -> dict[str, Json] | Non
     requests, state = result.get("inputRequests"), result.get("requestState")
     if not isinstance(requests, dict | None) or not isinstance(state, str | None) or (not requests and state is None):
         return None
-    meta = given.get("_meta")
-    declared = meta.get(CAPABILITIES) if isinstance(meta, dict) else None
-    declared = declared if isinstance(declared, dict) else {}
     said: dict[str, Json] = {}
     for key, request in list((requests or {}).items())[:MAX_REQUESTS]:
-        method = request.get("method") if isinstance(request, dict) else None
-        if not isinstance(method, str) or not isinstance(declared.get(_NEEDS.get(method, "")), dict):
+        if undeclared(request, declared(given)) is not None:
             return None
-        if method == "elicitation/create":
+        if request["method"] == "elicitation/create":
             said[key] = {"action": "decline"}
-        elif method == "roots/list":
+        elif request["method"] == "roots/list":
             said[key] = {"roots": []}
     made = {name: value for name, value in given.items() if name not in ("inputResponses", "requestState")}
     return made | ({"inputResponses": said} if said else {}) | ({"requestState": state} if state is not None else {})

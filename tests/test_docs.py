@@ -101,6 +101,11 @@ def test_toml_and_yaml_can_be_read(text: str) -> None:
         assert pytest.importorskip("yaml").safe_load(text)
 
 
+@pytest.mark.parametrize(("page", "text"), blocks("py"))
+def test_a_piece_of_a_program_is_python(page: str, text: str) -> None:
+    compile(text, page, "exec")
+
+
 @pytest.mark.parametrize(("page", "text"), blocks("python"))
 def test_a_program_runs(page: str, text: str, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -77,6 +77,19 @@ def test_the_action_s_step_runs_reports_and_hands_its_exit_code_on(tmp_path: Pat
     assert report["target"]["launch"]["command"][1:] == ["-m", "mcpfuzz.lab", "--weakness", "crash-number"]
 
 
+def test_the_action_tests_a_server_that_listens(tmp_path: Path) -> None:
+    code, told = act(
+        tmp_path,
+        command=f"{sys.executable} -m mcpfuzz.lab --transport http --port {{port}}",
+        url="http://127.0.0.1:{port}/mcp",
+        args="--scenario\npoisoned-description\n--seed\n1\n",
+        **{"max-time": "20", "profile": "quick"},
+    )
+    assert code == 0, told
+    report = json.loads((tmp_path / "mcpfuzz-report" / "mcpfuzz.json").read_text(encoding="utf-8"))
+    assert report["target"]["transport"] == "http"
+
+
 def test_an_input_with_a_command_in_it_is_only_text(tmp_path: Path) -> None:
     code, told = act(
         tmp_path, command="python server.py", workspace="$(touch owned)", args="`touch owned`; touch owned"

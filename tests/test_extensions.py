@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcpfuzz import extensions
+from mcpfuzz.campaign.run import NEEDED
 from mcpfuzz.cli import main
 from mcpfuzz.errors import UsageError
 from mcpfuzz.extensions import beside, load
@@ -150,6 +151,10 @@ def test_a_broken_strategy_is_told_by_its_own_line(folder: Path) -> None:
         load(named=[folder])
 
 
+def test_every_need_of_a_scenario_tells_what_to_give() -> None:
+    assert {need for scenario in bundled().values() for need in scenario.needs} <= set(NEEDED)
+
+
 def test_a_folder_that_holds_nothing_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds neither scenarios"):
         load(named=[tmp_path])
@@ -235,3 +240,18 @@ def test_a_broken_scenario_is_one_line_of_pytest(pytester: pytest.Pytester) -> N
     result = pytester.runpytest_subprocess("--mcp-server", f"{sys.executable} -m mcpfuzz.lab", "--mcp-fuzz")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: mcpfuzz: scenarios/mine.py:1: ImportError: *"])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("more", [(), ("-p", "xdist", "-n", "2")])
+def test_scenarios_beside_the_conftest_of_a_tests_folder_become_items(
+    pytester: pytest.Pytester, more: tuple[str, ...]
+) -> None:
+    (pytester.path / "tests" / "scenarios").mkdir(parents=True)
+    write(pytester.path, "tests/conftest.py", "")
+    write(pytester.path, "tests/scenarios/mine.py", GOOD)
+    write(pytester.path, "pytest.ini", "[pytest]\ntestpaths = tests\n")
+    words = ("--mcp-fuzz", "--mcp-scenario", "mine", "--mcp-max-time", "15", "-k", "echo", "-v")
+    result = pytester.runpytest_subprocess("--mcp-server", f"{sys.executable} -m mcpfuzz.lab", *words, *more)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*mcpfuzz::mine::tool[[]echo[]]*"])

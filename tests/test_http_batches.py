@@ -19,7 +19,7 @@ from mcpfuzz.client import Client
 from mcpfuzz.lab.served import Served
 from mcpfuzz.model import Case, Trace
 from mcpfuzz.oracles.bench import Bench
-from mcpfuzz.oracles.proofs import row_verdict
+from mcpfuzz.oracles.row_proofs import row_verdict
 from mcpfuzz.revisions import revision
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.scenarios.malformed import case_of

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mcpfuzz.lab import weaknesses
-from mcpfuzz.lab.drive import Late, Named
+from mcpfuzz.lab.drive import ENVELOPE, Late, Named
 
 WAIT_S = 2.5
 """Seconds without an answer that count as none: ten times the slowest honest call."""
@@ -199,6 +199,14 @@ def an_error_has_no_integer_code(lab: Named) -> bool:
 @demonstrates("result-and-error")
 def an_answer_is_both(lab: Named) -> bool:
     return {"result", "error"} <= set(lab.request("prompts/get", {"name": "no_such"}))
+
+
+@demonstrates("asks-undeclared")
+def nobody_said_they_can_be_asked(lab: Named) -> bool:
+    served, names = lab.names["book_kiln"]
+    arguments = {names["day"]: "Monday", names["remark"]: "four bowls"}
+    told = lab.request("tools/call", {"name": served, "arguments": arguments, "_meta": ENVELOPE})
+    return told.get("result", {}).get("resultType") == "input_required"
 
 
 @demonstrates("output-schema")

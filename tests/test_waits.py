@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from mcpfuzz.campaign.pace import Pace
+from mcpfuzz.campaign.reach import Reach
+from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.model import Call, Case, Conversation, Ending, Exchange, Json, Operation, Place, Surface, Trace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace
@@ -112,3 +115,22 @@ def test_a_wait_that_was_asked_for_may_hold_up_its_own_connection_but_not_other_
 
 def test_a_hang_that_nobody_asked_for_is_told_beside_a_wait_that_was_too_short_for_it() -> None:
     assert rules({"delayMs": 50}, waited_s=10.0, silent=True) == {"hang"}
+
+
+def pace(max_time: float) -> Pace:
+    made = Pace(Settings(scenarios=(), seed=1, max_time=max_time), Reach())
+    made.enter(Operation(kind="tool", name="nap", schema=NAPS))
+    return made
+
+
+def test_an_operation_that_only_waits_as_told_is_left_alone_after_a_twentieth_of_the_budget() -> None:
+    clock = pace(60)
+    clock.waste(2.9)
+    assert clock.too_dear() is None
+    clock.waste(0.2)
+    assert "nap" in str(clock.too_dear())
+    clock.enter(Operation(kind="tool", name="other", schema=NAPS))
+    assert clock.too_dear() is None
+    clock.enter(None)
+    clock.waste(100)
+    assert clock.too_dear() is None  # the session is nobody's operation

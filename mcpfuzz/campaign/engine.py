@@ -211,14 +211,7 @@ class Engine:
         size = self._pace.together(unit, client.largest)
         batch: list[Case] = []
         for index in range(unit.first, unit.first + self._pace.count(unit)):
-            left = self._until - time.monotonic()
-            if left < 0:
-                self.cut = TIME_SPENT
-                return False
-            if left < self._pace.expected_s():
-                if not unit.round:
-                    slow = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.0f} s, and less was left"
-                    tally.reasons.setdefault(slow)
+            if self._no_time(unit, tally):
                 return False
             case = self._draw(unit, index, tally)
             if case is None:
@@ -241,6 +234,19 @@ class Engine:
         if batch:
             tally.cases += await self._volley(batch, unit)
         return self.cut is None
+
+    def _no_time(self, unit: Unit, tally: ScenarioTally) -> bool:
+        """Whether the time is spent, or what is left of it is not for this operation; the share is left then."""
+        left = self._until - time.monotonic()
+        if left < 0:
+            self.cut = TIME_SPENT
+            return True
+        why = self._pace.too_dear()
+        if why is None and left < self._pace.expected_s():
+            why = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.0f} s, and less was left"
+        if why is not None and not unit.round:
+            tally.reasons.setdefault(why)
+        return why is not None
 
     async def _guarded(self, unit: Unit, guard: _Guard | None) -> None:
         """After malformed messages: do good calls still succeed?"""
@@ -286,7 +292,10 @@ class Engine:
             self._supply.renew()
             await self._alone(case, other)
         if seen.damage:
+            began = time.monotonic()
             await self._blame.damage(cases, seen, unit, self._score.what)
+            if seen.lost and unit.key not in self._docket.dead_ends:  # nothing is wrong with what was lost
+                self._pace.waste(patience + time.monotonic() - began)
         elif seen.unclear and self._may_examine(unit, cases[0].row):
             for case in cases:
                 if await self._alone(case, unit) or time.monotonic() > self._until:
@@ -315,5 +324,7 @@ class Engine:
         trace = await self._voice.say(case.conversation, case.row)
         for suspicion in judge_trace(case, trace, self._bench, self._surface):
             await self._docket.suspect(case, suspicion, unit)
+        if unit.key not in self._docket.dead_ends:
+            self._pace.waste(sum(exchange.waited_s for exchange in trace.exchanges))
         self._score.tell()
         return trace.ending.kind != "alive"

@@ -22,6 +22,10 @@ BULKY = 1 << 20
 """A pair that draws larger answers is played one case at a time, so that they are not held together."""
 REPEAT_SHARE = 0.05
 """Of the budget, at most, for one repetition."""
+WASTE_SHARE = 0.05
+"""Of the budget, at most about, for waiting in vain for one operation that only does what it is told."""
+WASTE_S = 2.0
+"""So much may be spent on that in any case."""
 UNTRIED_S = 60.0
 """What a tally says of an operation that was never called (`reach.Tally`)."""
 
@@ -34,6 +38,7 @@ class Pace:
         self._reach = reach
         self._slowest: dict[tuple[str, str] | None, float] = {}
         self._operation: tuple[str, str] | None = None
+        self._wasted: dict[tuple[str, str] | None, float] = {}
         self._bulky: set[tuple[str, str, str]] = set()
 
     def enter(self, operation: Operation | None) -> None:
@@ -45,6 +50,17 @@ class Pace:
     def patience(self) -> float:
         """Seconds one answer may take, learned from this operation's own answers; `--timeout` bounds it."""
         return min(self._settings.timeout, max(1.0, 8 * self._slowest.get(self._operation, 0.1) + 0.5))
+
+    def waste(self, seconds: float) -> None:
+        """Take note of a wait for the current operation that ended without an answer and is nobody's fault."""
+        self._wasted[self._operation] = self._wasted.get(self._operation, 0.0) + seconds
+
+    def too_dear(self) -> str | None:
+        """Why the current operation is to be left alone from now on; None: it is not."""
+        spent = self._wasted.get(self._operation, 0.0)
+        if self._operation is None or spent <= max(WASTE_S, self._settings.max_time * WASTE_SHARE):
+            return None
+        return f"{self._operation[1]}: its calls take as long as they are told, {spent:.0f} s were waited for nothing"
 
     def expected_s(self) -> float:
         """Seconds that a call of a slow operation may well take; 0 for the others."""
@@ -88,7 +104,8 @@ class Pace:
         if operation is None:
             return None
         times = sum(step.times for step in steps if step.times > 1)
-        fastest_s = self._reach.tally(*operation.key).fastest_s
+        tally = self._reach.tally(*operation.key)
+        fastest_s = tally.fastest_s if tally.fastest_s < UNTRIED_S else tally.slowest_s or UNTRIED_S
         if not times and len(steps) > 1 and fastest_s < UNTRIED_S:
             times = sum(_calls(step, operation) for step in steps)  # a story that calls the same slow thing over again
         if not times:

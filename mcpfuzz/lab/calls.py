@@ -246,7 +246,7 @@ def _round(request: Request) -> dict[str, Any]:
     given, state = request.params.get("inputResponses", {}), request.params.get("requestState")
     if not isinstance(given, dict) or not isinstance(state, str | None):
         raise Refusal(-32602, "Invalid params: inputResponses is an object, requestState a string")
-    return {"client": request.meta.get(CAPABILITIES, {}), "given": given, "state": state}
+    return {"modern": True, "client": request.meta.get(CAPABILITIES, {}), "given": given, "state": state}
 
 
 def _told(error: BaseException, tool: Tool) -> str:

@@ -75,6 +75,8 @@ class Call:
     cancelled: threading.Event
     client: Mapping[str, Json] = field(default_factory=dict)
     """What the client says it can be asked for; empty in the legacy form."""
+    modern: bool = False
+    """The stateless form (2026-07-28), in which a tool may answer `Ask`."""
     given: Mapping[str, Json] = field(default_factory=dict)
     """Its answers to what the tool asked, by the key of each."""
     state: str | None = None

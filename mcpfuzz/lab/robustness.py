@@ -265,6 +265,16 @@ ROBUSTNESS: Final[tuple[Weakness, ...]] = (
         },
     ),
     Weakness(
+        name="asks-undeclared",
+        title="A client is asked that did not say it can be",
+        cwe=436,
+        expected=("result-shape",),
+        kind="tool",
+        toolset="kiln",
+        where="book_kiln",
+        trigger="a booking by a client of 2026-07-28 that declares no elicitation",
+    ),
+    Weakness(
         name="output-schema",
         title="The structured answer breaks its own schema for empty input",
         cwe=393,

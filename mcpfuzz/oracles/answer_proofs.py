@@ -109,32 +109,25 @@ def _duplicate(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
 def _ill_formed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Answers that break JSON, JSON-RPC or the method's own result schema."""
     for exchange in trace.exchanges:
-        for frame in (exchange.answer, *exchange.others):
-            found = _frame_fault(frame, exchange, trace, bench) if _owes_form(frame, trace, exchange) else None
+        for frame in (exchange.answer, *exchange.others) if of_mcp(trace, exchange) else ():
+            found = _frame_fault(frame, exchange, trace, bench)
             if found:
                 return found
     return None
 
 
-def _owes_form(frame: Frame | None, trace: Trace, exchange: Exchange) -> bool:
-    """Whether what came must be JSON-RPC: what says that it is, and what the endpoint answers well. The body of an HTTP
-    error may be something else (OAuth has its own, RFC 6750), and so may other pages."""
-    below = isinstance(trace.conversation.steps[exchange.step].action, Http)
-    if frame is not None and isinstance(frame.value, dict) and "jsonrpc" in frame.value:
-        return True
-    return of_mcp(trace, exchange) and not (below and (exchange.status or 0) >= 400)
-
-
 def _frame_fault(frame: Frame | None, exchange: Exchange, trace: Trace, bench: Bench) -> str | None:
     if frame is None or not isinstance(frame.value, dict):
         return None
+    if isinstance(trace.conversation.steps[exchange.step].action, Http) and "jsonrpc" not in frame.value:
+        return None  # a page of the web server's own, beside MCP: the body of a 404, a metadata document
     bad = [fault for fault in frame.faults if fault in ILL_FORMED]
     if bad:
         return f"{', '.join(bad)} in {words(frame, 120)}"
     asked = method_of(trace, exchange) if frame is exchange.answer else None
     result = frame.value.get("result")
     if asked is not None and "result" in frame.value and "error" not in frame.value:
-        faults = shape_faults(asked[0], result, BY_DATE[bench.revision])
+        faults = shape_faults(asked[0], result, BY_DATE[bench.revision], asked[1])
         if faults:
             return f"{asked[0]}: {'; '.join(faults[:3])}"
     return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from mcpfuzz.model import Json
 from mcpfuzz.revisions import Revision
+from mcpfuzz.rounds import REQUIRED, declared, undeclared
 
 __all__ = ["shape_faults"]
 
@@ -19,24 +20,46 @@ _CACHED: Mapping[str, str] = {
     "resources/templates/list": "CA-05", "resources/read": "CA-06",
 }  # fmt: skip
 """Methods whose results must say how they may be kept, and the row that says so."""
+_MAY_ASK = frozenset(("tools/call", "prompts/get", "resources/read"))
 _TEXT_CONTENT = {"text": ("text",), "image": ("data", "mimeType"), "audio": ("data", "mimeType")}
 
 
-def shape_faults(method: str, result: Json, revision: Revision) -> list[str]:
-    """What is wrong with a result, in words; empty where nothing is."""
+def shape_faults(method: str, result: Json, revision: Revision, params: Json = None) -> list[str]:
+    """What is wrong with a result, in words; empty where nothing is.
+
+    Args:
+        params: of the request: what it declares may be asked for in the result.
+    """
     if not isinstance(result, dict):
         return [f"the result is {_kind(result)}, not an object"]
     faults = []
     if revision.result_type and not isinstance(result.get("resultType"), str):
         faults.append("no resultType (JR-20)")
-    if result.get("resultType") == "input_required":
-        return faults
+    if result.get("resultType") == REQUIRED and revision.result_type:
+        return [*faults, *_asking(method, result, declared(params))]
     if revision.result_type and method in _CACHED:
         faults += _hints(result, _CACHED[method])
     checker = _CHECKERS.get(method)
     if checker is not None:
         faults += checker(result)
     return faults
+
+
+def _asking(method: str, result: Mapping[str, Json], known: Mapping[str, Json]) -> Iterator[str]:
+    """A result that asks for input (2026-07-28, multi round-trip requests)."""
+    if method not in _MAY_ASK:
+        yield f"{method} may not ask for input (EL-11)"
+    requests, state = result.get("inputRequests"), result.get("requestState")
+    if requests is None and state is None:
+        yield "it asks for input with neither inputRequests nor requestState (EL-05)"
+    if state is not None and not isinstance(state, str):
+        yield f"requestState is {_kind(state)}, not a string"
+    if requests is not None and not isinstance(requests, dict):
+        yield f"inputRequests is {_kind(requests)}, not an object"
+        return
+    for request in list((requests or {}).values())[:50]:
+        if (asked := undeclared(request, known)) is not None:
+            yield f"it asks for {asked} (EL-04, EL-06)"
 
 
 def _hints(result: Mapping[str, Json], row: str) -> Iterator[str]:
