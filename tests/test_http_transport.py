@@ -709,6 +709,11 @@ def test_a_refusal_names_the_status_and_the_challenge() -> None:
     assert "401" in said and "Bearer resource_metadata" in said and "--header" in said
 
 
+def test_a_refusal_in_plain_text_is_quoted() -> None:
+    said = failing_with(response(403, b"Access is only allowed at localhost", "text/plain"))
+    assert "403 Forbidden, 'Access is only allowed at localhost'" in said
+
+
 def failing_with(raw: bytes, kind: type[BaseException] = HandshakeError) -> str:
     with serving(lambda asked: raw) as server:
         return failing(server.url, kind)

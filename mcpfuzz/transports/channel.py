@@ -41,6 +41,8 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
     messages: list[bytes] = field(default_factory=list)
     """What its body brought; the same objects that `Channel.receive` gives."""
+    page: bytes = b""
+    """How an error's body begins where that is no message; at most 200 bytes."""
     problem: str = ""
     """Why no status came, or why its body ended too early."""
     done: bool = False

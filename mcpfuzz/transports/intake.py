@@ -97,6 +97,8 @@ class Intake:
             strict = exchange.body == "messages" or status >= 300 or status == 202
             if exchange.body != "none" and (_is_message(body) if strict else body.strip()):
                 self._deliver(exchange, body)
+            elif status >= 400:
+                reply.page = body[:200]
             exchange.parts = []
         return problem
 

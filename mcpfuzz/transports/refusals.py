@@ -51,14 +51,15 @@ def refusal(endpoint: Endpoint, reply: Reply, said: str = "initialize") -> Hands
 
 
 def _told(reply: Reply) -> str:
-    """The server's own words, where it spoke JSON-RPC."""
+    """The server's own words, where it spoke JSON-RPC, or in plain text."""
     for raw in reply.messages[:1]:
         value: Json = decode(raw).value
         error = value.get("error") if isinstance(value, dict) else None
         if isinstance(error, dict):
             return f", {_short(error.get('message'))}"
         return f": {_short(raw.decode('utf-8', 'replace'))}"
-    return ""
+    said = reply.page.decode("utf-8", "replace").strip()
+    return f", {_short(said)!r}" if said and not said.startswith("<") else ""
 
 
 def _header(reply: Reply, name: str) -> str:
