@@ -100,19 +100,6 @@ def test_a_proof_shows_on_the_effect_and_not_on_its_twin(
     assert observe(proof, silent, BENCH) is None
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status", "owed"),
-    [
-        ("POST", "{endpoint}", 200, True), ("POST", "{endpoint}", 401, False), ("OPTIONS", "{endpoint}", 405, False),
-        ("GET", "/env", 200, False), ("POST", "/login", 200, False),
-    ],
-)  # fmt: skip
-def test_only_what_the_endpoint_answers_well_must_be_json_rpc(method: str, path: str, status: int, owed: bool) -> None:
-    exchange = Exchange(step=0, sent=b"", status=status, answer=decode(b'{"error": "invalid_token"}'), due=False)
-    said = Trace(conversation=Conversation.of(Http(method, path)), exchanges=(exchange,))
-    assert bool(observe(Proof(kind="ill-formed", expected=""), said, BENCH)) is owed
-
-
 def test_every_kind_has_a_pair() -> None:
     assert {kind for kind, *_ in PAIRS} == set(PAGES)
 
