@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcpfuzz.model import Call, Case, Operation, Proof, Step, Surface, replace
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.networked import innocent_call
-from mcpfuzz.scenarios.pages import get, page_case
+from mcpfuzz.scenarios.pages import get, groups, page_case
 from mcpfuzz.strategies.choices import Choices
 
 PATHS = (
@@ -27,23 +27,26 @@ REMEMBERS = frozenset(
     }
 )  # fmt: skip
 """Pages that may show what other clients said: somebody says something first."""
+ALONE = groups([path for path in PATHS if path not in REMEMBERS])
+BEHIND = groups([path for path in PATHS if path in REMEMBERS])
 NOTE = "mcpfuzz.example/note"
 PLAIN = (("Accept", "*/*"),)
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
-    """Each page alone, then those that may show another client's words behind such words."""
-    remembering = [path for path in PATHS if path in REMEMBERS]
-    if index >= len(PATHS) + len(remembering):
+    """Pages as they are, then those that may show another client's words behind such words."""
+    if index >= len(ALONE) + len(BEHIND):
         return None
-    path = (*PATHS, *remembering)[index]
-    steps: tuple[Step, ...] = (get(path, *PLAIN),)
-    if index >= len(PATHS):
-        steps = (Step(action=_noted(innocent_call(surface))), *steps)
+    behind = index >= len(ALONE)
+    paths = (*ALONE, *BEHIND)[index]
+    steps = [get(path, *PLAIN) for path in paths]
+    if behind:
+        steps = [Step(action=_noted(innocent_call(surface))), *steps]
     expected = "no page, or one without secrets, environment, sources, stack traces or others' requests"
     proof = Proof(kind="page-shows", expected=expected, params={"canary": "note"})
     control = get("/{canary:nowhere}", *PLAIN)
-    return page_case(SCENARIO.id, "debug-endpoint", path, steps, proof, path, control)
+    name = f"{paths[0]} ... {paths[-1]}"
+    return page_case(SCENARIO.id, "debug-endpoint", name, steps, proof, "", control)
 
 
 def _noted(call: Call) -> Call:
@@ -62,7 +65,7 @@ SCENARIO = Scenario(
     "proves one is what stands on it: the process's environment, secrets, sources, stacks, another client's words.",
     draw=draw,
     rules=("debug-endpoint",),
-    cases=len(PATHS) + len(REMEMBERS),
+    cases=len(ALONE) + len(BEHIND),
     rounds=1,
     early=True,
     alone=True,

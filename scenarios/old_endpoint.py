@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from mcpfuzz.model import Case, Conversation, Operation, Proof, Step, Surface, replace
+from mcpfuzz.model import Case, Operation, Proof, Step, Surface
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.pages import get, page_case
+from mcpfuzz.scenarios.pages import get, groups, page_case
 from mcpfuzz.scenarios.sessions import beginning
 from mcpfuzz.strategies.choices import Choices
 
@@ -16,16 +16,19 @@ PATHS = (
     "/dev/mcp", "/test/mcp", "/beta/mcp", "/internal/mcp", "/admin/mcp", "/debug/mcp", "/mcp-debug", "/mcp_old",
 )  # fmt: skip
 
+GROUPS = groups(PATHS)
+
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
-    """Each path as Streamable HTTP begins a session, and as HTTP+SSE does; first the endpoint itself."""
-    path, streamed = PATHS[index // 2 % len(PATHS)], index % 2
+    """Other paths as Streamable HTTP begins a session, and as HTTP+SSE does; first the endpoint itself."""
+    if index >= len(GROUPS):
+        return None
+    paths = GROUPS[index]
     refused = (_begin(surface, "{address}"), _stream("{address}"))
-    steps = (*refused, _stream(path) if streamed else _begin(surface, path))
-    params = {"steps": 3, "refused": [0, 1], "served": 2}
-    proof = Proof(kind="still-there", expected="401, as the endpoint itself says", params=params)
-    case = page_case(SCENARIO.id, "old-endpoint", path, steps, proof, path, refused[0])
-    return replace(case, control=Conversation((*refused, refused[0])))
+    tried = (step for path in paths for step in (_begin(surface, path), _stream(path)))
+    proof = Proof(kind="still-there", expected="401, as the endpoint itself says")
+    name = f"{paths[0]} ... {paths[-1]}"
+    return page_case(SCENARIO.id, "old-endpoint", name, (*refused, *tried), proof, "", refused[0])
 
 
 def _stream(path: str) -> Step:
@@ -44,7 +47,7 @@ SCENARIO = Scenario(
     "transport. One that does, while the endpoint itself refuses, proves that a door was left open.",
     draw=draw,
     rules=("old-endpoint",),
-    cases=2 * len(PATHS),
+    cases=len(GROUPS),
     rounds=1,
     early=True,
     alone=True,

@@ -7,7 +7,7 @@ from functools import cache
 
 from mcpfuzz.model import Case, Operation, Proof, Step, Surface
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.pages import MADE_UP, get, page_case
+from mcpfuzz.scenarios.pages import MADE_UP, get, groups, page_case
 from mcpfuzz.strategies.choices import Choices
 
 PATHS = (
@@ -50,19 +50,19 @@ def _stories() -> tuple[tuple[str, tuple[Step, ...], str, Step], ...]:
 
 def _told() -> Iterator[tuple[str, tuple[Step, ...], str, Step]]:
     """(place, steps, label, control): headers, then paths, then every page with every value."""
-    for path in ("{address}/", "/"):
-        yield "X-Forwarded-Host", (get(path, *FORWARDED),), "the host that a header names", get(path)
-    for path in (f"//{MADE_UP}/", f"//{MADE_UP}/%2e%2e", f"/%5C{MADE_UP}/"):
-        yield "path", (get(path),), "a path that browsers read as a host", get("/{canary:site}/")
-    for value, words in VALUES:
+    named = tuple(get(path, *FORWARDED) for path in ("{address}/", "/"))
+    yield "X-Forwarded-Host", named, "the host that a header names", get("/")
+    read = tuple(map(get, (f"//{MADE_UP}/", f"//{MADE_UP}/%2e%2e", f"/%5C{MADE_UP}/")))
+    yield "path", read, "a path that browsers read as a host", get("/{canary:site}/")
+    for turn, (value, words) in enumerate(VALUES):
         query = "&".join(f"{member}={value}" for member in MEMBERS)
-        for path in PATHS:
-            yield path, (get(f"{path}?{query}"),), words, get(f"{path}?next=/")
-        for member in ENDPOINTS:
-            for document in METADATA:
-                told = f"{{step:1#/{member}}}"
-                steps = (get(document), get(f"{told}?{query}"))
-                yield member, steps, words, get(document)
+        for paths in groups(PATHS):
+            name = f"{paths[0]} ... {paths[-1]}"
+            yield name, tuple(get(f"{path}?{query}") for path in paths), words, get(f"{paths[0]}?next=/")
+        for document in METADATA if turn < 2 else ():
+            for member in ENDPOINTS:
+                led = Step(action=get(f"{{step:1#/{member}}}?{query}").action)
+                yield member, (get(document), led), words, get(document)
 
 
 SCENARIO = Scenario(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mcpfuzz import host
-from mcpfuzz.model import Call, Conversation, Exchange, Http, Open, Proof, Trace
+from mcpfuzz.model import Call, Conversation, Exchange, Http, Open, Proof, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.page_proofs import PAGES, leads_to, sensitive_in
 from mcpfuzz.oracles.proofs import observe
@@ -38,6 +38,11 @@ def pages(*answers: tuple[int, dict[str, str], bytes], path: str = "/x") -> Trac
     return Trace(conversation=steps, exchanges=exchanges, canaries=CANARIES)
 
 
+def beside(own: tuple[int, dict[str, str], bytes], other: tuple[int, dict[str, str], bytes]) -> Trace:
+    """What came from the endpoint itself, and from another path."""
+    return replace(pages(own, other), conversation=Conversation.of(Http("POST", "{address}"), Http("POST", "/x")))
+
+
 def allowing(origin: str, lent: str = "true", status: int = 204) -> Trace:
     return pages((status, {"access-control-allow-origin": origin, "access-control-allow-credentials": lent}, b""))
 
@@ -62,7 +67,6 @@ REFUSED = (401, {}, b"")
 STREAM = (200, {"content-type": "text/event-stream"}, b"/messages?session=1")
 ANY = {"origin": "https://{canary:site}.attacker.example"}
 TO = {"canary": "site"}
-THERE = {"steps": 2, "refused": [0], "served": 1}
 HERE = {"steps": 2, "listens": 0, "served": 1}
 BEGUN = (200, {"content-type": "application/json"}, GOOD.raw)
 PAIRS: list[tuple[str, dict[str, Any], Trace, Trace]] = [
@@ -78,9 +82,9 @@ PAIRS: list[tuple[str, dict[str, Any], Trace, Trace]] = [
     ("page-shows", {}, showing(f"X={MARK}"), showing("the debug page")),
     ("page-shows", {}, showing("hunter2hunter2"), showing("hunter2hunter2", 401)),
     ("page-shows", {"canary": "note"}, showing(NOTE), showing(NOTE, path="/" + NOTE)),
-    ("still-there", THERE, pages(REFUSED, STREAM), pages(STREAM, STREAM)),
-    ("still-there", THERE, pages(REFUSED, BEGUN), pages(REFUSED, REFUSED)),
-    ("still-there", THERE, pages(REFUSED, BEGUN), pages(REFUSED, (200, {}, b"<html>"))),
+    ("still-there", {}, beside(REFUSED, STREAM), beside(STREAM, STREAM)),
+    ("still-there", {}, beside(REFUSED, BEGUN), beside(REFUSED, REFUSED)),
+    ("still-there", {}, beside(REFUSED, BEGUN), beside(REFUSED, (200, {}, b"<html>"))),
     ("bound", HERE, listening("0.0.0.0"), listening("127.0.0.1")),
     ("bound", HERE, listening("127.0.0.1", "::"), listening()),
     ("bound", HERE, listening("::"), listening("::", answer=b'{"jsonrpc":"2.0","id":1,"error":{"code":-32001}}')),
@@ -94,19 +98,6 @@ def test_a_proof_shows_on_the_effect_and_not_on_its_twin(
     proof = Proof(kind=kind, expected="", params=params)
     assert observe(proof, shows, BENCH)
     assert observe(proof, silent, BENCH) is None
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status", "owed"),
-    [
-        ("POST", "{endpoint}", 200, True), ("POST", "{endpoint}", 401, False), ("OPTIONS", "{endpoint}", 405, False),
-        ("GET", "/env", 200, False), ("POST", "/login", 200, False),
-    ],
-)  # fmt: skip
-def test_only_what_the_endpoint_answers_well_must_be_json_rpc(method: str, path: str, status: int, owed: bool) -> None:
-    exchange = Exchange(step=0, sent=b"", status=status, answer=decode(b'{"error": "invalid_token"}'), due=False)
-    said = Trace(conversation=Conversation.of(Http(method, path)), exchanges=(exchange,))
-    assert bool(observe(Proof(kind="ill-formed", expected=""), said, BENCH)) is owed
 
 
 def test_every_kind_has_a_pair() -> None:

@@ -19,8 +19,10 @@ from mcpfuzz.model import (
     Exchange,
     Finding,
     Frame,
+    Http,
     Json,
     Operation,
+    Place,
     Surface,
     Suspicion,
     Trace,
@@ -28,6 +30,7 @@ from mcpfuzz.model import (
 )
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.network_rules import NETWORK_RULES
+from mcpfuzz.oracles.page_proofs import OWN
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.reading import strings
 from mcpfuzz.oracles.rules import RULES
@@ -246,6 +249,9 @@ class Prover:
         place, title = suspicion.place, suspicion.title
         if suspicion.proof.kind == "accepted" and observed:  # shrinking may have found a plainer flaw
             place, title = replace(place, argument=None), f"{rule.title}: {observed.split(';')[0]}"[:200]
+        page = _page(place, conversation)
+        if page is not None:  # one of many that were asked for together
+            place, title = replace(place, name=page), f"{rule.title}: {case.label or page}"[:200]
         return Finding(
             rule=rule.id,
             cwe=rule.cwe,
@@ -264,6 +270,14 @@ class Prover:
             stderr=trace.stderr[-4000:] if trace is not None else "",
             note=note,
         )
+
+
+def _page(place: Place, conversation: Conversation) -> str | None:
+    """The page that a finding is about: the last that is asked for beside the endpoint."""
+    if place.kind != "endpoint" or " ... " not in place.name:
+        return None
+    paths = [step.action.path for step in conversation.steps if isinstance(step.action, Http)]
+    return next((path.partition("?")[0] for path in reversed(paths) if path not in OWN), None)
 
 
 def _linger(case: Case, suspicion: Suspicion) -> float:

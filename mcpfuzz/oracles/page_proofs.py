@@ -14,8 +14,10 @@ from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.leaks import leaks_in
 from mcpfuzz.oracles.reading import accepted, answered_result
 
-__all__ = ["PAGES", "leads_to", "sensitive_in"]
+__all__ = ["OWN", "PAGES", "leads_to", "sensitive_in"]
 
+OWN = ("{endpoint}", "{address}")
+"""The endpoint itself, as steps name it."""
 _SLOT = re.compile(r"\{canary:([\w.-]+)\}")
 
 
@@ -145,20 +147,27 @@ def _shown(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
 
 
 def _still_there(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    """Without a credential the endpoint refuses (steps `refused`) and another one begins a session (step `served`)."""
-    said = {exchange.step: exchange for exchange in _pages(trace)}
-    if len(trace.conversation) != params["steps"] or trace.ending.kind != "alive":
+    """Without a credential the endpoint refuses, however it is asked, and another one begins a session."""
+    if trace.ending.kind != "alive":
         return None
-    statuses = [exchange.status for step, exchange in said.items() if step in params["refused"]]
-    if not {401, 403} & set(statuses) or 200 in statuses:
+    own = [exchange.status for exchange in _pages(trace) if _path(trace, exchange) in OWN]
+    if not {401, 403} & set(own) or 200 in own:
         return None
-    how = _begins(said.get(params["served"]))
-    return f"step {params['served'] + 1} {how}; the endpoint itself refuses" if how else None
+    for exchange in _pages(trace):
+        how = _begins(exchange) if _path(trace, exchange) not in OWN else None
+        if how:
+            return f"step {exchange.step + 1} {how}; the endpoint itself refuses"
+    return None
 
 
-def _begins(exchange: Exchange | None) -> str | None:
+def _path(trace: Trace, exchange: Exchange) -> str:
+    action = trace.conversation.steps[exchange.step].action
+    return action.path if isinstance(action, Http) else ""
+
+
+def _begins(exchange: Exchange) -> str | None:
     """How an answer begins a session: with a result, or with a stream that names where to send to."""
-    if exchange is None or exchange.status != 200:
+    if exchange.status != 200:
         return None
     result = answered_result(exchange)
     if accepted(exchange) and result is not None and "protocolVersion" in result:
