@@ -54,7 +54,7 @@ NEEDED = {
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
-ABOUT_CALLERS = frozenset({"authenticated", "jwt", "jwt-key"})
+ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key"})
 """Needs that speak of callers; where none was given, that is what is missing."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
