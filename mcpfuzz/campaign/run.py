@@ -36,7 +36,7 @@ NEEDED = {
     "apart": "what this run makes lies where the server may write: give --state a folder outside of the server's",
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
-    "endpoint": "it is about sessions of Streamable HTTP",
+    "endpoint": "it is about Streamable HTTP",
     "websocket": "it is about WebSocket: --url ws://...",
     "process": "it reads the server's memory: let mcpfuzz start it, with --url URL -- COMMAND",
     "pages": "it is about servers over HTTP",
