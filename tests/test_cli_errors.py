@@ -226,6 +226,19 @@ def test_a_server_that_refuses_every_call_is_tested_by_what_needs_none(
     assert run["reason"] is None if told is None else told in run["reason"]
 
 
+def test_why_a_scenario_has_nothing_to_be_played_on_is_told(mcpfuzz: Callable[..., Done]) -> None:
+    names = ("listing-changes", "unknown-references", "guessable-key", "query-token")
+    words = [word for name in names for word in ("--scenario", name)]
+    done = mcpfuzz("run", "--max-time", "5", *words, "--report", "json=-", "--", PYTHON, "-c", REFUSES)
+    why = {item["id"]: item["reason"] for item in document(done)["scenarios"]}
+    assert why == {
+        "listing-changes": None,
+        "unknown-references": "not applicable: the server offers no completion",
+        "guessable-key": "not applicable: it is about networked servers: --url",
+        "query-token": "not applicable: it is about networked servers: --url",
+    }
+
+
 # ---- what prints
 
 

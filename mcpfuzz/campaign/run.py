@@ -36,7 +36,7 @@ NEEDED = {
     "apart": "what this run makes lies where the server may write: give --state a folder outside of the server's",
     "upstream": "give the server {listener} as its upstream",
     "network": "it is about networked servers: --url",
-    "endpoint": "it is about sessions of Streamable HTTP",
+    "endpoint": "it is about Streamable HTTP",
     "websocket": "it is about WebSocket: --url ws://...",
     "process": "it reads the server's memory: let mcpfuzz start it, with --url URL -- COMMAND",
     "pages": "it is about servers over HTTP",
@@ -54,7 +54,7 @@ NEEDED = {
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
-ABOUT_CALLERS = frozenset({"authenticated", "jwt", "jwt-key"})
+ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key"})
 """Needs that speak of callers; where none was given, that is what is missing."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
