@@ -6,6 +6,7 @@ import pytest
 
 from mcpfuzz.errors import UsageError
 from mcpfuzz.identities import Identity, read_identities
+from mcpfuzz.pytest_support.options import _checked as checked
 from mcpfuzz.target import Prepared, Target
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.launch import Launch
@@ -90,3 +91,20 @@ def test_the_port_of_a_command_and_its_url_are_the_same() -> None:
         assert prepared.launch is not None
         assert prepared.endpoint is not None
         assert prepared.launch.argv[1] == str(prepared.endpoint.port)
+
+
+def test_a_table_of_pyproject_is_words_of_the_command_line() -> None:
+    login = {"url": "/login", "json": {"username": "alice"}, "token": "/access_token"}
+    words = checked("identity", {"alice": {"login": login, "header": ["X-A: 1", "X-B: 2"]}, "bob": {"issuer": "bob"}})
+    found = read_identities(words)
+    alice = Identity.of("alice", found["alice"])
+    assert alice.login == login and alice.headers == (("X-A", "1"), ("X-B", "2"))
+    assert Identity.of("bob", found["bob"]).claims == {"sub": "bob"}
+
+
+@pytest.mark.parametrize(
+    ("table", "words"), [({"alice": "x"}, "must be a table"), ({"alice": {"login": 1}}, "login = 1: must be a string")]
+)
+def test_a_table_that_is_none_is_a_usage_error(table: dict[str, object], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        checked("identity", table)

@@ -1,6 +1,6 @@
 """The matrix of callers over WebSocket: each weakness of upgrades and tickets is proved by its own rule and no other of
 these scenarios says a word, the hardened lab is silent whatever carries the credential, and what was proved shows again
-at replay. Everybody signs in by a login.
+at replay. Everybody signs in by a login. Both with the lab's own front and with the one on FastAPI.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ def callers(pattern: str) -> list[str]:
     return words
 
 
+FRONTS = [
+    pytest.param((), id="own"),
+    pytest.param(
+        ("--framework", "fastapi"), id="fastapi",
+        marks=pytest.mark.skipif(find_spec("fastapi") is None or find_spec("uvicorn") is None, reason="needs FastAPI"),
+    ),
+]  # fmt: skip
+
+
 def served(pattern: str, *switches: str) -> list[str]:
     known = [word for pair in PASSWORDS.items() for word in ("--login", "=".join(pair))]
     return [
@@ -71,10 +81,13 @@ def play(folder: Path, pattern: str, *switches: str) -> tuple[dict[str, Any], st
     return json.loads(path.read_text(encoding="utf-8")), done.stdout
 
 
+@pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
-def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, tmp_path: Path) -> None:
+def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(
+    weakness: Weakness, front: tuple[str, ...], tmp_path: Path
+) -> None:
     pattern = PATTERNS.get(weakness.name, "ticket")
-    switches = ("--weakness", weakness.name)
+    switches = ("--weakness", weakness.name, *front)
     report, said = play(tmp_path, pattern, *switches)
     found = {item["rule"]: item for item in report["findings"] if item["confidence"] == "proved"}
     assert weakness.expected[0] in found, f"missed: {weakness.trigger}\n{said}"
@@ -85,9 +98,12 @@ def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness
     assert again.returncode == 1, again.stdout
 
 
+@pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("pattern", ["header", "query", "subprotocol", "first-message", "ticket"])
-def test_the_hardened_lab_is_silent(pattern: str, tmp_path: Path) -> None:
-    report, said = play(tmp_path, pattern)
+def test_the_hardened_lab_is_silent(pattern: str, front: tuple[str, ...], tmp_path: Path) -> None:
+    if front and pattern == "subprotocol":
+        pytest.skip("the guide has no such pattern")
+    report, said = play(tmp_path, pattern, *front)
     assert not report["findings"], said
     ran = {item["id"] for item in report["scenarios"] if item["status"] == "clean"}
     assert ran >= {"credentials", "early-message"}, said

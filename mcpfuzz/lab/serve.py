@@ -179,6 +179,9 @@ def _network_options(group: Any) -> None:
         default="identity",
         help="whose requests are counted together",
     )
+    group.add_argument(
+        "--framework", choices=("fastapi",), default="", help="the application of tutorials (http, ws, wss)"
+    )
     group.add_argument("--tls", action="store_true", help="https instead of http; wss has TLS anyway")
     group.add_argument("--ca-out", metavar="FILE", help="write the certificate of our authority here")
 
@@ -211,6 +214,10 @@ def main(argv: list[str]) -> int:
         weak, era=options.era, shuffle=options.shuffle, workspace=options.workspace, toolsets=options.toolset,
         read_only=options.read_only,
     )  # fmt: skip
+    if options.framework and options.transport not in ("http", "ws", "wss"):
+        parser.error("--framework goes with --transport http, ws or wss")
+    if options.framework and options.auth == "subprotocol":
+        parser.error("--framework has no --auth subprotocol: the guide has none")
     if options.transport == "stdio":
         return serve(server)
     return _over_the_network(parser, options, server, access)
@@ -264,6 +271,7 @@ def _over_the_network(
         access=Access(**access),
         answers=options.answers,
         pattern=options.auth,
+        framework=options.framework,
         tls=options.tls,
         authority=Path(options.ca_out) if options.ca_out else None,
     )

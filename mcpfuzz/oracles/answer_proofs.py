@@ -120,7 +120,7 @@ def _frame_fault(frame: Frame | None, exchange: Exchange, trace: Trace, bench: B
     if frame is None or not isinstance(frame.value, dict):
         return None
     if isinstance(trace.conversation.steps[exchange.step].action, Http) and "jsonrpc" not in frame.value:
-        return None  # a page of the web server's own, beside MCP: the body of a 404, a metadata document
+        return None  # the web server's own words, beside MCP: a 404, a metadata document, an error of OAuth (RFC 6750)
     bad = [fault for fault in frame.faults if fault in ILL_FORMED]
     if bad:
         return f"{', '.join(bad)} in {words(frame, 120)}"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcpfuzz.model import Case, Http, Open, Place, Proof, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Open, Place, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.reading import lost
@@ -93,8 +93,8 @@ def _for_others(rule: str, case: Case, trace: Trace) -> bool:
     """Whether a universal rule is not to be judged here."""
     if rule == "no-answer" and case.silence_ok:
         return True
-    if rule == "result-shape" and (_other_era(trace) or _beside(trace)):
-        return True  # other revisions have other shapes, and other documents have their own
+    if rule == "result-shape" and _other_era(trace):
+        return True  # other revisions have other shapes
     return case.row is not None and rule in OWN_ANSWER  # whose answer is whose, what is due: for the table to say
 
 
@@ -116,12 +116,6 @@ def _other_era(trace: Trace) -> bool:
     """Whether a connection of another revision than the run's was opened."""
     opened = (step.action for step in trace.conversation.steps)
     return any(isinstance(action, Open) and action.revision is not None for action in opened)
-
-
-def _beside(trace: Trace) -> bool:
-    """Whether something else than the MCP endpoint was asked."""
-    asked = (step.action for step in trace.conversation.steps)
-    return any(isinstance(action, Http) and not action.path.startswith(("{endpoint}", "{address}")) for action in asked)
 
 
 def _suspicion(rule: str, case: Case, proof: Proof, seen: str, cause: str) -> Suspicion:

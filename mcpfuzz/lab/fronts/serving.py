@@ -40,6 +40,8 @@ class Network:
     """See `delivery.Delivery`."""
     pattern: str = "header"
     """See `websocket.PATTERNS`."""
+    framework: str = ""
+    """`fastapi` for the guide's application; empty: our own."""
     tls: bool = False
     """https for http and sse; wss has it anyway."""
     authority: Path | None = None
@@ -74,6 +76,15 @@ def serve(server: Server, network: Network) -> int:
     place = _PLACES[network.transport]
     exchange = Exchange(server)
     guard = Guard(lab, network.access, port=port, secure=secure, resource=place)
+    if network.framework:
+        guide = _needed("guide")
+        app = guide.application(exchange, guard, network.pattern)
+        print(f"lab: serving {network.transport} on {guard.base}{place} with FastAPI", file=sys.stderr, flush=True)
+        try:
+            guide.run(app, sock, tls)
+        except KeyboardInterrupt:
+            return 130
+        return 0
     if network.transport in ("ws", "wss"):
         talk = _needed("websocket").WebSockets(exchange, guard, network.pattern).talk
         scheme = "wss" if secure else "ws"
