@@ -160,7 +160,8 @@ class Client:
 
     @property
     def http_session(self) -> str | None:
-        """`Mcp-Session-Id` of a Streamable HTTP session; None where there is none."""
+        """`Mcp-Session-Id` of a Streamable HTTP session, over HTTP+SSE the path that it posts to; None where there is
+        none."""
         found = getattr(self._channel, "session", None)
         return found if isinstance(found, str) else None
 

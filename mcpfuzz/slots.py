@@ -6,7 +6,7 @@
     {bait}             base URL that nobody was told of         {watch}       a folder that nothing should write to
     {rebind}           a name that leads to loopback for the server alone (in a sandbox; else loopback itself)
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
-    {session}          the HTTP session id of the connection opened last
+    {session}          the HTTP session id of the connection opened last; over HTTP+SSE the path that it posts to
     {event}            the first event id of the stream that an HTTP step read last
     {address}          path of a networked server     {authority}   its host and port
     {endpoint}         the same, over Streamable HTTP alone

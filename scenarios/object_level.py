@@ -34,6 +34,9 @@ def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
     if reads_only(operation) and not operation.schema.get("required"):
         yield from (_listed(surface, maker, operation) for maker in _makers(surface, operation))
     found = [flow for flow in flows(surface, operation) if not SHARED.search(flow.maker.description[:500])]
+    if operation.kind == "completion":
+        yield from (_completed(surface, flow) for flow in found)
+        return
     if removes(operation):
         yield from (_removed(surface, flow) for flow in found)
         return
@@ -106,6 +109,23 @@ def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | No
     params = {"steps": 3, "made": 0, "own": 1, "foreign": 2, "canary": "1"}
     claims = [_claim("bola", "crossed-list", params)]
     return _case(listing, None, steps, "in another caller's list", claims)
+
+
+def _completed(surface: Surface, flow: Flow) -> Case | None:
+    """Made, completed and seen by its owner; refused to another, who completes nothing typed all the same."""
+    seen = _reader(surface, flow)
+    if seen is None:
+        return None
+    typed, view = bind(flow.user, {"value": ""}), use(surface, seen, 1)
+    listings = _listings(surface, flow.maker)
+    steps = [_own(make(surface, flow)), _own(typed), *(_others(surface, call) for call in listings), _own(view)]
+    steps += [_others(surface, view), _others(surface, typed)]
+    params = {
+        **_roles(flow, listings, len(steps)), "own": 1, "read": len(steps) - 3, "refused": len(steps) - 2,
+        "foreign": len(steps) - 1, "argument": seen.argument,
+    }  # fmt: skip
+    claims = [_claim("bola", "crossed-complete", params)]
+    return _case(flow.user, None, steps, "its id completed for another caller", claims)
 
 
 # ---- pieces ----------------------------------------------------------------------------------------
@@ -193,11 +213,12 @@ SCENARIO = Scenario(
     id="object-level",
     title="Another caller's things",
     about="The first caller makes a thing with a canary in it and sees it; the second asks for it by its id, in other "
-    "spellings and JSON types, changes and removes it. The canary in the second caller's answer, or their mark in the "
-    "first one's view, proves it; a made-up id and a listing that shows the thing to everybody are its controls.",
+    "spellings and JSON types, changes and removes it, and lets ids be completed. The canary in the second caller's "
+    "answer, or their mark in the first one's view, proves it, as does the id of what they are refused; a made-up id "
+    "and a listing that shows the thing to everybody are its controls.",
     draw=draw,
     rules=("bola", "existence-told"),
-    kinds=("tool", "resource"),
+    kinds=("tool", "resource", "completion"),
     cases=24,
     rounds=1,
     early=True,

@@ -25,7 +25,7 @@ TOKENS = {"alice": "alice-token-6113", "bob": "bob-token-90427"}
 SCENARIOS = (
     "object-level", "role-checks", "signing-in", "query-token", "credentials", "session-hijack", "session-fixation",
     "session-end", "guessable-session", "stream-replay", "request-state", "unsigned-token", "guessable-key",
-    "token-claims", "credential-spelling", "challenge",
+    "token-claims", "credential-spelling", "challenge", "cross-talk", "overheard", "cookie-flags", "logged-credentials",
 )  # fmt: skip
 ALSO = {"session-hijack", "guessable-session", "session-kept", "query-token", "auth-missing-on-get", "stream-replay"}
 """Network weaknesses that these scenarios prove."""
@@ -66,18 +66,24 @@ def run(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def play(
-    folder: Path, seed: int, *switches: str, jwt: bool, issuer: bool = False, scenarios: tuple[str, ...] = SCENARIOS
+    folder: Path,
+    seed: int,
+    *switches: str,
+    jwt: bool,
+    issuer: bool = False,
+    scenarios: tuple[str, ...] = SCENARIOS,
+    transport: str = "http",
 ) -> tuple[dict[str, Any], str, list[str]]:
     """One run of these scenarios against the lab over HTTP: report, what was printed, the words that hold secrets (the
     callers, then the lab)."""
     told, known = callers(jwt=jwt, issuer=issuer)
     chosen = [word for name in scenarios for word in ("--scenario", name)]
     path = folder / "report.json"
-    served = lab("--transport", "http", "--port", "{port}", "--shuffle", str(seed), *known, *switches)
+    served = lab("--transport", transport, "--port", "{port}", "--shuffle", str(seed), *known, *switches)
     done = run(
         "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", str(seed), *chosen, *told,
         "--allow-destructive", "--report", f"json={path}", "--state", str(folder / "state"), "--no-color",
-        "--url", "http://127.0.0.1:{port}/mcp", "--", *served,
+        "--url", f"http://127.0.0.1:{{port}}/{'sse' if transport == 'sse' else 'mcp'}", "--", *served,
     )  # fmt: skip
     assert path.exists(), done.stdout
     return json.loads(path.read_text(encoding="utf-8")), done.stdout, [*told, "--", *served]
@@ -130,3 +136,15 @@ def test_the_hardened_lab_is_silent(kind: str, seed: int, tmp_path: Path) -> Non
     roles = {entry["name"]: entry["callers"] for entry in report["roles"]}
     assert {cells["garbage"] for cells in roles.values()} <= {"refused", "untried"}
     assert "served" in {cells["bob"] for cells in roles.values()}
+
+
+@pytest.mark.parametrize(("weakness", "rule"), [("session-hijack", "session-hijack"), ("log-shared", "bola"), ("", "")])
+def test_over_an_event_stream_what_is_anothers_stays_so(weakness: str, rule: str, tmp_path: Path) -> None:
+    switches = ("--weakness", weakness) if weakness else ()
+    report, said, words = play(tmp_path, 1, *switches, jwt=False, transport="sse")
+    assert proved(report) == ({rule} if rule else set()), said
+    if rule:
+        again = run("replay", str(tmp_path / "report.json"), *words)
+        assert again.returncode == 1, again.stdout
+    else:
+        assert not report["findings"], said

@@ -17,7 +17,7 @@ from mcpfuzz.errors import UsageError
 from mcpfuzz.model import Call, Conversation, Exchange, Frame, Proof, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
-from mcpfuzz.oracles.session_proofs import weakness_of
+from mcpfuzz.oracles.session_proofs import bare_cookie, weakness_of
 from mcpfuzz.policy import read_policy, write_policy
 
 BENCH = Bench(revision="2025-11-25")
@@ -78,6 +78,45 @@ def test_what_is_refused_or_shared_or_an_echo_is_no_bola(seen: Trace) -> None:
 
 def test_a_longer_id_in_a_listing_is_another_one() -> None:
     assert shows("crossed-read", trace(MADE, SEEN, ok("memo-77ab012"), NO, SEEN), **READ)
+
+
+TYPED = {
+    "steps": 6, "made": 0, "own": 1, "listings": [2], "read": 3, "refused": 4, "foreign": 5, "argument": "memo",
+    "canary": "1",
+}  # fmt: skip
+TOLD = {"completion": {"values": ["memo-5", "memo-77ab01"]}}
+
+
+def test_the_id_of_what_one_is_refused_told_while_typing_is_proof() -> None:
+    assert shows("crossed-complete", trace(MADE, TOLD, ok("[]"), SEEN, NO, TOLD), **TYPED)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        trace(MADE, TOLD, ok("[]"), SEEN, NO, {"completion": {"values": ["memo-5", "memo-77ab012"]}}),
+        trace(MADE, TOLD, ok("[]"), SEEN, SEEN, TOLD),
+        trace(MADE, TOLD, ok("memo-77ab01"), SEEN, NO, TOLD),
+        trace(MADE, TOLD, ok("[]"), NO, NO, TOLD),
+    ],
+    ids=["another id", "not refused", "listed", "not seen by its owner"],
+)
+def test_other_ids_and_ids_of_what_is_shared_may_be_told(seen: Trace) -> None:
+    assert not shows("crossed-complete", seen, **TYPED)
+
+
+def test_a_notification_to_another_caller_with_the_firsts_words_is_proof() -> None:
+    def heard(line: dict[str, Any]) -> Trace:
+        seen = trace(ok(), ok(), ok())
+        frame = Frame(json.dumps(line).encode(), line)
+        last = replace(seen.exchanges[2], others=(frame,))
+        return replace(seen, exchanges=(*seen.exchanges[:2], last))
+
+    told = {"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": f"call: {MINE}"}}
+    params = {"steps": 3, "listens": [0, 2], "canaries": ["1"]}
+    assert shows("overheard", heard(told), **params)
+    assert not shows("overheard", heard({**told, "params": {"data": "a call"}}), **params)
+    assert not shows("overheard", heard({"jsonrpc": "2.0", "id": 9, "result": {"text": MINE}}), **params)
 
 
 def test_two_words_for_forbidden_and_absent_tell_that_it_exists() -> None:
@@ -258,3 +297,32 @@ def test_what_is_no_policy_is_a_usage_error_that_says_where(text: str, said: str
 def test_without_callers_there_is_no_policy_to_write(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="nobody.s calls were seen"):
         write_policy(str(tmp_path / "policy.json"), None)
+
+
+@pytest.mark.parametrize(
+    ("line", "lacks"),
+    [
+        ("session=8f2c; Path=/", "HttpOnly and SameSite"),
+        ("connect.sid=8f2c; HttpOnly", "SameSite"),
+        ("auth_token=e30; SameSite=Lax", "HttpOnly"),
+        ("session=8f2c; HttpOnly; SameSite=Lax", ""),
+        ("csrf_session=8f2c", ""),
+        ("theme=dark", ""),
+        ("session=; Max-Age=0", ""),
+    ],
+)
+def test_a_cookie_that_holds_a_session_is_guarded(line: str, lacks: str) -> None:
+    said = bare_cookie(line, encrypted=False) or ""
+    assert said.partition(" lacks ")[2] == lacks
+
+
+def test_over_https_a_cookie_is_for_https_alone() -> None:
+    assert bare_cookie("session=8f2c; HttpOnly; SameSite=Lax", encrypted=True) == "the cookie session lacks Secure"
+
+
+def test_a_credential_in_the_log_is_seen_and_a_short_one_is_not() -> None:
+    logged = replace(trace(ok()), stderr="token alice-token-6113\nab")
+    bench = Bench(revision="2025-11-25", secrets=("alice-token-6113",))
+    proof = Proof(kind="credential-logged", expected="", params={"steps": 1})
+    assert observe(proof, logged, bench) is not None
+    assert observe(proof, logged, Bench(revision="2025-11-25", secrets=("ab", "bob-token-90427"))) is None

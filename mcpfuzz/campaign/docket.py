@@ -19,6 +19,8 @@ SLOW_PROOF = frozenset({"hang", "no-answer"})
 """Rules whose proof waits for `--timeout`: proved together, when most of the time is spent or all is done."""
 ENDS_PAIR = LETHAL | {"oversized-answer", "resource-consumption", "unsafe-consumption", "mass-assignment"}
 """Rules after which a pair is left alone: more of the same costs a start, megabytes or seconds, or is the same."""
+ENDS_STORY = frozenset({"cross-talk"})
+"""Rules that, once proved, say all that a story about the whole session has to say: the rest is the same again."""
 ATTEMPTS = 3
 """Cases that may try to prove one cause; after that, or once it is proved, it costs nothing more."""
 SHRINK_S = 1.5
@@ -78,6 +80,8 @@ class Docket:
         if suspicion.rule in ENDS_PAIR and unit.operation is not None:
             self.dead_ends.add(unit.key)
         proved = finding.confidence == "proved"
+        if proved and suspicion.rule in ENDS_STORY:
+            self.dead_ends.add(unit.key)
         self._tried[key] = ATTEMPTS if proved else self._tried.get(key, 0) + 1
         self._file(finding, (case, suspicion), unit, plainer=plainer)
 

@@ -42,6 +42,7 @@ async def with_roles(prepared: Prepared, settings: Settings, supply: Supply, sur
     until = time.monotonic() + settings.max_time * ROLES_SHARE
     found = await survey(supply, surface, timeout=min(settings.timeout, 5.0), until=until)
     places = surface.places | ({"authenticated"} if authenticated(found) else set())
+    places |= {"stream"} if supply.transport == "sse" else set()
     return replace(surface, roles=found, policy=settings.policy, places=frozenset(places))
 
 

@@ -9,8 +9,8 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from mcpfuzz.lab.codec import Json
 from mcpfuzz.lab.eras import Refusal
@@ -27,15 +27,28 @@ PAGE: Final = 12
 """Entries on a page: few, so that there is more than one."""
 
 _URI = re.compile(r"[a-z][a-z0-9+.-]{0,31}:(?://)?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{1,2000}")
+_MEMO = "memo://"
 _LOGO = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode("ascii")
 _STYLES = ("brief", "formal", "friendly")
 
 
-class Listing:
-    """The read-only side of the server."""
+class Memos(Protocol):
+    """Things that are somebody's own, each under its id."""
 
-    def __init__(self, lab: World, notes: Notes) -> None:
+    def of(self, identity: str, *, anybody: bool = False) -> Mapping[str, str]:
+        """Id -> text of one's own, or of everybody's."""
+
+
+class Listing:
+    """The read-only side of the server.
+
+    Args:
+        memos: what the tenants have, where there are tenants.
+    """
+
+    def __init__(self, lab: World, notes: Notes, memos: Memos | None = None) -> None:
         self.lab = lab
+        self.memos = memos
         self.notes = notes
         self.summarise = lab.draw.of("prompt summarise", "summarise_note", "condense_note", "shorten_note")
         self.letter = lab.draw.of("prompt letter", "write_letter", "draft_letter", "compose_letter")
@@ -138,15 +151,18 @@ class Listing:
 
     def templates(self, request: Request) -> dict[str, Json]:
         """`resources/templates/list`."""
-        entry = {"uriTemplate": "note://{id}", "name": "note", "title": "A note", "mimeType": "text/plain"}
-        return self.page(request, "resourceTemplates", [request.revision.trimmed(entry)])
+        entries = [{"uriTemplate": "note://{id}", "name": "note", "title": "A note", "mimeType": "text/plain"}]
+        if self.memos is not None:
+            own = {"name": "memo", "title": "A memo", "description": "One of your memos.", "mimeType": "text/plain"}
+            entries.append({"uriTemplate": _MEMO + "{memo}", **own})
+        return self.page(request, "resourceTemplates", [request.revision.trimmed(entry) for entry in entries])
 
     def read(self, request: Request) -> dict[str, Json]:
         """`resources/read`."""
         uri = request.params.get("uri")
         if not isinstance(uri, str) or not _URI.fullmatch(uri):
             raise Refusal(-32602, "Invalid params: uri is a URI")
-        contents = self._contents(uri)
+        contents = self._contents(uri, request.connection.identity)
         if contents is None:
             raise Refusal(request.revision.no_resource, "Resource not found", {"uri": uri[:200]})
         result = {"contents": [{"uri": uri, **contents}]}
@@ -158,11 +174,15 @@ class Listing:
             self._read_before[uri] = result
         return result
 
-    def _contents(self, uri: str) -> dict[str, Json] | None:
+    def _contents(self, uri: str, identity: str) -> dict[str, Json] | None:
         if uri == "shop://logo":
             return {"mimeType": "image/png", "blob": _LOGO}
         if uri == "shop://hours":
             return {"mimeType": "application/json", "text": '{"mon-fri": "9-18", "sat": "10-14"}'}
+        if self.memos is not None and uri.startswith(_MEMO):
+            # bola-resource: the tools ask whose it is; this is only another way to the same table
+            text = self.memos.of(identity, anybody=self.lab.on("bola-resource")).get(uri.removeprefix(_MEMO))
+            return None if text is None else {"mimeType": "text/plain", "text": text}
         if not uri.startswith("note://"):
             return None
         note = self.notes.get(uri.removeprefix("note://"))
@@ -183,13 +203,19 @@ class Listing:
             raise Refusal(-32602, "Invalid params: argument has a name and a value, both strings")
         if not isinstance(request.params.get("context", {}), dict):
             raise Refusal(-32602, "Invalid params: context is an object")
-        values = [value for value in self._completions(ref, name) if value.startswith(typed)]
+        values = [
+            value for value in self._completions(ref, name, request.connection.identity) if value.startswith(typed)
+        ]
         return {"completion": {"values": values[:100], "total": len(values), "hasMore": len(values) > 100}}
 
-    def _completions(self, ref: dict[str, Json], name: str) -> Sequence[str]:
+    def _completions(self, ref: dict[str, Json], name: str, identity: str) -> Sequence[str]:
         ids = [note.id for note in self.notes.pinned()]
         if ref.get("type") == "ref/resource" and ref.get("uri") == "note://{id}":
             choices: dict[str, Sequence[str]] = {"id": ids}
+        elif self.memos is not None and ref.get("type") == "ref/resource" and ref.get("uri") == _MEMO + "{memo}":
+            # bola-completion: a hint while somebody types, and nobody thinks of whose ids these are
+            known = self.memos.of(identity, anybody=self.lab.on("bola-completion"))
+            choices = {"memo": list(known)[::-1]}
         elif ref.get("type") == "ref/prompt":
             prompt = self._named_prompt(ref.get("name"))
             choices = {argument["name"]: () for argument in prompt["arguments"]}

@@ -18,8 +18,8 @@ _SOCKETS: Final = ("ws", "wss")
 
 def _tool(name: str, cwe: int, rule: str, where: str, argument: str | None, **more: Any) -> Weakness:
     return Weakness(
-        name=name, cwe=cwe, expected=(rule,), group="identity", kind="tool", toolset="tenants", where=where,
-        argument=argument, **{"transports": _NETWORK, **more},
+        name=name, cwe=cwe, expected=(rule,), group="identity", toolset="tenants", where=where,
+        argument=argument, **{"transports": _NETWORK, "kind": "tool", **more},
     )  # fmt: skip
 
 
@@ -68,6 +68,24 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         *("memo-oracle", 204, "existence-told", "get_memo", "memo"),
         title="What is forbidden is told from what does not exist",
         trigger="a memo of one identity, and a made-up id, read by another",
+    ),
+    _tool(
+        *("bola-resource", 639, "bola", "resources/read", "memo"),
+        title="A memo that its tool keeps to its owner is everybody's as a resource",
+        trigger="a memo of one identity, read by another as memo://ID",
+        kind="resource",
+    ),
+    _tool(
+        *("bola-completion", 639, "bola", "completion/complete", "memo"),
+        title="Completing a memo's id tells everybody's ids",
+        trigger="a memo of one identity, and memo://{memo} completed by another",
+        kind="completion",
+    ),
+    _tool(
+        *("log-shared", 639, "bola", "notifications/message", None),
+        title="Log lines about one caller's calls go to all who listen",
+        trigger="logging/setLevel by one identity, and a call by another",
+        kind="session", transports=("sse", "ws", "wss"),
     ),
     # ---- what one may do ----
     _tool(
@@ -186,6 +204,22 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         trigger="an upgrade without a credential; needs --token, not --auth first-message",
     ),
     # ---- sessions ----
+    Weakness(
+        name="cookie-bare", title="The session's id goes out as a cookie, too, without its flags", cwe=1004,
+        expected=("cookie-flags",), group="identity", kind="session", where="Set-Cookie", transports=("http",),
+        trigger="initialize (legacy revisions): Set-Cookie: session=ID",
+    ),
+    Weakness(
+        name="credential-logged", title="Tokens are written to the log", cwe=532, expected=("credential-logged",),
+        group="identity", kind="session", where="Authorization", transports=_NETWORK,
+        trigger="a call with a token; needs --token",
+    ),
+    Weakness(
+        name="shared-requests", title="Requests of all clients wait in one table, by their ids", cwe=362,
+        expected=("cross-talk",), group="identity", kind="session", where="id", transports=_NETWORK,
+        trigger="two clients call a slow tool at the same time under the same id",
+        implied={"no-answer": "one of the two waits in vain"},
+    ),
     Weakness(
         name="session-fixation", title="A session gets the id that the client asks for", cwe=384,
         expected=("session-fixation",), group="identity", kind="session", where="Mcp-Session-Id", transports=("http",),

@@ -56,11 +56,15 @@ def selected(names: Iterable[str], without: Iterable[str] = ()) -> frozenset[str
     return frozenset(chosen - {one for name in without for one in expand(name)})
 
 
-def _tools(lab: World, notes: Notes, toolsets: Iterable[str]) -> list[Tool]:
+def _made(lab: World, toolsets: Iterable[str]) -> dict[str, Any]:
+    """Toolset -> what holds its tools."""
+    return {name: getattr(import_module(TOOLSETS[name][0]), TOOLSETS[name][1])(lab) for name in toolsets}
+
+
+def _tools(lab: World, notes: Notes, made: Mapping[str, Any]) -> list[Tool]:
     tools = [*notes.tools(), *Shop(lab).tools(), *Texts(lab).tools()]
-    for name in toolsets:
-        module, maker = TOOLSETS[name]
-        tools += getattr(import_module(module), maker)(lab).tools()
+    for one in made.values():
+        tools += one.tools()
     return tools
 
 
@@ -93,13 +97,14 @@ def build(
     weaknesses = frozenset(weak)
     lab = World(weaknesses, Draw(shuffle), Path(folder).resolve() if folder else None, read_only=read_only)
     notes = Notes(lab)
-    return Server(lab, _tools(lab, notes, _needed(weaknesses, toolsets)), Listing(lab, notes), era=era)
+    made = _made(lab, _needed(weaknesses, toolsets))
+    return Server(lab, _tools(lab, notes, made), Listing(lab, notes, made.get("tenants")), era=era)
 
 
 def served_names(shuffle: str | None = None) -> Mapping[str, tuple[str, Mapping[str, str]]]:
     """Canonical tool name -> (name it is served as, canonical argument -> served argument), of all toolsets."""
     lab = World(frozenset({"hidden-tool", "forgotten-tool"}), Draw(shuffle), None)
-    names = {tool.name: Names(tool, lab.draw) for tool in _tools(lab, Notes(lab), TOOLSETS)}
+    names = {tool.name: Names(tool, lab.draw) for tool in _tools(lab, Notes(lab), _made(lab, TOOLSETS))}
     return {name: (served.tool, served.served) for name, served in names.items()}
 
 

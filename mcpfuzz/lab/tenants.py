@@ -71,6 +71,11 @@ class Tenants:
             raise ToolError(f"There is no memo {quoted(key)}.")
         return found[1]
 
+    def of(self, identity: str, *, anybody: bool = False) -> dict[str, str]:
+        """Id -> text of this tenant's memos, oldest first; of everybody's, where nobody asks whose they are."""
+        with self._lock:
+            return {key: text for key, (owner, text) in self.memos.items() if anybody or owner == identity}
+
     def get(self, call: Call) -> Reply:
         # bola-read: who knows the id must be the one who was told it
         return Reply(structured={"memo": call.args["memo"], "text": self._memo(call, anybody=self.lab.on("bola-read"))})

@@ -97,7 +97,8 @@ class Step:
     on: str = "c1"
     """Connection's name."""
     group: str | None = None
-    """Neighbouring steps of one group go out together, without waiting for each other."""
+    """Neighbouring steps of one group go out together, without waiting for each other; on one connection in their
+    order, on several at the same time."""
     times: int = 1
     """How often the step is done; a Call is sent again and again, each time under a new id."""
 

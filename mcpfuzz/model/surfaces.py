@@ -79,11 +79,12 @@ class Surface:
     notes: tuple[str, ...] = ()
     """Odd things met on the way (page caps, repeated cursors, unreadable entries)."""
     places: frozenset[str] = frozenset()
-    """Slots that this run can fill (`slots`): what an attack may aim at; `network`, `credential`, `second` for a
-    networked server, a caller with a credential, two of them; `authenticated` for one that tells callers apart, `jwt`
-    and `jwt-key` for a first caller with a token of that form, and with the key that signs it; `pages` for a server
-    over HTTP, `openapi` and `schemathesis` where its other operations are described and can be looked at; `read-only`
-    and `loopback-only` for a server that is told to write nothing, and not told to face a network."""
+    """Slots that this run can fill (`slots`): what an attack may aim at; `network`, `encrypted`, `credential`,
+    `second` for a networked server, one over TLS, a caller with a credential, two of them; `authenticated` for one
+    that tells callers apart, `jwt` and `jwt-key` for a first caller with a token of that form, and with the key that
+    signs it; `stream` for a server of HTTP+SSE, `pages` for one over HTTP, `openapi` and `schemathesis` where its
+    other operations are described and can be looked at; `read-only` and `loopback-only` for a server that is told to
+    write nothing, and not told to face a network."""
     likely: Mapping[tuple[str, str], tuple[Mapping[str, Json], ...]] = field(default_factory=dict)
     """Operation key -> arguments that were tried first and rejected, of operations without a good call, or whose good
     calls say nothing (an empty list): the user's example, or the schema's simplest. An attack may be built on them

@@ -104,6 +104,14 @@ IDENTITY_RULES = (
          proof="The ids of many sessions, begun in a row, repeat, are counted up, or hold too little chance.",
          mend="Make ids of at least 128 bits from the system's secure source.",
          references=("CWE-330", "CWE-340", "OWASP-API2", "MCP TR-02")),
+    Rule(id="cross-talk", title="One client gets what another asked for", cwe=362, severity="high",
+         about="The server keeps one table of requests, or one transport, for all its clients: where two use the same "
+         "id at the same time, one reads the other's data and the other waits in vain.",
+         proof="Two connections call at the same time under equal ids; one of them gets a message that holds the "
+         "canary which the other alone had sent. The same calls, one after the other, show nothing.",
+         mend="Make a server object and a transport for each client (TypeScript SDK: 1.26.0 refuses to share them); "
+         "key whatever waits by connection and id.",
+         references=("CWE-362", "CWE-488", "OWASP-API1", "MCP JR-01")),
     Rule(id="session-fixation", title="A session gets the id that its client asks for", cwe=384, severity="medium",
          about="An attacker gives a victim an id and later uses the session that the victim has signed in.",
          proof="After initialize with a made-up session id that id is served; another made-up one is refused.",

@@ -49,8 +49,9 @@ OWN_ANSWER = frozenset({"no-answer", "server-error", "wrong-id", "duplicate-answ
 """Rules that presume a well-formed request with an id of its own."""
 MAY_WAIT = frozenset({"hang", "no-answer"})
 """Rules about a wait, which may be what the caller asked for."""
-EXPLAINS = frozenset({"unsafe-consumption", "http-server-error"})
-"""Rules whose finding says why the server broke: what the universal oracles would say of it is the same cause."""
+EXPLAINS = frozenset({"unsafe-consumption", "http-server-error", "cross-talk"})
+"""Rules whose finding says why the server broke, or an answer did not come: what the universal oracles would say of it
+is the same cause."""
 POISON = "later good calls succeed as before"
 _FABRICATED = frozenset({"P2", "P5", "P7"})
 _BY_INVARIANT = {"U3": "wrong-id", "U4": "result-shape", "U7": "duplicate-answer"}

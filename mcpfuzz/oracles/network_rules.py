@@ -37,7 +37,8 @@ NETWORK_RULES = (
          references=("CWE-287", "OWASP-API2")),
     Rule(id="session-hijack", title="A session id of one caller works for another", cwe=639, severity="high",
          about="Who learns a session id speaks as its owner: ids stand in logs and URLs.",
-         proof="A call with another caller's credential, on the first one's session, gets a normal answer.",
+         proof="A call with another caller's credential, or none, on the first one's session gets a normal answer; "
+         "over HTTP+SSE, on the first one's stream.",
          mend="Bind the session to the identity that began it, and check both on every request.",
          references=("CWE-639", "CWE-384", "OWASP-API1", "OWASP-API2")),
     Rule(id="malformed-http", title="A broken HTTP request is mishandled", cwe=684, severity="low",
@@ -71,4 +72,16 @@ NETWORK_RULES = (
          "in memory, on a fresh process too.",
          mend="Give the WebSocket library a limit for whole messages (max_size, maxPayload) and leave it on.",
          references=("CWE-770", "CWE-400", "OWASP-API4")),
+    Rule(id="cookie-flags", title="A session's cookie may be read, or sent along, by others", cwe=1004, severity="low",
+         about="A script on any page of this host reads a cookie without HttpOnly; without SameSite a page of another "
+         "site has it sent along; without Secure it crosses the network in clear.",
+         proof="A Set-Cookie whose name is that of a session or a credential lacks HttpOnly, SameSite or, over https, "
+         "Secure.",
+         mend="Set HttpOnly, Secure and SameSite=Lax or Strict; better, keep to the Authorization header.",
+         references=("CWE-1004", "CWE-614", "CWE-1275", "OWASP-API8")),
+    Rule(id="credential-logged", title="A caller's credential stands in the log", cwe=532, severity="low",
+         about="Who may read the log, its archive or the service that collects it may be any of the callers.",
+         proof="After a call of the first caller's the server has written their credential to stderr.",
+         mend="Log who it was, never with what; strip Authorization and query strings from what middleware logs.",
+         references=("CWE-532", "OWASP-API8")),
 )  # fmt: skip

@@ -79,6 +79,41 @@ def _crossed_list(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str 
     return f"step {params['foreign'] + 1}, another caller's list, shows what step {params['made'] + 1} made"
 
 
+def _crossed_complete(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Another caller, who is refused a thing under its id, is told that id while they type."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    if said is None or not canary or not _shows(said.get(params["read"]), canary):
+        return None
+    made, refused, foreign = said.get(params["made"]), said.get(params["refused"]), said.get(params["foreign"])
+    if refused is None or refused.answer is None or accepted(refused) or foreign is None or not made or not made.answer:
+        return None
+    try:
+        key = str(gained(made.answer.value, params["argument"]))
+    except KeyError:
+        return None
+    if len(key) <= 3 or key.encode() in foreign.sent or _shared(params, said, canary):
+        return None
+    named = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
+    if not named.search(_text(said.get(params["own"]))) or not named.search(_text(foreign)):
+        return None
+    return f"step {params['foreign'] + 1} tells another caller the id of what step {params['made'] + 1} made"
+
+
+def _overheard(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A notification to another caller holds what the first alone had said."""
+    said = _steps(params, trace)
+    for step in params["listens"]:
+        heard = said.get(step) if said is not None else None
+        for frame in heard.others if heard is not None else ():
+            if not isinstance(frame.value, dict) or "method" not in frame.value:
+                continue
+            for name in params["canaries"]:
+                canary = trace.canaries.get(str(name))
+                if canary and canary.encode() in frame.raw:
+                    return f"{frame.value['method']} to another caller holds what the first one had said in a call"
+    return None
+
+
 def _crossed_write(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """What one caller made is shown to them as another changed it."""
     said = _steps(params, trace)
@@ -189,6 +224,8 @@ def _unthrottled(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str |
 OWNERSHIP: Mapping[str, Seen] = {
     "crossed-read": _crossed_read,
     "crossed-list": _crossed_list,
+    "crossed-complete": _crossed_complete,
+    "overheard": _overheard,
     "crossed-write": _crossed_write,
     "crossed-delete": _crossed_delete,
     "existence": _existence,

@@ -1,4 +1,4 @@
-"""Proofs about HTTP sessions: how their ids are made, who chooses them, what their end ends.
+"""Proofs about sessions: how their ids are made, who chooses them, what their end ends, whose answers they get.
 
 Pure, as all proofs.
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 import os.path
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mcpfuzz.model import Exchange, Trace
+from mcpfuzz.model import Exchange, Frame, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.reading import accepted, strings
 
-__all__ = ["SESSIONS", "weakness_of"]
+__all__ = ["SESSIONS", "bare_cookie", "weakness_of"]
 
 
 LEAST = 50
@@ -90,6 +91,36 @@ def _bits(ids: Sequence[str]) -> float:
     return total
 
 
+def _crossed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A connection gets what another one alone had said: a message that holds the other's canary and none of its own.
+    What shows both is about both, and no answer that took the wrong way."""
+    if len(trace.conversation) != params["steps"]:
+        return None
+    steps = trace.conversation.steps
+    spoken: dict[str, bytes] = {}
+    for exchange in trace.exchanges:
+        on = steps[exchange.step].on
+        spoken[on] = spoken.get(on, b"") + exchange.sent
+    own = {
+        on: {value for name, value in trace.canaries.items() if "/" not in name and value.encode() in said}
+        for on, said in spoken.items()
+    }
+    for exchange in trace.exchanges:
+        on = steps[exchange.step].on
+        others = {value for name, values in own.items() if name != on for value in values} - own[on]
+        for frame in (exchange.answer, *exchange.others):
+            text = frame.raw if frame is not None and _addressed(frame) else b""
+            if any(value.encode() in text for value in others) and not any(v.encode() in text for v in own[on]):
+                return f"connection {on} got a message that holds what another connection alone had said"
+    return None
+
+
+def _addressed(frame: Frame) -> bool:
+    """Whether a message is meant for one client alone: a response, or the progress of a request."""
+    value = frame.value
+    return isinstance(value, dict) and value.get("method", "notifications/progress") == "notifications/progress"
+
+
 def _fixed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """The id that the client chose is served, one that nobody chose is not."""
     said = _steps(params, trace)
@@ -100,6 +131,48 @@ def _fixed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     return f"step {params['chosen'] + 1} was served in a session whose id we had made up"
 
 
+_KEPT = re.compile(r"sess|sid$|auth|token|jwt|login", re.IGNORECASE)
+_NOT_KEPT = re.compile(r"csrf|xsrf", re.IGNORECASE)
+"""A page's own script has to read these."""
+
+
+def bare_cookie(line: str, *, encrypted: bool) -> str | None:
+    """What a session's Set-Cookie lacks, in words; None where it lacks nothing, or is about something else."""
+    head, *rest = [part.strip() for part in line.split(";")]
+    name, _, value = head.partition("=")
+    if not value.strip('"') or not _KEPT.search(name) or _NOT_KEPT.search(name):
+        return None
+    given = {part.partition("=")[0].strip().lower(): part.partition("=")[2].strip().lower() for part in rest}
+    if given.get("max-age") == "0":
+        return None  # it is taken away
+    lacking = [flag for flag in ("HttpOnly", "SameSite", "Secure") if flag.lower() not in given]
+    if not encrypted:
+        lacking = [flag for flag in lacking if flag != "Secure"]
+    return f"the cookie {name} lacks {' and '.join(lacking)}" if lacking else None
+
+
+def _cookies(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A session's cookie without its flags, in any answer."""
+    for exchange in trace.exchanges:
+        for name, value in exchange.headers:
+            if name == "set-cookie" and (found := bare_cookie(value, encrypted=bool(params.get("encrypted")))):
+                return f"in the answer to step {exchange.step + 1} {found}"
+    return None
+
+
+LEAST_SECRET = 8
+"""Characters of a secret below which it may be found by chance."""
+
+
+def _logged(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A credential in what the server wrote to stderr meanwhile."""
+    if len(trace.conversation) != params["steps"]:
+        return None
+    if any(len(secret) >= LEAST_SECRET and secret in trace.stderr for secret in bench.secrets):
+        return "what the server wrote to stderr holds a credential that it was shown"
+    return None
+
+
 def _goes_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """The session's end was confirmed, and it is served."""
     said = _steps(params, trace)
@@ -108,6 +181,19 @@ def _goes_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | Non
     if not _served(said.get(params["after"])):
         return None
     return f"step {params['after'] + 1} was served in the session that step {params['end'] + 1} had ended"
+
+
+def _answered_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """What somebody else posted to a session is answered on its stream."""
+    said = _steps(params, trace)
+    heard = said.get(params["heard"]) if said is not None else None
+    if said is None or heard is None or not _done(said.get(params["post"])):
+        return None
+    for frame in heard.others:
+        value = frame.value
+        if isinstance(value, dict) and value.get("id") == params["id"] and "result" in value:
+            return f"what step {params['post'] + 1} posted to another's session was answered on their stream"
+    return None
 
 
 def _ended_by_other(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
@@ -147,8 +233,12 @@ def _state_believed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> st
 
 SESSIONS: Mapping[str, Seen] = {
     "guessable": _guessable,
+    "crossed-answer": _crossed,
+    "bare-cookie": _cookies,
+    "credential-logged": _logged,
     "fixed": _fixed,
     "goes-on": _goes_on,
+    "answered-on": _answered_on,
     "ended-by-other": _ended_by_other,
     "stream-replayed": _replayed,
     "state-believed": _state_believed,

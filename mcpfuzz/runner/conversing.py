@@ -26,6 +26,8 @@ __all__ = ["converse"]
 
 BATCH = 25
 """Repeated calls that are in flight together."""
+STAGGER_S = 0.002
+"""Between connections that speak at the same time: what comes first is the same each time, as the first step says."""
 
 
 async def converse(talk: Talk, conversation: Conversation) -> Trace:
@@ -50,8 +52,8 @@ async def converse(talk: Talk, conversation: Conversation) -> Trace:
             steps = [conversation.steps[index] for index in indices]
             if len(steps) > 1 and all(isinstance(step.action, Open) for step in steps):
                 away |= await _open_together(talk, clients, steps, indices, exchanges)
-            elif steps[0].on not in away:
-                ending = await _group(talk, clients, steps, indices, exchanges)
+            elif here := [index for index in indices if conversation.steps[index].on not in away]:
+                ending = await _together(talk, clients, conversation, here, exchanges)
             if ending.kind != "alive":
                 break
         if ending.kind == "alive":
@@ -101,14 +103,39 @@ def _groups(conversation: Conversation) -> list[list[int]]:
     return made
 
 
-async def _group(
-    talk: Talk, clients: dict[str, Client], steps: Sequence[Step], indices: Sequence[int], exchanges: list[Exchange]
+async def _together(
+    talk: Talk,
+    clients: dict[str, Client],
+    conversation: Conversation,
+    indices: Sequence[int],
+    exchanges: list[Exchange],
 ) -> Ending:
-    """Steps that go out together, on their connection."""
-    client, ending = await _connection(talk, clients, steps[0], indices[0], exchanges)
-    if ending.kind == "alive" and not isinstance(steps[0].action, Open | Close | Wait):
-        ending = await _say(talk, client, steps, indices, exchanges)
-    return ending
+    """Steps of one group, those of each connection in order, those of several at the same time."""
+    ways: dict[str, list[int]] = {}
+    for index in indices:
+        ways.setdefault(conversation.steps[index].on, []).append(index)
+    speakers: list[tuple[Client, list[int]]] = []
+    for own in ways.values():
+        first = conversation.steps[own[0]]
+        client, ending = await _connection(talk, clients, first, own[0], exchanges)
+        if ending.kind != "alive" or isinstance(first.action, Open | Close | Wait):
+            return ending
+        speakers.append((client, own))
+    endings: list[Ending] = []
+    said: list[Exchange] = []
+
+    async def one(client: Client, own: list[int], after: float) -> None:
+        if after:
+            await trio.sleep(after)
+        heard: list[Exchange] = []
+        endings.append(await _say(talk, client, [conversation.steps[index] for index in own], own, heard))
+        said.extend(heard)
+
+    async with trio.open_nursery() as nursery:
+        for position, (client, own) in enumerate(speakers):
+            nursery.start_soon(one, client, own, position * STAGGER_S)
+    exchanges += sorted(said, key=lambda exchange: exchange.step)
+    return next((ending for ending in endings if ending.kind != "alive"), Ending())
 
 
 async def _connection(
@@ -207,7 +234,8 @@ async def _say(
     if volley.too_much is not None:
         return Ending(kind="closed", at_step=indices[-1], detail=str(volley.too_much))
     if volley.late:
-        ending, _ = await ending_of(talk, talk.main, indices[-1])
+        async with talk.turn:  # several connections may come to ask at the same time
+            ending, _ = await ending_of(talk, talk.main, indices[-1])
         if client is talk.main or ending.kind != "alive":
             return ending
         detail = f"nothing was answered on {steps[-1].on}; the first connection is served"

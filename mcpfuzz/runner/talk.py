@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import trio
+
 from mcpfuzz.client import Client
 from mcpfuzz.model import Effect, Open, Step
 from mcpfuzz.slots import Filler
@@ -38,3 +40,5 @@ class Talk:
     not be up yet, so its first answer is waited for twice as long beside `patience`."""
     cold: set[str] = field(default_factory=set)
     """Names of such connections that nothing was said on yet."""
+    turn: trio.Lock = field(default_factory=trio.Lock)
+    """Held by whoever asks the first connection how the server is."""

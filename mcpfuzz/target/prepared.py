@@ -348,6 +348,8 @@ def _places_of(endpoint: Endpoint, *, ours: bool) -> dict[str, str]:
     """What a networked target adds to the slots and to what scenarios need; `ours`: mcpfuzz starts it."""
     authority = f"{endpoint.host}:{endpoint.port}"
     places = {"network": endpoint.origin, "authority": authority, "address": endpoint.target}
+    if endpoint.scheme in ("https", "wss"):
+        places["encrypted"] = endpoint.scheme
     if endpoint.transport == "http":
         places["endpoint"] = endpoint.target
     if endpoint.transport in ("http", "sse"):

@@ -65,6 +65,11 @@ class SseChannel:
         return channel
 
     @property
+    def session(self) -> str | None:
+        """What names the session here: the path that its messages go to."""
+        return self.posts_to or None
+
+    @property
     def alive(self) -> bool:
         return not self._closed and not self._stream.reply.done
 

@@ -28,6 +28,8 @@ class Exchange:
         self.server = server
         self.lab = server.lab
         self._turn = threading.Lock()
+        self._told: dict[int, tuple[Connection, Callable[[str, bool], None]]] = {}
+        self._waiting: dict[tuple[str, Json], Callable[[str, bool], None]] = {}
 
     def say(self, message: bytes, connection: Connection, put: Callable[[str, bool], None]) -> list[Json]:
         """Hand a message over; the answers that came at once.
@@ -36,15 +38,41 @@ class Exchange:
             connection: the client's; what the message changes of it stays changed.
             put: takes what comes later, as text, and whether it is an answer. Called from other threads.
         """
-        view = replace(connection, emit=lambda later: put(self.text(later), is_answer(later)))
+        asked = decoded(message) if self.lab.on("shared-requests") else None
+        if isinstance(asked, dict) and "method" in asked and type(asked.get("id")) in (str, int):
+            # shared-requests: who waits for an answer is found by its id, which was enough while there was one client
+            self._waiting[_key(asked["id"])] = put
+        view = replace(connection, emit=lambda later: self._out(later, put))
         try:
             with self._turn:
                 answers = self.server.handle(message, view)
         except BaseException as error:  # noqa: BLE001 - ends the process, as over stdio
             end(error)
         connection.revision, connection.log_level = view.revision, view.log_level
+        if self.lab.on("log-shared"):
+            self._log(message, connection, put)
         connection.modern_seen = view.modern_seen
         return answers
+
+    def _log(self, message: bytes, connection: Connection, put: Callable[[str, bool], None]) -> None:
+        """log-shared: log lines go to all who asked for any, as one handler of the logging module would have it."""
+        if connection.log_level is not None:
+            self._told[id(connection)] = (connection, put)
+        asked = decoded(message)
+        if isinstance(asked, dict) and asked.get("method") == "tools/call" and isinstance(asked.get("params"), dict):
+            params = {"level": "info", "logger": "calls", "data": f"call: {asked['params'].get('arguments')}"}
+            line = self.text({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
+            for _, tell in list(self._told.values()):
+                tell(line, False)
+
+    def _out(self, later: Json, put: Callable[[str, bool], None]) -> None:
+        """Something that comes later, to whoever waits for it."""
+        if self.lab.on("shared-requests") and is_answer(later) and isinstance(later, dict):
+            found = self._waiting.pop(_key(later.get("id")), None)
+            if found is None:
+                return  # nobody does
+            put = found
+        put(self.text(later), is_answer(later))
 
     def text(self, message: Json) -> str:
         """A message as one line. What cannot be written ends the process, too."""
@@ -54,6 +82,10 @@ class Exchange:
         except ValueError as error:
             end(error)
         return text
+
+
+def _key(request_id: Json) -> tuple[str, Json]:
+    return (type(request_id).__name__, request_id)
 
 
 def end(error: BaseException) -> NoReturn:

@@ -104,7 +104,9 @@ class Legacy:
             session = self.sessions.new(identity, client, request.get(SESSION))
         session.client, session.connection = client, connection
         body = self._exchange.text(answers[-1]).encode()
-        return Response(200, body, (*fields, ("Mcp-Session-Id", session.key)))
+        # cookie-bare: for the page that shows the sessions; its script reads the id from there
+        cookie = (("Set-Cookie", f"session={session.key}; Path=/"),) if self.lab.on("cookie-bare") else ()
+        return Response(200, body, (*fields, ("Mcp-Session-Id", session.key), *cookie))
 
     def _session(self, request: Request, identity: str) -> Session:
         keys = request.all(SESSION)
