@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import gevent
 
-from mcpfuzz.blocking import Outcome, StreamableHttp
-from mcpfuzz.blocking.http1 import Connection, place_of, request_bytes
+from mcpfuzz.blocking import HttpSse, Outcome, Stdio, StreamableHttp, WebSocket
+from mcpfuzz.blocking.http1 import Connection
 from mcpfuzz.blocking.mux import Mux
-from mcpfuzz.errors import TargetError
+from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.load_support.survey import LoadCall
 from mcpfuzz.locustfiles.state import STATE
 from mcpfuzz.wire import encode
@@ -81,15 +82,16 @@ def sessions(actor: Actor) -> None:
 def connections(actor: Actor) -> None:
     """Connections that ask for nothing, and event streams that listen for ever."""
     share = max(1, CONNECTIONS // max(1, len(STATE.actors)))
-    held: list[socket.socket] = []
+    held: list[Connection] = []
+    client = _networked(actor)
     try:
         for number in range(share):
             began = monotonic()
             try:
-                connection = _raw(actor)
-                held.append(connection.socket)
+                connection = client.connect()
+                held.append(connection)
                 if number % 4 == 0:
-                    connection.send(_listen(actor))
+                    connection.send(client.listening())
                 outcome = Outcome("ok", took_s=monotonic() - began)
             except TargetError:
                 outcome = Outcome("broken", "no connection", monotonic() - began)
@@ -105,17 +107,19 @@ def connections(actor: Actor) -> None:
 def slow(actor: Actor) -> None:
     """Half of the connections send a request a byte at a time and never end it, half ask and do not read."""
     share = max(2, CONNECTIONS // max(1, len(STATE.actors)))
-    held: list[socket.socket] = []
+    held: list[Connection] = []
     trickling: list[socket.socket] = []
+    client = _networked(actor)
+    begun = f"POST {client.place.path} HTTP/1.1\r\nHost: {client.place.authority}\r\nX-Slow: ".encode()
     try:
         for number in range(share):
             with contextlib.suppress(TargetError):
-                connection = _raw(actor)
-                held.append(connection.socket)
+                connection = client.connect()
+                held.append(connection)
                 if number % 2:
-                    connection.send(_unread(actor))
+                    connection.send(_unread(client))
                 else:
-                    connection.send(f"POST {_path(actor)} HTTP/1.1\r\nHost: {_authority(actor)}\r\nX-Slow: ".encode())
+                    connection.send(begun)
                     trickling.append(connection.socket)
                 STATE.note("slow connections")
             gevent.sleep(0.01)
@@ -127,7 +131,7 @@ def slow(actor: Actor) -> None:
                     one.setblocking(False)
                     if one.recv(1) == b"":
                         raise ConnectionError
-                except (BlockingIOError, TimeoutError):
+                except (BlockingIOError, TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                     pass
                 except OSError:
                     trickling.remove(one)
@@ -225,33 +229,19 @@ def _arguments(call: LoadCall) -> Mapping[str, object]:
     return given if isinstance(given, Mapping) else {}
 
 
-def _raw(actor: Actor) -> Connection:
-    place = place_of(STATE.orders.endpoint.url or "")
-    return Connection(place, timeout=5.0, source=actor.source)
-
-
-def _path(actor: Actor) -> str:
-    return place_of(STATE.orders.endpoint.url or "").path
-
-
-def _authority(actor: Actor) -> str:
-    return place_of(STATE.orders.endpoint.url or "").authority
-
-
-def _listen(actor: Actor) -> bytes:
-    """The request for a stream of events: the transport's GET, or a WebSocket handshake that stays unfinished."""
+def _networked(actor: Actor) -> StreamableHttp | HttpSse | WebSocket:
+    """The actor's client, where there is a network below it."""
     client = actor.client
-    headers = {"Host": _authority(actor), "Accept": "text/event-stream", **actor.headers}
-    if isinstance(client, StreamableHttp) and client.session_id:
-        headers["Mcp-Session-Id"] = client.session_id
-    return request_bytes("GET", _path(actor), headers)
+    if isinstance(client, Stdio):
+        raise Gone("there is no network below stdio")
+    return client
 
 
-def _unread(actor: Actor) -> bytes:
+def _unread(client: StreamableHttp | HttpSse | WebSocket) -> bytes:
     """Two requests in one go whose answers nobody reads: more would be a storm of calls, which is another scenario."""
-    client, survey = actor.client, STATE.orders.survey
+    survey = STATE.orders.survey
     if not isinstance(client, StreamableHttp) or client.session is None:
-        return _listen(actor)
+        return client.listening()
     made = b""
     for _ in range(2):
         message = client.session.message(
@@ -261,10 +251,9 @@ def _unread(actor: Actor) -> bytes:
     return made
 
 
-def _close(held: list[socket.socket]) -> None:
+def _close(held: list[Connection]) -> None:
     for one in held:
-        with contextlib.suppress(OSError):
-            one.close()
+        one.close()
 
 
 BEHAVIOURS: Mapping[str, Callable[[Actor], None]] = {

@@ -177,7 +177,7 @@ def _mend(runner: Any) -> None:
     gevent.sleep(1.0)
     while time.monotonic() < until:
         try:
-            client = dial(orders.endpoint, headers=orders.identities[0][1] if orders.identities else {})
+            client = dial(orders.endpoint, who=orders.who(0))
             try:
                 client.open()
                 outcome = client.call(orders.survey.cheap.method, dict(orders.survey.cheap.params))

@@ -16,6 +16,7 @@ from locust import LoadTestShape, User, task
 
 from mcpfuzz.blocking import Client, Outcome, Stdio, StreamableHttp, dial
 from mcpfuzz.errors import Late, TargetError
+from mcpfuzz.identities import Identity
 from mcpfuzz.load_support.survey import LoadCall
 from mcpfuzz.locustfiles import director
 from mcpfuzz.locustfiles.behaviours import BEHAVIOURS
@@ -28,7 +29,7 @@ WATCH_CAP = 200
 """Calls of the bystander that may be under way at once; more are not sent, and counted as late."""
 
 _pool: list[Client] = []
-"""stdio: the processes of this pool, shared by all users."""
+"""stdio: the processes of this pool, shared by all users, the bystander too: all of them are the first identity."""
 
 
 class _Client(User):
@@ -47,9 +48,8 @@ class _Client(User):
         self._tried = 0.0
 
     @property
-    def headers(self) -> dict[str, str]:
-        identities = STATE.orders.identities
-        return identities[min(self.identity, len(identities) - 1)][1] if identities else {}
+    def who(self) -> Identity:
+        return STATE.orders.who(self.identity)
 
     @property
     def source(self) -> str | None:
@@ -66,10 +66,10 @@ class _Client(User):
     def _dial(self) -> Client:
         endpoint = STATE.orders.endpoint
         if endpoint.kind != "stdio":
-            return dial(endpoint, headers=self.headers, source=self.source)
+            return dial(endpoint, who=self.who, source=self.source)
         size = min(STATE.orders.users, 4)
         if len(_pool) < size:
-            _pool.append(dial(endpoint))
+            _pool.append(dial(endpoint, who=STATE.orders.who(0)))
             return _pool[-1]
         return _pool[self.dice.randrange(size)]
 
@@ -126,7 +126,7 @@ class _Client(User):
         """A session from nothing, left open."""
         began = monotonic()
         try:
-            client = dial(STATE.orders.endpoint, headers=self.headers, source=self.source)
+            client = dial(STATE.orders.endpoint, who=self.who, source=self.source)
             client.open()
             outcome = Outcome("ok", took_s=monotonic() - began)
             old, self._client = self._client, client
@@ -240,7 +240,7 @@ class Bystander(_Client):
 
     def _whole(self, call: LoadCall, due: float) -> Outcome:
         try:
-            client = dial(STATE.orders.endpoint, headers=self.headers, source=self.source)
+            client = dial(STATE.orders.endpoint, who=self.who, source=self.source)
             try:
                 client.open()
                 return client.call(call.method, dict(call.params), due=due)

@@ -8,7 +8,7 @@ import gevent
 from gevent.pool import Pool
 from locust.env import Environment
 
-from mcpfuzz.blocking import Client, Outcome, StreamableHttp, dial
+from mcpfuzz.blocking import Client, Outcome, StreamableHttp, dial, said_over
 from mcpfuzz.errors import TargetError
 from mcpfuzz.load_support.estimate import Estimate, Key, estimate
 from mcpfuzz.load_support.survey import LoadCall
@@ -43,7 +43,8 @@ class LiveProber:
         self._environment = environment
         self._clients: dict[tuple[int, int, int], Client] = {}
         self._calls = self._two_calls()
-        varies = {"identity": len(orders.identities) > 1, "address": len(orders.addresses) > 1}
+        told = [said_over(orders.who(number), orders.endpoint.kind) for number in (0, 1)]
+        varies = {"identity": told[0] != told[1], "address": len(orders.addresses) > 1}
         varies["session"] = orders.survey.has_sessions or orders.endpoint.kind in ("ws", "sse")
         varies["tool"] = len(self._calls) > 1
         self.varies = frozenset(name for name, there in varies.items() if there)
@@ -73,9 +74,8 @@ class LiveProber:
         place = (key.identity, key.session, key.address)
         if place not in self._clients:
             orders = STATE.orders
-            headers = orders.identities[key.identity][1] if orders.identities else {}
             source = orders.addresses[key.address] if orders.addresses else None
-            client = dial(orders.endpoint, headers=headers, source=source)
+            client = dial(orders.endpoint, who=orders.who(key.identity), source=source)
             client.open()
             self._clients[place] = client
         return self._clients[place]

@@ -232,6 +232,12 @@ class StreamableHttp:
         """A connection of its own to the server."""
         return Connection(self.place, timeout=self._timeout, source=self._source, tls=self._tls)
 
+    def listening(self) -> bytes:
+        """The request for the session's event stream."""
+        headers = {**self._session_headers(), "Accept": "text/event-stream"}
+        del headers["Content-Type"]
+        return request_bytes("GET", self.place.path, headers)
+
     def _post(self, body: bytes, headers: Mapping[str, str]) -> Response:
         return self.exchange(request_bytes("POST", self.place.path, headers, body))
 

@@ -120,7 +120,7 @@ class _Run:
         if endpoint.url is not None:
             self.served = Served(endpoint.url, self.target.launch, self.settings.start_timeout)
             self.served.start()
-        client = reach(_patient(endpoint), headers=self.target.first_headers)
+        client = reach(_patient(endpoint), who=self.target.first)
         try:
             self.survey = take_survey(
                 client,
@@ -294,7 +294,7 @@ def _patient(endpoint: Endpoint) -> Endpoint:
 
 def _worker(target: LoadTarget, settings: LoadSettings) -> int:
     """A worker of a distributed run: acts on the master's word, reports to it, writes no report of its own."""
-    client = reach(_patient(target.endpoint), headers=target.first_headers)
+    client = reach(_patient(target.endpoint), who=target.first)
     try:
         survey = take_survey(client, examples=target.examples, destructive=settings.destructive, seed=settings.seed)
         transport = client.transport

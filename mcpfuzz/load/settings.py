@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mcpfuzz.blocking import Endpoint
+from mcpfuzz.blocking import NOBODY, Endpoint
 from mcpfuzz.blocking.http1 import place_of
 from mcpfuzz.campaign.config import target_of
 from mcpfuzz.errors import UsageError
@@ -109,16 +109,16 @@ class LoadTarget:
     record: LaunchRecord
     folder: str
     """Scratch, of this run alone, mode 0700."""
-    identities: tuple[tuple[str, dict[str, str]], ...] = ()
+    identities: tuple[Identity, ...] = ()
     examples: tuple[Mapping[str, Json], ...] = ()
     secrets: tuple[str, ...] = ()
     token: str = ""
     notes: tuple[str, ...] = ()
 
     @property
-    def first_headers(self) -> Mapping[str, str]:
-        """Of the identity that the run acts as."""
-        return self.identities[0][1] if self.identities else {}
+    def first(self) -> Identity:
+        """Whom the run acts as."""
+        return self.identities[0] if self.identities else NOBODY
 
     def endpoint_as(self, transport: str) -> Endpoint:
         """The endpoint with the transport that was found."""
@@ -148,7 +148,9 @@ def target_of_load(command: tuple[str, ...], options: Mapping[str, Any]) -> Iter
     with contextlib.ExitStack() as stack:
         prepared = stack.enter_context(Prepared.of(target))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mcpfuzz-load-"))
-        identities = tuple((name, _headers_of(who)) for name, who in prepared.identities.items())
+        for name in prepared.identities:
+            prepared.way(name)  # says what cannot be sent
+        identities = tuple(replace(who, key="") for who in prepared.identities.values())
         token = prepared.launch.token if prepared.launch is not None else secrets.token_hex(8)
         yield LoadTarget(
             endpoint=_endpoint(prepared, options),
@@ -194,10 +196,3 @@ def rewrite_slots(value: Json, places: Mapping[str, str]) -> Json:
     if isinstance(value, Mapping):
         return {key: rewrite_slots(item, places) for key, item in value.items()}
     return [rewrite_slots(item, places) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _headers_of(who: Identity) -> dict[str, str]:
-    gained = who.login or who.ticket or who.claims
-    if gained or who.query or who.subprotocols or who.first_message or not who.headers:
-        raise UsageError(f'--identity {who.name}: load takes header:Name: value, as in "alice=header:X-Key: ${{KEY}}"')
-    return dict(who.headers)
