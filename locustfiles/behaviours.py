@@ -35,6 +35,8 @@ PAYLOAD = 1 << 20
 PAYLOADS_PER_S = 20
 """Of all users in one process: the harm must come of the size, not of the number."""
 DEPTH = 5_000
+LEAD_S = 0.1
+"""From the beginning of a phase to the first instant of the open model: all users are awake by then."""
 REFUSED_PAUSE = 0.02
 BROKEN_PAUSE = 0.1
 
@@ -52,13 +54,15 @@ def calls(actor: Actor) -> None:
     orders = STATE.orders
     if orders.rate is None:
         while True:
-            actor.say(actor.dice.choice(orders.survey.calls))
-    everyone = max(1.0, STATE.phase.share * len(STATE.actors))
+            actor.say(STATE.dice.choice(orders.survey.calls))
+    mine, all_ = STATE.lane
+    everyone = max(1, STATE.taking_part) * all_
     gap = everyone / (orders.rate * STATE.phase.share)
-    due = monotonic() + actor.dice.random() * gap
+    # one after the other at even distances, whatever process they are in
+    due = STATE.began + LEAD_S + gap * (actor.number * all_ + mine + 0.5) / everyone
     while True:
         gevent.sleep(max(0.0, due - monotonic()))
-        actor.spawn(actor.say, actor.dice.choice(orders.survey.calls), due)
+        actor.spawn(actor.say, STATE.dice.choice(orders.survey.calls), due)
         due += gap
 
 
@@ -70,7 +74,7 @@ def expensive(actor: Actor) -> None:
 
 def sessions(actor: Actor) -> None:
     """A new session each time, never closed."""
-    gap = max(1, len(STATE.actors)) / SESSIONS_PER_S
+    gap = max(1, STATE.users) / SESSIONS_PER_S
     while True:
         began = monotonic()
         outcome = actor.handshake()
@@ -81,7 +85,7 @@ def sessions(actor: Actor) -> None:
 
 def connections(actor: Actor) -> None:
     """Connections that ask for nothing, and event streams that listen for ever."""
-    share = max(1, CONNECTIONS // max(1, len(STATE.actors)))
+    share = max(1, CONNECTIONS // max(1, STATE.users))
     held: list[Connection] = []
     client = _networked(actor)
     try:
@@ -106,7 +110,7 @@ def connections(actor: Actor) -> None:
 
 def slow(actor: Actor) -> None:
     """Half of the connections send a request a byte at a time and never end it, half ask and do not read."""
-    share = max(2, CONNECTIONS // max(1, len(STATE.actors)))
+    share = max(2, CONNECTIONS // max(1, STATE.users))
     held: list[Connection] = []
     trickling: list[socket.socket] = []
     client = _networked(actor)
@@ -144,8 +148,8 @@ def payloads(actor: Actor) -> None:
     """A megabyte of text, then thousands of nested arrays, as arguments of the cheap call."""
     cheap = STATE.orders.survey.cheap
     deep = b"[" * DEPTH + b"]" * DEPTH
-    gap = max(1, len(STATE.actors)) / PAYLOADS_PER_S
-    gevent.sleep(actor.dice.random() * gap)
+    gap = max(1, STATE.users) / PAYLOADS_PER_S
+    gevent.sleep(STATE.dice.random() * gap)
     while True:
         began = monotonic()
         params = {**cheap.params, "arguments": {**_arguments(cheap), "mcpfuzz": "x" * PAYLOAD}}
@@ -153,7 +157,7 @@ def payloads(actor: Actor) -> None:
         # a server may refuse it in any form: only silence and death count
         actor.count("large payload", outcome if outcome.kind in ("late",) else Outcome("ok", took_s=outcome.took_s))
         body = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"x","arguments":{"a":%b}}}'
-        request_id = 10_000_000 + actor.dice.randrange(1_000_000)
+        request_id = 10_000_000 + STATE.dice.randrange(1_000_000)
         outcome = actor.raw(body % (request_id, deep), request_id)
         actor.count("deep payload", outcome if outcome.kind in ("late",) else Outcome("ok", took_s=outcome.took_s))
         _after(outcome)
@@ -166,7 +170,7 @@ def payloads(actor: Actor) -> None:
 def cancel(actor: Actor) -> None:
     """Calls that are cancelled at once: by notification, or by cutting the connection."""
     survey = STATE.orders.survey
-    gap = max(1, len(STATE.actors)) / CUTS_PER_S
+    gap = max(1, STATE.users) / CUTS_PER_S
     while True:
         client = actor.client
         if client.session is None:
@@ -183,7 +187,7 @@ def cancel(actor: Actor) -> None:
             try:
                 connection = client.connect()
                 connection.send(client.bytes_of(message))
-                if actor.dice.random() < 0.5:
+                if STATE.dice.random() < 0.5:
                     client.notify("notifications/cancelled", {"requestId": request_id, "reason": "load"})
                 connection.close()
                 outcome = Outcome("ok", took_s=monotonic() - began)
@@ -197,7 +201,7 @@ def cancel(actor: Actor) -> None:
 def notify(actor: Actor) -> None:
     """Notifications for what never was."""
     while True:
-        number = actor.dice.randrange(1 << 30)
+        number = STATE.dice.randrange(1 << 30)
         if number % 2:
             outcome = actor.client.notify("notifications/progress", {"progressToken": number, "progress": 1})
         else:

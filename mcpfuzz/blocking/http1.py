@@ -249,9 +249,9 @@ class Connection:
 
     def chunk(self, deadline: float) -> bytes | None:
         """The next chunk of a chunked body; None at its end."""
+        while (end := self._rest.find(b"\r\n")) < 0:
+            self._rest += self.more(deadline)
         data = self._rest
-        while (end := data.find(b"\r\n")) < 0:
-            data += self.more(deadline)
         try:
             size = int(data[:end].partition(b";")[0], 16)
         except ValueError:
@@ -260,7 +260,7 @@ class Connection:
             raise TooMuch(f"a chunk of over {MAX_BODY >> 20} MiB")
         need = end + 2 + size + 2
         while len(data) < need:
-            data += self.more(deadline)
+            data = self._rest = data + self.more(deadline)  # kept, should the wait be ended
         self._rest = data[need:]
         return data[end + 2 : need - 2] if size else None
 

@@ -65,6 +65,8 @@ class WebSocket(Mux):
         self._options: dict[str, Any] = {"timeout": timeout, "source": source, "tls": tls}
         self._offered = tuple(name for name in subprotocols if name) if subprotocols else ("mcp",)
         self._data = b""
+        self._parts: list[bytes] = []
+        self._size = 0
         try:
             self._wire = self._opened(self._offered)
         except HandshakeError as refused:
@@ -128,8 +130,7 @@ class WebSocket(Mux):
             wire.reading = NEVER
 
     def _message(self, deadline: float) -> bytes:
-        parts: list[bytes] = []
-        total = 0
+        parts = self._parts  # of ours, not of this call: whoever reads may be ended in the middle of a message
         while True:
             fin, opcode, payload = self._frame(deadline)
             if opcode >= CLOSE:
@@ -137,20 +138,21 @@ class WebSocket(Mux):
                 continue
             if (opcode == CONTINUATION) != bool(parts):
                 raise Gone("the server broke the framing: a continuation of nothing, or a message inside another")
-            total += len(payload)
-            if total > MAX_FRAME_BYTES:
-                raise TooMuch(f"a message of over {MAX_FRAME_BYTES >> 20} MiB")
             if fin and not parts:
                 return payload
             parts.append(payload)
+            self._size += len(payload)
+            if self._size > MAX_FRAME_BYTES:
+                raise TooMuch(f"a message of over {MAX_FRAME_BYTES >> 20} MiB")
             if fin:
+                self._parts, self._size = [], 0
                 return b"".join(parts)
 
     def _frame(self, deadline: float) -> tuple[bool, int, bytes]:
         """The next frame: whether it ends its message, its opcode, its payload."""
+        if len(self._data) < 2:
+            self._have(2, deadline)
         data = self._data
-        while len(data) < 2:
-            data += self._wire.more(deadline)
         first, second = data[0], data[1]
         opcode, size, at = first & 0x0F, second & 0x7F, 2
         if first & 0x70 or second & 0x80 or opcode not in (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG):
@@ -159,20 +161,27 @@ class WebSocket(Mux):
             raise Gone("the server broke the framing: a control frame in pieces, or too long")
         if size >= 126:
             at = 4 if size == 126 else 10
-            while len(data) < at:
-                data += self._wire.more(deadline)
+            self._have(at, deadline)
+            data = self._data
             (size,) = struct.unpack("!H" if at == 4 else "!Q", data[2:at])
             if size > MAX_FRAME_BYTES:
                 raise TooMuch(f"a frame of over {MAX_FRAME_BYTES >> 20} MiB")
         need = at + size
         if len(data) < need:
-            pieces, have = [data], len(data)
+            self._have(need, deadline)
+            data = self._data
+        self._data = data[need:]
+        return bool(first & 0x80), opcode, data[at:need]
+
+    def _have(self, need: int, deadline: float) -> None:
+        """Have that many bytes; what came is kept, should the wait be ended."""
+        pieces, have = [self._data], len(self._data)
+        try:
             while have < need:
                 pieces.append(self._wire.more(deadline))
                 have += len(pieces[-1])
-            data = b"".join(pieces)
-        self._data = data[need:]
-        return bool(first & 0x80), opcode, data[at:need]
+        finally:
+            self._data = b"".join(pieces) if len(pieces) > 1 else pieces[0]
 
     def _control(self, opcode: int, payload: bytes) -> None:
         if opcode == PING:

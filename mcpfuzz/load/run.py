@@ -173,8 +173,8 @@ class _Run:
             interrupted = True
         locust.stop()
         self.record = Record.read(orders.out)
-        if not interrupted and not self.record.laps:
-            locust.complain()
+        if not interrupted and not self.record.done:
+            locust.complain(begun=bool(self.record.laps))
         return interrupted
 
     def _mend(self) -> None:
