@@ -97,6 +97,7 @@ def connections(actor: Actor) -> None:
                 if number % 4 == 0:
                     connection.send(client.listening())
                 outcome = Outcome("ok", took_s=monotonic() - began)
+                STATE.note("connections held")
             except TargetError:
                 outcome = Outcome("broken", "no connection", monotonic() - began)
                 STATE.note("connections refused")

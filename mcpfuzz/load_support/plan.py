@@ -38,6 +38,9 @@ class LoadScenario:
     judged: str = "watch"
     """Whose answers the objectives are held against: those of the `watch`ing bystander, or of the `load` itself."""
     transports: tuple[str, ...] = _NET
+    patience_s: float | None = None
+    """After so many seconds newcomers must get in again, where they were turned away for want of room (503); None: room
+    is the server's own business."""
 
 
 SCENARIOS = (
@@ -57,7 +60,7 @@ SCENARIOS = (
                  about="Sessions are opened and never closed."),
     LoadScenario(id="connection-flood", title="Connection flood", doing="connections",
                  about="Hundreds of connections and event streams that ask for nothing."),
-    LoadScenario(id="slow-clients", title="Slow clients", doing="slow",
+    LoadScenario(id="slow-clients", title="Slow clients", doing="slow", patience_s=8.0,
                  about="Requests that never end (slowloris) and answers that are never read."),
     LoadScenario(id="large-payloads", title="Large and deep payloads", doing="payloads", transports=_ALL,
                  about="Megabyte arguments and nesting of thousands of levels."),
