@@ -56,6 +56,7 @@ class LiveProber:
         self.varies = frozenset(name for name, there in varies.items() if there)
         self.steps: tuple[str, ...] = self._steps(orders.endpoint.kind)
         self._around: dict[str, Client] = {}
+        self.apart: frozenset[str] = frozenset()
 
     @staticmethod
     def _steps(kind: str) -> tuple[str, ...]:
@@ -89,6 +90,7 @@ class LiveProber:
                 client.open()
         self.steps = tuple(s for s in self.steps if s not in self._other_ways() or self._open(s))
         self.steps += ("other-transport",) if self._open("other-transport") else ()
+        self.apart = frozenset(self._around)
 
     def _open(self, step: str) -> bool:
         return step in self._around and self._around[step].session is not None

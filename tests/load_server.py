@@ -262,11 +262,13 @@ class Http:
             await asyncio.wait_for(writer.drain(), 5)
         return True
 
-    @staticmethod
-    def who(path: str, headers: dict[str, str], writer: asyncio.StreamWriter) -> dict[str, str]:
+    def who(self, path: str, headers: dict[str, str], writer: asyncio.StreamWriter) -> dict[str, str]:
         key = parse_qs(path.partition("?")[2]).get("key", ["anonymous"])[0]
+        said = headers.get("authorization", key)
+        if not self.lab.config.get("raw_key"):  # the scheme of a credential has no case
+            said = said.rpartition(" ")[2]
         return {
-            "identity": headers.get("authorization", key),
+            "identity": said,
             "address": writer.get_extra_info("peername")[0],
             "session": headers.get("mcp-session-id", ""),
             "forwarded": headers.get("x-forwarded-for", ""),

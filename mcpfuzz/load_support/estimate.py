@@ -46,6 +46,8 @@ class Prober(Protocol):
     """Of identity, session, address, tool: those of which there are two."""
     steps: tuple[str, ...]
     """Ways around that can be tried."""
+    apart: frozenset[str]
+    """Those that are sessions of their own: where the limit is a session's, they show nothing more."""
 
     def send(self, key: Key) -> Outcome:
         """One request as `key`."""
@@ -287,6 +289,8 @@ class _Work:
 
     def _around(self) -> None:
         for step in self.prober.steps:
+            if step in self.prober.apart and self.found.scope == "session":
+                continue
             if self.left > 1.5 and self._passes(Key(step=step)) > 0.5:
                 self.found.bypasses.append(step)
 

@@ -90,7 +90,7 @@ def _threads(load: Mapping[str, Any], call: LoadCall, samples: Sequence[Mapping[
         return
     zero = samples[0]["at"] - load["timeline"]["samples"][0]["s"]
     counted = [(s["at"] - zero, s["threads"]) for s in samples if s.get("threads")]
-    before = [number for at, number in counted if at <= laps[0]["from"] + 0.2]
+    before = [number for at, number in counted if at <= laps[0]["from"]]
     during = [number for at, number in counted if laps[0]["from"] <= at <= laps[0]["to"]]
     grown = max(during, default=0) - (before[-1] if before else 0)
     if before and grown >= THREADS and grown >= held * THREADS_EACH:

@@ -176,7 +176,7 @@ def _turned_away_s(counter: Counter, laps: Sequence[Lap], scenario: LoadScenario
     ticks = 0
     for _, cell in reversed(counter.where(scenario.id, [lap.part for lap in laps], ("watch",))):
         refused = sum(count for detail, count in cell.errors.items() if detail.startswith("HTTP 503"))
-        if refused * 4 < cell.requests:
+        if refused * 4 < cell.requests and cell.requests >= FEW:  # one call of a cut-off tick tells nothing
             break
         ticks += 1
     return ticks * TICK_S
