@@ -16,6 +16,7 @@ from typing import Any
 import jsonschema
 import psutil
 import pytest
+import trustme
 
 from mcpfuzz.reports import REPORT_SCHEMA
 
@@ -24,6 +25,7 @@ IDENTITIES = (
     *("--identity", "alice=header:Authorization: Bearer alice-secret"),
     *("--identity", "bob=header:Authorization: Bearer bob-secret"),
 )
+FIRST = 'first-message:{"login": "%s-secret"}'
 LIMITED = {"policy": {"scope": "identity", "rate": 40, "burst": 30}}
 Run = Callable[..., "Ran"]
 
@@ -50,6 +52,7 @@ class Ran:
 def words(tmp_path: Path, config: dict[str, Any], *options: str, url: str = "http://127.0.0.1:{port}/mcp") -> list[str]:
     server = [sys.executable, SERVER, "--port", "{port}", "--config", json.dumps(config)]
     server += ["--ws"] if url.startswith("ws") else []
+    server += ["--tls", config["tls"]] if "tls" in config else []
     base = [sys.executable, "-m", "mcpfuzz", "load", "--url", url, "--state", str(tmp_path / "state"), "--no-color"]
     return [*base, "--report", f"json={tmp_path / 'r.json'}", *options, "--", *server]
 
@@ -95,6 +98,7 @@ def test_a_configured_policy_is_estimated(run: Run, policy: dict[str, Any]) -> N
     assert found["per_s"] == pytest.approx(rate, rel=0.2)
     assert found["burst"] == pytest.approx(policy["burst"], rel=0.25)
     assert found["form"] == policy.get("answer", "429")
+    assert found["starves"] == (policy["scope"] in ("address", "tool", "global")), "bob, while alice asks too much"
     around = {"new-session"} if policy["scope"] == "session" else set()
     around |= {"forwarded"} if policy.get("trust_forwarded") else set()
     around |= {"case"} if policy.get("raw_key") else set()
@@ -149,7 +153,22 @@ def test_a_scenario_finds_its_weakness_and_is_silent_without_it(
 
 
 @pytest.mark.load
-@pytest.mark.parametrize("transport", ["sse", "ws", "stdio"] if FULL else ["ws"])
+def test_load_speaks_as_an_identity_over_tls_and_keeps_its_secret(run: Run, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    served = tmp_path / "server.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(served))
+    callers = [word for name in ("alice", "bob") for word in ("--identity", f"{name}={FIRST % name}")]
+    options = ("--cacert", str(tmp_path / "ca.pem"), "--scenario", "rate-limit", "--max-time", "12", "--users", "2")
+    ran = run({**LIMITED, "tls": str(served)}, *callers, *options, url="wss://127.0.0.1:{port}/")
+    (found,) = ran.report["load"]["policies"]
+    assert (found["scope"], found["form"]) == ("identity", "rpc"), ran.output
+    assert found["per_s"] == pytest.approx(40, rel=0.2)
+    assert "bob-secret" not in ran.output + json.dumps(ran.report)
+
+
+@pytest.mark.load
+@pytest.mark.parametrize("transport", ["sse", "ws", "stdio"] if FULL else [])
 def test_other_transports_carry_load_too(run: Run, tmp_path: Path, transport: str) -> None:
     options = ("--scenario", "baseline", "--scenario", "spike", "--max-time", "10", "--users", "4", "--rate", "40")
     if transport == "stdio":
