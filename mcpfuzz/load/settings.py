@@ -6,13 +6,17 @@ import contextlib
 import secrets
 import socket
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import trio
+
 from mcpfuzz.blocking import NOBODY, Endpoint
 from mcpfuzz.blocking.http1 import place_of
 from mcpfuzz.campaign.config import target_of
+from mcpfuzz.campaign.entry import Entry
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import LaunchRecord
 from mcpfuzz.identities import Identity
@@ -103,6 +107,7 @@ def settings_of(options: Mapping[str, Any]) -> LoadSettings:
 class LoadTarget:
     """Who gets the load, made ready."""
 
+    prepared: Prepared
     endpoint: Endpoint
     launch: Launch | None
     """How its server is started; None where it runs already, or is started for each user (stdio)."""
@@ -119,6 +124,16 @@ class LoadTarget:
     def first(self) -> Identity:
         """Whom the run acts as."""
         return self.identities[0] if self.identities else NOBODY
+
+    def sign_in(self, seconds: float) -> None:
+        """Those callers that sign in do so, once: a load run does not outlive what they get.
+
+        Raises:
+            TargetError: one of them is refused.
+        """
+        if any(who.login or who.claims for who in self.prepared.identities.values()):
+            trio.run(Entry(self.prepared).everybody, time.monotonic() + seconds)
+            self.identities = _sent(self.prepared)
 
     def endpoint_as(self, transport: str) -> Endpoint:
         """The endpoint with the transport that was found."""
@@ -148,21 +163,30 @@ def target_of_load(command: tuple[str, ...], options: Mapping[str, Any]) -> Iter
     with contextlib.ExitStack() as stack:
         prepared = stack.enter_context(Prepared.of(target))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mcpfuzz-load-"))
-        for name in prepared.identities:
+        for name, who in prepared.identities.items():
             prepared.way(name)  # says what cannot be sent
-        identities = tuple(replace(who, key="") for who in prepared.identities.values())
+            if who.ticket is not None:
+                raise UsageError(
+                    f"--identity {name}=ticket:...: load opens thousands of connections; give them a token"
+                )
         token = prepared.launch.token if prepared.launch is not None else secrets.token_hex(8)
         yield LoadTarget(
             endpoint=_endpoint(prepared, options),
             launch=prepared.served if prepared.endpoint is not None else None,
             record=target.record,
             folder=folder,
-            identities=identities,
+            prepared=prepared,
+            identities=_sent(prepared),
             examples=tuple(rewrite_slots(example, prepared.places) for example in prepared.examples),
             secrets=prepared.secrets,
             token=token,
             notes=tuple(prepared.notes),
         )
+
+
+def _sent(prepared: Prepared) -> tuple[Identity, ...]:
+    """What users send: nothing of how it was come by."""
+    return tuple(replace(who, key="", login=None, claims=None) for who in prepared.identities.values())
 
 
 def _endpoint(prepared: Prepared, options: Mapping[str, Any]) -> Endpoint:
