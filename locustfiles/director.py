@@ -132,7 +132,7 @@ def _lead(environment: Environment) -> None:
     while runner.user_count < users and time.monotonic() < until:
         gevent.sleep(0.05)
     gevent.sleep(0.3)
-    _record.workers = len(runner.clients.ready) if isinstance(runner, runners.MasterRunner) else 0
+    _record.workers = runner.worker_count if isinstance(runner, runners.MasterRunner) else 0
     for phase in STATE.orders.phases:
         _play(runner, phase)
     _enter(runner, REST)
