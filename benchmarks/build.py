@@ -1,4 +1,4 @@
-"""Compiles the benchmarks' C responder: `python benchmarks/build.py` prints its path.
+"""Compiles the benchmarks' C responders: `python benchmarks/build.py [http_responder]` prints a path.
 
 The program goes to a cache outside the repository ($XDG_CACHE_HOME/mcpfuzz-benchmarks, or the system's temporary
 folder), named by what it was made from, so that an old one is never taken for a new one.
@@ -14,7 +14,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-SOURCE = Path(__file__).with_name("responder.c")
 FLAGS = ("-O2", "-D_GNU_SOURCE")
 
 
@@ -30,19 +29,21 @@ def cache() -> Path:
     return folder
 
 
-def responder() -> Path:
-    """The compiled responder, made now if it is not there yet. Exits with one line where no compiler is."""
+def responder(name: str = "responder") -> Path:
+    """A compiled responder, made now if it is not there yet: `responder` answers on pipes, `http_responder` on a port.
+    Exits with one line where no compiler is."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         sys.exit("no C compiler: install cc, or name one in CC")
-    made_from = SOURCE.read_bytes() + " ".join((compiler, *FLAGS)).encode()
-    program = cache() / f"responder-{hashlib.sha256(made_from).hexdigest()[:16]}"
+    source = Path(__file__).with_name(f"{name}.c")
+    made_from = source.read_bytes() + " ".join((compiler, *FLAGS)).encode()
+    program = cache() / f"{name}-{hashlib.sha256(made_from).hexdigest()[:16]}"
     if not program.exists():
         young = program.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler, *FLAGS, "-o", str(young), str(SOURCE)], check=True)
+        subprocess.run([compiler, *FLAGS, "-o", str(young), str(source)], check=True)
         young.replace(program)
     return program
 
 
 if __name__ == "__main__":
-    print(responder())
+    print(responder(*sys.argv[1:2]))

@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import gevent
 
-from mcpfuzz.blocking import Outcome, StreamableHttp
-from mcpfuzz.blocking.http1 import Connection, place_of, request_bytes
+from mcpfuzz.blocking import HttpSse, Outcome, Stdio, StreamableHttp, WebSocket
+from mcpfuzz.blocking.http1 import Connection
 from mcpfuzz.blocking.mux import Mux
-from mcpfuzz.errors import TargetError
+from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.load_support.survey import LoadCall
 from mcpfuzz.locustfiles.state import STATE
 from mcpfuzz.wire import encode
@@ -34,6 +35,8 @@ PAYLOAD = 1 << 20
 PAYLOADS_PER_S = 20
 """Of all users in one process: the harm must come of the size, not of the number."""
 DEPTH = 5_000
+LEAD_S = 0.1
+"""From the beginning of a phase to the first instant of the open model: all users are awake by then."""
 REFUSED_PAUSE = 0.02
 BROKEN_PAUSE = 0.1
 
@@ -51,13 +54,15 @@ def calls(actor: Actor) -> None:
     orders = STATE.orders
     if orders.rate is None:
         while True:
-            actor.say(actor.dice.choice(orders.survey.calls))
-    everyone = max(1.0, STATE.phase.share * len(STATE.actors))
+            actor.say(STATE.dice.choice(orders.survey.calls))
+    mine, all_ = STATE.lane
+    everyone = max(1, STATE.taking_part) * all_
     gap = everyone / (orders.rate * STATE.phase.share)
-    due = monotonic() + actor.dice.random() * gap
+    # one after the other at even distances, whatever process they are in
+    due = STATE.began + LEAD_S + gap * (actor.number * all_ + mine + 0.5) / everyone
     while True:
         gevent.sleep(max(0.0, due - monotonic()))
-        actor.spawn(actor.say, actor.dice.choice(orders.survey.calls), due)
+        actor.spawn(actor.say, STATE.dice.choice(orders.survey.calls), due)
         due += gap
 
 
@@ -69,7 +74,7 @@ def expensive(actor: Actor) -> None:
 
 def sessions(actor: Actor) -> None:
     """A new session each time, never closed."""
-    gap = max(1, len(STATE.actors)) / SESSIONS_PER_S
+    gap = max(1, STATE.users) / SESSIONS_PER_S
     while True:
         began = monotonic()
         outcome = actor.handshake()
@@ -80,17 +85,19 @@ def sessions(actor: Actor) -> None:
 
 def connections(actor: Actor) -> None:
     """Connections that ask for nothing, and event streams that listen for ever."""
-    share = max(1, CONNECTIONS // max(1, len(STATE.actors)))
-    held: list[socket.socket] = []
+    share = max(1, CONNECTIONS // max(1, STATE.users))
+    held: list[Connection] = []
+    client = _networked(actor)
     try:
         for number in range(share):
             began = monotonic()
             try:
-                connection = _raw(actor)
-                held.append(connection.socket)
+                connection = client.connect()
+                held.append(connection)
                 if number % 4 == 0:
-                    connection.send(_listen(actor))
+                    connection.send(client.listening())
                 outcome = Outcome("ok", took_s=monotonic() - began)
+                STATE.note("connections held")
             except TargetError:
                 outcome = Outcome("broken", "no connection", monotonic() - began)
                 STATE.note("connections refused")
@@ -104,18 +111,20 @@ def connections(actor: Actor) -> None:
 
 def slow(actor: Actor) -> None:
     """Half of the connections send a request a byte at a time and never end it, half ask and do not read."""
-    share = max(2, CONNECTIONS // max(1, len(STATE.actors)))
-    held: list[socket.socket] = []
+    share = max(2, CONNECTIONS // max(1, STATE.users))
+    held: list[Connection] = []
     trickling: list[socket.socket] = []
+    client = _networked(actor)
+    begun = f"POST {client.place.path} HTTP/1.1\r\nHost: {client.place.authority}\r\nX-Slow: ".encode()
     try:
         for number in range(share):
             with contextlib.suppress(TargetError):
-                connection = _raw(actor)
-                held.append(connection.socket)
+                connection = client.connect()
+                held.append(connection)
                 if number % 2:
-                    connection.send(_unread(actor))
+                    connection.send(_unread(client))
                 else:
-                    connection.send(f"POST {_path(actor)} HTTP/1.1\r\nHost: {_authority(actor)}\r\nX-Slow: ".encode())
+                    connection.send(begun)
                     trickling.append(connection.socket)
                 STATE.note("slow connections")
             gevent.sleep(0.01)
@@ -127,7 +136,7 @@ def slow(actor: Actor) -> None:
                     one.setblocking(False)
                     if one.recv(1) == b"":
                         raise ConnectionError
-                except (BlockingIOError, TimeoutError):
+                except (BlockingIOError, TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
                     pass
                 except OSError:
                     trickling.remove(one)
@@ -140,8 +149,8 @@ def payloads(actor: Actor) -> None:
     """A megabyte of text, then thousands of nested arrays, as arguments of the cheap call."""
     cheap = STATE.orders.survey.cheap
     deep = b"[" * DEPTH + b"]" * DEPTH
-    gap = max(1, len(STATE.actors)) / PAYLOADS_PER_S
-    gevent.sleep(actor.dice.random() * gap)
+    gap = max(1, STATE.users) / PAYLOADS_PER_S
+    gevent.sleep(STATE.dice.random() * gap)
     while True:
         began = monotonic()
         params = {**cheap.params, "arguments": {**_arguments(cheap), "mcpfuzz": "x" * PAYLOAD}}
@@ -149,7 +158,7 @@ def payloads(actor: Actor) -> None:
         # a server may refuse it in any form: only silence and death count
         actor.count("large payload", outcome if outcome.kind in ("late",) else Outcome("ok", took_s=outcome.took_s))
         body = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"x","arguments":{"a":%b}}}'
-        request_id = 10_000_000 + actor.dice.randrange(1_000_000)
+        request_id = 10_000_000 + STATE.dice.randrange(1_000_000)
         outcome = actor.raw(body % (request_id, deep), request_id)
         actor.count("deep payload", outcome if outcome.kind in ("late",) else Outcome("ok", took_s=outcome.took_s))
         _after(outcome)
@@ -162,7 +171,7 @@ def payloads(actor: Actor) -> None:
 def cancel(actor: Actor) -> None:
     """Calls that are cancelled at once: by notification, or by cutting the connection."""
     survey = STATE.orders.survey
-    gap = max(1, len(STATE.actors)) / CUTS_PER_S
+    gap = max(1, STATE.users) / CUTS_PER_S
     while True:
         client = actor.client
         if client.session is None:
@@ -179,7 +188,7 @@ def cancel(actor: Actor) -> None:
             try:
                 connection = client.connect()
                 connection.send(client.bytes_of(message))
-                if actor.dice.random() < 0.5:
+                if STATE.dice.random() < 0.5:
                     client.notify("notifications/cancelled", {"requestId": request_id, "reason": "load"})
                 connection.close()
                 outcome = Outcome("ok", took_s=monotonic() - began)
@@ -193,7 +202,7 @@ def cancel(actor: Actor) -> None:
 def notify(actor: Actor) -> None:
     """Notifications for what never was."""
     while True:
-        number = actor.dice.randrange(1 << 30)
+        number = STATE.dice.randrange(1 << 30)
         if number % 2:
             outcome = actor.client.notify("notifications/progress", {"progressToken": number, "progress": 1})
         else:
@@ -225,33 +234,19 @@ def _arguments(call: LoadCall) -> Mapping[str, object]:
     return given if isinstance(given, Mapping) else {}
 
 
-def _raw(actor: Actor) -> Connection:
-    place = place_of(STATE.orders.endpoint.url or "")
-    return Connection(place, timeout=5.0, source=actor.source)
-
-
-def _path(actor: Actor) -> str:
-    return place_of(STATE.orders.endpoint.url or "").path
-
-
-def _authority(actor: Actor) -> str:
-    return place_of(STATE.orders.endpoint.url or "").authority
-
-
-def _listen(actor: Actor) -> bytes:
-    """The request for a stream of events: the transport's GET, or a WebSocket handshake that stays unfinished."""
+def _networked(actor: Actor) -> StreamableHttp | HttpSse | WebSocket:
+    """The actor's client, where there is a network below it."""
     client = actor.client
-    headers = {"Host": _authority(actor), "Accept": "text/event-stream", **actor.headers}
-    if isinstance(client, StreamableHttp) and client.session_id:
-        headers["Mcp-Session-Id"] = client.session_id
-    return request_bytes("GET", _path(actor), headers)
+    if isinstance(client, Stdio):
+        raise Gone("there is no network below stdio")
+    return client
 
 
-def _unread(actor: Actor) -> bytes:
+def _unread(client: StreamableHttp | HttpSse | WebSocket) -> bytes:
     """Two requests in one go whose answers nobody reads: more would be a storm of calls, which is another scenario."""
-    client, survey = actor.client, STATE.orders.survey
+    survey = STATE.orders.survey
     if not isinstance(client, StreamableHttp) or client.session is None:
-        return _listen(actor)
+        return client.listening()
     made = b""
     for _ in range(2):
         message = client.session.message(
@@ -261,10 +256,9 @@ def _unread(actor: Actor) -> bytes:
     return made
 
 
-def _close(held: list[socket.socket]) -> None:
+def _close(held: list[Connection]) -> None:
     for one in held:
-        with contextlib.suppress(OSError):
-            one.close()
+        one.close()
 
 
 BEHAVIOURS: Mapping[str, Callable[[Actor], None]] = {

@@ -60,12 +60,17 @@ def _on_init(environment: Environment, **_: Any) -> None:
 
 
 def _on_start(environment: Environment, **_: Any) -> None:
+    number = environment.runner.worker_index if isinstance(environment.runner, runners.WorkerRunner) else 0
+    STATE.dice.seed(f"{STATE.orders.seed}/{number}")
     if not isinstance(environment.runner, runners.WorkerRunner):
         gevent.spawn(_direct, environment)
         gevent.spawn(_write_often)
 
 
 def _on_phase(environment: Environment, msg: Any, **_: Any) -> None:
+    if isinstance(environment.runner, runners.WorkerRunner):
+        lanes = max(1, msg.data["lanes"])
+        STATE.lane = (environment.runner.worker_index % lanes, lanes)
     STATE.enter(Phase(**msg.data["phase"]), msg.data["watch_per_s"])
 
 
@@ -113,6 +118,13 @@ def _write_often() -> None:
 
 def _direct(environment: Environment) -> None:
     global _done
+    try:
+        _lead(environment)
+    finally:  # whatever went wrong: nobody waits for phases that will not come
+        _done = True
+
+
+def _lead(environment: Environment) -> None:
     runner = environment.runner
     assert runner is not None
     users = STATE.orders.users + 1
@@ -120,19 +132,18 @@ def _direct(environment: Environment) -> None:
     while runner.user_count < users and time.monotonic() < until:
         gevent.sleep(0.05)
     gevent.sleep(0.3)
-    _record.workers = len(runner.clients.ready) if isinstance(runner, runners.MasterRunner) else 0
+    _record.workers = runner.worker_count if isinstance(runner, runners.MasterRunner) else 0
     for phase in STATE.orders.phases:
         _play(runner, phase)
     _enter(runner, REST)
     gevent.sleep(SETTLE_S if _record.workers else 0.3)
     _record.done = True
     _write()
-    _done = True
 
 
 def _enter(runner: Any, phase: Phase) -> None:
     pace = _watch_per_s()
-    data = {"phase": asdict(phase), "watch_per_s": pace}
+    data = {"phase": asdict(phase), "watch_per_s": pace, "lanes": _record.workers}
     if isinstance(runner, runners.MasterRunner):
         STATE.phase = phase
         runner.send_message(PHASE, data)
@@ -177,7 +188,7 @@ def _mend(runner: Any) -> None:
     gevent.sleep(1.0)
     while time.monotonic() < until:
         try:
-            client = dial(orders.endpoint, headers=orders.identities[0][1] if orders.identities else {})
+            client = dial(orders.endpoint, who=orders.who(0))
             try:
                 client.open()
                 outcome = client.call(orders.survey.cheap.method, dict(orders.survey.cheap.params))

@@ -5,7 +5,6 @@ them until the director is done. The orders come as a file, named by MCPFUZZ_LOA
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -16,6 +15,7 @@ from locust import LoadTestShape, User, task
 
 from mcpfuzz.blocking import Client, Outcome, Stdio, StreamableHttp, dial
 from mcpfuzz.errors import Late, TargetError
+from mcpfuzz.identities import Identity
 from mcpfuzz.load_support.survey import LoadCall
 from mcpfuzz.locustfiles import director
 from mcpfuzz.locustfiles.behaviours import BEHAVIOURS
@@ -28,7 +28,7 @@ WATCH_CAP = 200
 """Calls of the bystander that may be under way at once; more are not sent, and counted as late."""
 
 _pool: list[Client] = []
-"""stdio: the processes of this pool, shared by all users."""
+"""stdio: the processes of this pool, shared by all users, the bystander too: all of them are the first identity."""
 
 
 class _Client(User):
@@ -41,15 +41,13 @@ class _Client(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.dice = random.Random(f"{STATE.orders.seed}/{self.role}/{len(STATE.actors)}")
-        self.work = Group()
+        self._work: Group | None = None
         self._client: Client | None = None
         self._tried = 0.0
 
     @property
-    def headers(self) -> dict[str, str]:
-        identities = STATE.orders.identities
-        return identities[min(self.identity, len(identities) - 1)][1] if identities else {}
+    def who(self) -> Identity:
+        return STATE.orders.who(self.identity)
 
     @property
     def source(self) -> str | None:
@@ -66,12 +64,12 @@ class _Client(User):
     def _dial(self) -> Client:
         endpoint = STATE.orders.endpoint
         if endpoint.kind != "stdio":
-            return dial(endpoint, headers=self.headers, source=self.source)
+            return dial(endpoint, who=self.who, source=self.source)
         size = min(STATE.orders.users, 4)
         if len(_pool) < size:
-            _pool.append(dial(endpoint))
+            _pool.append(dial(endpoint, who=STATE.orders.who(0)))
             return _pool[-1]
-        return _pool[self.dice.randrange(size)]
+        return _pool[STATE.dice.randrange(size)]
 
     def connect(self) -> None:
         """Have an open session, whatever it takes."""
@@ -126,7 +124,7 @@ class _Client(User):
         """A session from nothing, left open."""
         began = monotonic()
         try:
-            client = dial(STATE.orders.endpoint, headers=self.headers, source=self.source)
+            client = dial(STATE.orders.endpoint, who=self.who, source=self.source)
             client.open()
             outcome = Outcome("ok", took_s=monotonic() - began)
             old, self._client = self._client, client
@@ -146,13 +144,20 @@ class _Client(User):
 
     def spawn(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Beside the others; ends with the phase."""
-        if len(self.work) < WATCH_CAP:
-            self.work.start(gevent.Greenlet(function, *arguments))
+        if self._work is None:
+            self._work = Group()
+        if len(self._work) < WATCH_CAP:
+            self._work.start(gevent.Greenlet(function, *arguments))
         else:
             self.count("not sent: too many under way", Outcome("late", "too many under way"))
 
+    def end_work(self, patience: float | None) -> None:
+        """End what was spawned; None: without waiting for it."""
+        if self._work is not None:
+            self._work.kill(block=patience is not None, timeout=patience)
+
     def on_stop(self) -> None:
-        self.work.kill(block=False)
+        self.end_work(None)
         if self._client is not None:
             self._client.drop()
 
@@ -160,28 +165,27 @@ class _Client(User):
 class Actor(_Client):
     """One of the users: does in each phase what its behaviour says, or nothing."""
 
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.number = STATE.born()
+
     def on_start(self) -> None:
-        STATE.actors.append(self)
         self.connect()
 
     def on_stop(self) -> None:
-        with contextlib.suppress(ValueError):
-            STATE.actors.remove(self)
+        STATE.gone(self.number)
         super().on_stop()
 
     @task
     def act(self) -> None:
         """One phase."""
         over = STATE.changed
-        if not STATE.takes_part(self):
+        if self.number >= STATE.taking_part:
             over.wait()
             return
-        behaviour = gevent.spawn(self._behave, BEHAVIOURS[STATE.phase.doing])
-        try:
-            over.wait()
-        finally:
-            behaviour.kill(timeout=1)
-            self.work.kill(timeout=1)
+        with STATE.while_it_lasts():
+            self._behave(BEHAVIOURS[STATE.phase.doing])
+        self.end_work(1.0)
 
     def _behave(self, behaviour: Callable[[Actor], None]) -> None:
         while True:  # a session that breaks in the storm is part of it
@@ -240,7 +244,7 @@ class Bystander(_Client):
 
     def _whole(self, call: LoadCall, due: float) -> Outcome:
         try:
-            client = dial(STATE.orders.endpoint, headers=self.headers, source=self.source)
+            client = dial(STATE.orders.endpoint, who=self.who, source=self.source)
             try:
                 client.open()
                 return client.call(call.method, dict(call.params), due=due)

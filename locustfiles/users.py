@@ -11,7 +11,7 @@ import json
 import os
 import random
 from argparse import Namespace
-from collections.abc import Mapping
+from dataclasses import asdict
 from time import monotonic
 from typing import Any
 
@@ -22,6 +22,7 @@ from locust.env import Environment
 
 from mcpfuzz.blocking import Client, Endpoint, Outcome, dial, reach
 from mcpfuzz.errors import McpfuzzError
+from mcpfuzz.identities import Identity
 from mcpfuzz.load_support.survey import LoadCall, Survey, take_survey
 
 __all__ = ["Failure", "McpUser", "OpenMcpUser", "fire"]
@@ -70,6 +71,12 @@ def _options(parser: LocustArgumentParser) -> None:
         "--mcp-header", action="append", default=[], metavar="NAME: VALUE", help="repeatable; ${VAR} too"
     )
     group.add_argument(
+        "--mcp-identity", action="append", default=[], metavar="SPEC",
+        help="header:Name: value, query:key=value, env:KEY=VALUE, subprotocol:value, first-message:JSON; repeatable",
+    )  # fmt: skip
+    group.add_argument("--mcp-cacert", default=None, env_var="MCP_CACERT", help="authorities (PEM) trusted, too")
+    group.add_argument("--mcp-insecure", action="store_true", help="do not verify certificates")
+    group.add_argument(
         "--mcp-command", default="", env_var="MCP_COMMAND", help="a stdio server's command, as JSON array"
     )
     group.add_argument("--mcp-example", default="", env_var="MCP_EXAMPLE", help="known-good calls, JSON Lines")
@@ -85,6 +92,11 @@ def _headers(given: list[str]) -> dict[str, str]:
     return {name.strip(): os.path.expandvars(value.strip()) for name, _, value in pairs}
 
 
+def _who(specs: list[str]) -> Identity:
+    """Whom the users speak as."""
+    return Identity.of("user", specs, os.path.expandvars)
+
+
 def _examples(path: str) -> list[dict[str, Any]]:
     """Known-good calls, JSON Lines."""
     if not path:
@@ -97,7 +109,7 @@ def _examples(path: str) -> list[dict[str, Any]]:
 def _surveyed(key: str) -> Survey:
     """What to call, found once per process."""
     given = json.loads(key)
-    client = reach(Endpoint(**given["endpoint"]))
+    client = reach(Endpoint(**given["endpoint"]), who=_who(given["who"]))
     examples = _examples(given["example"])
     try:
         return take_survey(client, examples=examples, destructive=given["destructive"])
@@ -126,18 +138,19 @@ class McpUser(User):
             transport="stdio" if command else self.transport,
             headers=_headers(options.mcp_header),
             revision=options.mcp_revision,
+            cacert=options.mcp_cacert,
+            insecure=options.mcp_insecure,
         )
 
     def on_start(self) -> None:
         options: Namespace = self.environment.parsed_options
         endpoint = self.endpoint()
-        plain: Mapping[str, Any] = {name: getattr(endpoint, name) for name in ("url", "argv", "transport", "revision")}
-        key = {"endpoint": {**plain, "headers": dict(endpoint.headers)}, "example": options.mcp_example}
+        key = {"endpoint": asdict(endpoint), "who": options.mcp_identity, "example": options.mcp_example}
         survey = _surveyed(json.dumps({**key, "destructive": options.mcp_destructive}))
         self.calls = [c for c in survey.calls if not options.mcp_tool or c.params.get("name") == options.mcp_tool]
         if not self.calls:
             raise McpfuzzError(f"--mcp-tool {options.mcp_tool}: no such tool answers well; see --mcp-example")
-        self.client = dial(endpoint)
+        self.client = dial(endpoint, who=_who(options.mcp_identity))
         opened = self.client.open()
         fire(self.environment, "handshake", opened)
 

@@ -12,11 +12,14 @@ import argparse
 import asyncio
 import json
 import math
+import os
+import ssl
 import sys
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 TOOLS = [
     {
@@ -121,7 +124,10 @@ class Lab:
         headers: dict[str, str] = {}
         if message.get("method") == "initialize" and self.config.get("sessions", True):
             headers["Mcp-Session-Id"] = self.new_session()
-        result = await self.result(message.get("method"), message.get("params") or {})
+        if (message.get("params") or {}).get("name") == "whoami":  # not listed
+            result: Any = {"content": [{"type": "text", "text": who.get("identity", "")}]}
+        else:
+            result = await self.result(message.get("method"), message.get("params") or {})
         if result is None:
             error = {"code": -32601, "message": "Method not found"}
             return 200, {"jsonrpc": "2.0", "id": message["id"], "error": error}, {}
@@ -225,6 +231,9 @@ class Http:
             self.reply(writer, 413, b"")
             return False
         body = await asyncio.wait_for(reader.readexactly(length), patience) if length else b""
+        if path == "/login":
+            self.reply(writer, 200, json.dumps({"token": f"{json.loads(body)['user']}-secret"}).encode())
+            return True
         if path.startswith(("/sse", "/messages")):
             return await self.old(method, path, headers, body, writer)
         if method != "POST":
@@ -244,7 +253,7 @@ class Http:
                 answers.append({"jsonrpc": "2.0", "id": None, "error": error})
                 status = 400
                 continue
-            status, answer, more = await self.lab.answer(item, self.who(headers, writer))
+            status, answer, more = await self.lab.answer(item, self.who(path, headers, writer))
             answers += [answer] if answer is not None else []
         if not answers:
             self.reply(writer, status, b"", more)
@@ -256,10 +265,13 @@ class Http:
             await asyncio.wait_for(writer.drain(), 5)
         return True
 
-    @staticmethod
-    def who(headers: dict[str, str], writer: asyncio.StreamWriter) -> dict[str, str]:
+    def who(self, path: str, headers: dict[str, str], writer: asyncio.StreamWriter) -> dict[str, str]:
+        key = parse_qs(path.partition("?")[2]).get("key", ["anonymous"])[0]
+        said = headers.get("authorization", key)
+        if not self.lab.config.get("raw_key"):  # the scheme of a credential has no case
+            said = said.rpartition(" ")[2]
         return {
-            "identity": headers.get("authorization", "anonymous"),
+            "identity": said,
             "address": writer.get_extra_info("peername")[0],
             "session": headers.get("mcp-session-id", ""),
             "forwarded": headers.get("x-forwarded-for", ""),
@@ -305,24 +317,32 @@ class Http:
             return True
         queue = self.streams[path.partition("session=")[2]]
         self.reply(writer, 202, b"")
-        _, answer, _ = await self.lab.answer(json.loads(body), self.who(headers, writer))
+        _, answer, _ = await self.lab.answer(json.loads(body), self.who(path, headers, writer))
         if answer is not None:
             queue.put_nowait(b"event: message\ndata: " + json.dumps(answer).encode() + b"\n\n")
         return True
 
 
-async def websocket(lab: Lab, port: int) -> Any:
+async def websocket(lab: Lab, port: int, tls: ssl.SSLContext | None) -> Any:
     from websockets.asyncio.server import serve
 
     async def handle(connection: Any) -> None:
-        who = {"identity": connection.request.headers.get("Authorization", "anonymous"), "session": str(id(connection))}
+        key = parse_qs(connection.request.path.partition("?")[2]).get("key", ["anonymous"])[0]
+        who = {"identity": connection.request.headers.get("Authorization", key), "session": str(id(connection))}
         who["address"] = connection.remote_address[0]
+        if connection.subprotocol not in (None, "mcp"):
+            who["identity"] = connection.subprotocol
         async for text in connection:
-            _, answer, _ = await lab.answer(json.loads(text), who)
+            message = json.loads(text)
+            if "login" in message:
+                who["identity"] = message["login"]
+                continue
+            _, answer, _ = await lab.answer(message, who)
             if answer is not None:
                 await connection.send(json.dumps(answer))
 
-    return await serve(handle, "127.0.0.1", port, subprotocols=["mcp"], ping_interval=None)
+    known = lab.config.get("subprotocols", ["mcp"])
+    return await serve(handle, "127.0.0.1", port, subprotocols=known, ping_interval=None, ssl=tls)
 
 
 async def main() -> None:
@@ -331,19 +351,26 @@ async def main() -> None:
     parser.add_argument("--config", type=json.loads, default={})
     parser.add_argument("--ws", action="store_true")
     parser.add_argument("--stdio", action="store_true")
+    parser.add_argument("--tls", help="certificate and key, PEM")
     options = parser.parse_args()
     lab = Lab(options.config)
+    tls = None
+    if options.tls:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(options.tls)
     if options.stdio:
         for line in sys.stdin:
-            _, answer, _ = await lab.answer(json.loads(line), {})
+            _, answer, _ = await lab.answer(json.loads(line), {"identity": os.environ.get("LOAD_USER", "anonymous")})
             if answer is not None:
                 print(json.dumps(answer), flush=True)
         return
     if options.ws:
-        server = await websocket(lab, options.port)
+        server = await websocket(lab, options.port, tls)
     else:
         backlog = int(options.config.get("backlog", 1_024))
-        server = await asyncio.start_server(Http(lab).serve, "127.0.0.1", options.port, limit=1 << 23, backlog=backlog)
+        server = await asyncio.start_server(
+            Http(lab).serve, "127.0.0.1", options.port, limit=1 << 23, backlog=backlog, ssl=tls
+        )
     print(
         server.sockets[0].getsockname()[1] if not options.ws else list(server.sockets)[0].getsockname()[1], flush=True
     )

@@ -257,6 +257,17 @@ def test_a_list_as_json_parses_and_every_entry_has_id_and_title(mcpfuzz: Callabl
     assert all(row["id"] and row["title"] for row in rows)
 
 
+def test_load_scenarios_are_listed_and_explained_beside_the_others(mcpfuzz: Callable[..., Done]) -> None:
+    rows = {row["id"]: row for row in json.loads(mcpfuzz("list", "scenarios", "--format", "json").out)}
+    assert rows["slow-clients"]["command"] == "load"
+    assert rows["path-traversal"]["command"] == "run"
+    known = {row["id"] for row in json.loads(mcpfuzz("list", "rules", "--format", "json").out)}
+    assert all(set(row["rules"]) <= known for row in rows.values())
+    done = mcpfuzz("explain", "slow-clients")
+    assert done.code == 0
+    assert "mcpfuzz load --scenario slow-clients" in done.out and "load-starvation" in done.out
+
+
 def test_explain_tells_meaning_proof_and_remedy(mcpfuzz: Callable[..., Done]) -> None:
     done = mcpfuzz("explain", "crash")
     assert done.code == 0

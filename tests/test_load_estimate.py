@@ -25,6 +25,7 @@ class Simulated:
         self.policy = load_server.Policy(policy, lambda: self.time)
         self.varies = frozenset(varies.split())
         self.steps = ("forwarded", "batch")
+        self.apart: frozenset[str] = frozenset()
 
     def send(self, key: Key) -> Outcome:
         self.time += 0.001

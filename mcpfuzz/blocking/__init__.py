@@ -8,19 +8,23 @@ cooperative; without, it is plain blocking Python. Nothing here imports trio, ge
 
 from __future__ import annotations
 
+import functools
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from mcpfuzz.blocking.channels import HttpSse, Stdio, WebSocket
+from mcpfuzz.blocking.channels import HttpSse, Stdio
 from mcpfuzz.blocking.http1 import place_of
 from mcpfuzz.blocking.outcome import Outcome, classify
 from mcpfuzz.blocking.streamable import StreamableHttp
-from mcpfuzz.errors import HandshakeError, TargetError
+from mcpfuzz.blocking.websocket import WebSocket
+from mcpfuzz.errors import HandshakeError, TargetError, UsageError
+from mcpfuzz.identities import ANONYMOUS, Identity
 from mcpfuzz.revisions import revision
 
 __all__ = [
+    "NOBODY",
     "Client",
     "Endpoint",
     "HttpSse",
@@ -31,6 +35,7 @@ __all__ = [
     "classify",
     "dial",
     "reach",
+    "said_over",
 ]
 
 Client: TypeAlias = StreamableHttp | HttpSse | WebSocket | Stdio
@@ -53,7 +58,9 @@ class Endpoint:
     timeout: float = 10.0
     """Seconds one answer may take, in all."""
     cacert: str | None = None
+    """PEM file of authorities that are trusted besides the system's."""
     insecure: bool = False
+    """Certificates are not verified."""
 
     @property
     def kind(self) -> str:
@@ -65,38 +72,53 @@ class Endpoint:
         return "ws" if self.url.startswith("ws") else "http"
 
 
-def dial(endpoint: Endpoint, *, headers: Mapping[str, str] | None = None, source: str | None = None) -> Client:
+NOBODY = Identity(name=ANONYMOUS)
+
+
+def dial(endpoint: Endpoint, *, who: Identity = NOBODY, source: str | None = None) -> Client:
     """A client of the endpoint, not yet open.
 
     Args:
-        headers: beside the endpoint's own (an identity's).
+        who: whom it speaks as; what of it the transport knows is sent (headers and query on the network; subprotocols
+            and a first message over WebSocket; environment over stdio).
         source: local address to connect from.
 
     Raises:
-        UsageError: the URL is none.
-        Gone, Late, LaunchError: a channel that opens at once (all but http) does not.
+        UsageError: the URL is none, or `cacert` cannot be read.
+        Gone, Late, LaunchError, HandshakeError: a channel that opens at once (all but http) does not.
     """
     wanted = None if endpoint.revision == "auto" else revision(endpoint.revision)
-    sent = {**endpoint.headers, **(headers or {})}
     kind = endpoint.kind
     if kind == "stdio":
-        return Stdio(endpoint.argv, env=endpoint.env or None, cwd=endpoint.cwd, wanted=wanted)
-    url = endpoint.url or ""
-    place = place_of(url)
-    tls = _tls(endpoint) if place.scheme in ("https", "wss") else None
+        env = {**endpoint.env, **dict(who.env)}
+        return Stdio(endpoint.argv, env=env or None, cwd=endpoint.cwd, wanted=wanted, timeout=endpoint.timeout)
+    place = place_of(endpoint.url or "").with_query(who.query)
+    tls = _tls(endpoint.cacert, endpoint.insecure) if place.scheme in ("https", "wss") else None
+    headers = _merged(endpoint.headers, who.headers)
     if kind == "ws":
-        return WebSocket(url, headers=sent, wanted=wanted, timeout=endpoint.timeout, source=source, tls=tls)
+        return WebSocket(
+            place, headers=headers, wanted=wanted, timeout=endpoint.timeout, source=source, tls=tls,
+            subprotocols=who.subprotocols, first_message=who.first_message,
+        )  # fmt: skip
     make = HttpSse if kind == "sse" else StreamableHttp
-    return make(place, headers=sent, wanted=wanted, timeout=endpoint.timeout, source=source, tls=tls)
+    return make(place, headers=headers, wanted=wanted, timeout=endpoint.timeout, source=source, tls=tls)
 
 
-def reach(endpoint: Endpoint, *, headers: Mapping[str, str] | None = None) -> Client:
+def said_over(who: Identity, transport: str) -> tuple[object, ...]:
+    """What a server on that transport hears of an identity: two that say the same are one to it."""
+    if transport == "stdio":
+        return who.env
+    told = (who.headers, who.query)
+    return (*told, who.subprotocols, who.first_message) if transport == "ws" else told
+
+
+def reach(endpoint: Endpoint, *, who: Identity = NOBODY) -> Client:
     """An open client; a server of the old HTTP+SSE kind is found behind an http URL too, as the specification says.
 
     Raises:
         TargetError: it cannot be reached, or is no MCP server.
     """
-    client = dial(endpoint, headers=headers)
+    client = dial(endpoint, who=who)
     try:
         client.open()
         return client
@@ -109,16 +131,31 @@ def reach(endpoint: Endpoint, *, headers: Mapping[str, str] | None = None) -> Cl
         client.drop()
         raise
     try:
-        client = dial(replace(endpoint, transport="sse"), headers=headers)
+        client = dial(replace(endpoint, transport="sse"), who=who)
         client.open()
     except TargetError:
         raise refused from None
     return client
 
 
-def _tls(endpoint: Endpoint) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=endpoint.cacert)
-    if endpoint.insecure:
+def _merged(headers: Mapping[str, str], more: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """With further headers; one that is there already is replaced, however it is spelled."""
+    added = dict(more)
+    names = {name.lower() for name in added}
+    return {**{name: value for name, value in headers.items() if name.lower() not in names}, **added}
+
+
+@functools.lru_cache(maxsize=8)
+def _tls(cacert: str | None, insecure: bool) -> ssl.SSLContext:
+    """One context for all users: reading the system's authorities takes milliseconds and megabytes."""
+    context = ssl.create_default_context()
+    if cacert is not None:
+        try:
+            context.load_verify_locations(cafile=cacert)
+        except (OSError, ssl.SSLError) as error:
+            why = "no certificates in it" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+            raise UsageError(f"--cacert {cacert}: {why}") from None
+    if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context

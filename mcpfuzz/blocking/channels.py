@@ -1,4 +1,4 @@
-"""The channels of `Mux`: the old HTTP+SSE pair, a WebSocket, the pipes of a process."""
+"""Channels of `Mux`: the old HTTP+SSE pair, and the pipes of a process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from mcpfuzz.blocking.http1 import NEVER, WATCH, Connection, Place, Response, events_in, request_bytes
+from mcpfuzz.blocking.http1 import Connection, Place, Response, events_in, request_bytes
 from mcpfuzz.blocking.mux import Mux
 from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError
 from mcpfuzz.revisions import Revision
-from mcpfuzz.wire import MAX_FRAME_BYTES, LineFramer
+from mcpfuzz.wire import LineFramer
 
-__all__ = ["HttpSse", "Stdio", "WebSocket"]
+__all__ = ["HttpSse", "Stdio"]
 
 
 class HttpSse(Mux):
@@ -40,7 +40,7 @@ class HttpSse(Mux):
         self.place = place
         self._headers = {"Host": place.authority, "User-Agent": "mcpfuzz", **(headers or {})}
         self._options: dict[str, Any] = {"timeout": timeout, "source": source, "tls": tls}
-        self._stream = Connection(place, **self._options)
+        self._stream = self.connect()
         self._posts: list[Connection] = []
         self._text = b""
         self._ready: list[bytes] = []
@@ -51,9 +51,16 @@ class HttpSse(Mux):
             self._stream.close()
             raise
 
+    def listening(self) -> bytes:
+        """The request for an event stream."""
+        return request_bytes("GET", self.place.path, {**self._headers, "Accept": "text/event-stream"})
+
+    def connect(self) -> Connection:
+        """A bare connection of its own to the server."""
+        return Connection(self.place, **self._options)
+
     def _endpoint(self) -> str:
-        request = request_bytes("GET", self.place.path, {**self._headers, "Accept": "text/event-stream"})
-        head = self._stream.exchange(request, on_head=lambda response: response.is_sse)
+        head = self._stream.exchange(self.listening(), on_head=lambda response: response.is_sse)
         if head.status != 200 or not head.is_sse:
             raise HandshakeError(f"GET {self.place.path}: HTTP {head.status}, no event stream: not an HTTP+SSE server")
         self._chunked = b"chunked" in head.head.lower()
@@ -90,7 +97,7 @@ class HttpSse(Mux):
 
     def write(self, data: bytes) -> None:
         request = request_bytes("POST", self._path, {**self._headers, "Content-Type": "application/json"}, data)
-        connection = self._posts.pop() if self._posts else Connection(self.place, **self._options)
+        connection = self._posts.pop() if self._posts else self.connect()
         try:
             response: Response = connection.exchange(request)
         except BaseException:
@@ -108,80 +115,6 @@ class HttpSse(Mux):
         self._stream.close()
         while self._posts:
             self._posts.pop().close()
-
-
-class WebSocket(Mux):
-    """One message a text frame, subprotocol `mcp` (custom transport, in no revision)."""
-
-    transport = "ws"
-
-    def __init__(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        wanted: Revision | None = None,
-        timeout: float = 10.0,
-        source: str | None = None,
-        tls: ssl.SSLContext | None = None,
-        subprotocols: Sequence[str] = ("mcp",),
-    ) -> None:
-        from websockets.exceptions import ConnectionClosed, WebSocketException
-        from websockets.sync.client import connect
-
-        super().__init__(wanted=wanted, timeout=timeout)
-        self._closed = ConnectionClosed
-        self._stack = contextlib.ExitStack()
-        options: dict[str, Any] = {"ssl": tls} if tls is not None and url.startswith("wss") else {}
-        if source:
-            options["source_address"] = (source, 0)
-        try:
-            made = connect(
-                url,
-                additional_headers=dict(headers or {}),
-                subprotocols=list(subprotocols) or None,  # type: ignore[arg-type]
-                open_timeout=timeout,
-                close_timeout=1,
-                ping_interval=None,
-                compression=None,
-                max_size=MAX_FRAME_BYTES,
-                proxy=None,
-                **options,
-            )
-            self._socket = self._stack.enter_context(made)
-            self.deadline, self.overdue = NEVER, False
-            WATCH.add(self)
-        except TimeoutError:
-            raise Late(f"no WebSocket within {timeout:g} s") from None
-        except (OSError, WebSocketException) as error:
-            raise Gone(f"no WebSocket at {url}: {error}") from None
-
-    def write(self, data: bytes) -> None:
-        try:
-            self._socket.send(data, text=True)
-        except self._closed as error:
-            raise Gone(f"the WebSocket is closed: {error}") from None
-
-    def read(self, deadline: float) -> bytes:
-        self.deadline = deadline  # a timer for each message would double its cost
-        try:
-            return self._socket.recv(decode=False)
-        except self._closed as error:
-            if self.overdue:
-                raise Late(f"no answer within {self._timeout:g} s") from None
-            raise Gone(f"the WebSocket was closed: {error}") from None
-        finally:
-            self.deadline = NEVER
-
-    @property
-    def socket(self) -> Any:
-        """The socket below, for slow readers."""
-        return self._socket.socket
-
-    def shut(self) -> None:
-        WATCH.discard(self)
-        with contextlib.suppress(OSError):
-            self._stack.close()
 
 
 class Stdio(Mux):

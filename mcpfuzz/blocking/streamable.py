@@ -184,10 +184,13 @@ class StreamableHttp:
         except TargetError as error:
             return Outcome("broken", _short(error), monotonic() - began, value=str(error))
         done = monotonic()
-        value = self._value(response, request_id)
-        retry = response.header(b"retry-after") if response.status >= 400 else None
-        outcome = classify(value, response.status, retry)
-        outcome.took_s = done - began
+        value, status = self._value(response, request_id), response.status
+        result = value.get("result") if status == 200 and isinstance(value, dict) and "error" not in value else None
+        if isinstance(result, dict) and result.get("isError") is not True:  # as `classify` says, without asking it
+            outcome = Outcome("ok", "", done - began, status=200, value=value)
+        else:
+            outcome = classify(value, status, response.header(b"retry-after") if status >= 400 else None)
+            outcome.took_s = done - began
         outcome.size = len(response.body)
         if response.first_at is not None and response.is_sse:
             outcome.first_s = response.first_at - began
@@ -231,6 +234,12 @@ class StreamableHttp:
     def connect(self) -> Connection:
         """A connection of its own to the server."""
         return Connection(self.place, timeout=self._timeout, source=self._source, tls=self._tls)
+
+    def listening(self) -> bytes:
+        """The request for the session's event stream."""
+        headers = {**self._session_headers(), "Accept": "text/event-stream"}
+        del headers["Content-Type"]
+        return request_bytes("GET", self.place.path, headers)
 
     def _post(self, body: bytes, headers: Mapping[str, str]) -> Response:
         return self.exchange(request_bytes("POST", self.place.path, headers, body))

@@ -25,7 +25,9 @@ def list_(what: str, form: str) -> int:
         return 0
     width = max(len(row["id"]) for row in rows)
     for row in rows:
-        click.echo(f"{row['id']:{width}}  {row['title']}")
+        click.echo(
+            f"{row['id']:{width}}  {row['title']}" + ("  (mcpfuzz load)" if row.get("command") == "load" else "")
+        )
     return 0
 
 
@@ -44,18 +46,7 @@ def _rows(what: str) -> list[dict[str, Any]]:
             for rule in RULES.values()
         ]
     if what == "scenarios":
-        from mcpfuzz.scenarios.catalogue import catalogue
-
-        return [
-            {
-                "id": item.id,
-                "title": item.title,
-                "about": item.about,
-                "rules": list(item.rules),
-                "kinds": list(item.kinds),
-            }
-            for item in catalogue().values()
-        ]
+        return _scenarios()
     from mcpfuzz.lab import weaknesses
 
     return [
@@ -71,18 +62,43 @@ def _rows(what: str) -> list[dict[str, Any]]:
     ]
 
 
+def _scenarios() -> list[dict[str, Any]]:
+    """Those of `run`, then those of `load`."""
+    from mcpfuzz.load_support.plan import SCENARIOS
+    from mcpfuzz.scenarios.catalogue import catalogue
+
+    made: list[dict[str, Any]] = [
+        {
+            "id": item.id,
+            "title": item.title,
+            "about": item.about,
+            "rules": list(item.rules),
+            "kinds": list(item.kinds),
+            "command": "run",
+        }
+        for item in catalogue().values()
+    ]
+    for one in SCENARIOS:
+        told = {"id": one.id, "title": one.title, "about": one.about, "rules": list(one.rules), "kinds": ["endpoint"]}
+        made.append({**told, "command": "load", "transports": list(one.transports)})
+    return made
+
+
 @click.command()
 @click.argument("rule")
 @extend_option
 def explain(rule: str) -> int:
-    """What a rule means, how it is proved, how to mend it."""
+    """What a rule means, how it is proved, how to mend it; or what a scenario does and which rules it has."""
     from mcpfuzz.oracles.rules import RULES
 
     found = RULES.get(rule)
     if found is None:
+        scenarios = {row["id"]: row for row in _scenarios()}
+        if rule in scenarios:
+            return _explain_scenario(scenarios[rule])
         import difflib
 
-        near = difflib.get_close_matches(rule, RULES, n=3, cutoff=0.4)
+        near = difflib.get_close_matches(rule, [*RULES, *scenarios], n=3, cutoff=0.4)
         hint = f"did you mean {', '.join(near)}?" if near else "see: mcpfuzz list rules"
         raise UsageError(f"there is no rule {rule!r}; {hint}")
     click.echo(f"{found.id}: {found.title}  (CWE-{found.cwe}, {found.severity})\n")
@@ -90,4 +106,13 @@ def explain(rule: str) -> int:
     click.echo(
         f"References      {', '.join((f'CWE-{found.cwe}', *(r for r in found.references if not r.startswith('CWE-'))))}"
     )
+    return 0
+
+
+def _explain_scenario(row: dict[str, Any]) -> int:
+    click.echo(f"{row['id']}: {row['title']}  (scenario of mcpfuzz {row['command']})\n")
+    click.echo(f"What it does    {row['about']}\nIts rules       {', '.join(row['rules'])}")
+    if "transports" in row:
+        click.echo(f"Transports      {', '.join(row['transports'])}")
+    click.echo(f"Run it alone    mcpfuzz {row['command']} --scenario {row['id']} ...")
     return 0

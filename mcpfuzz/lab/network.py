@@ -149,7 +149,7 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         implied={"no-answer": "no connection is left for others"},
     ),
     _row(
-        *("connections-unbounded", 770, "resource-consumption", _ALL, "connections"),
+        *("connections-unbounded", 770, "unbounded-concurrency", _ALL, "connections"),
         title="Every connection gets a thread",
         trigger="a thousand connections",
     ),
@@ -159,6 +159,12 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         trigger="initialize some thousand times: the first session still works, and memory has grown",
         kind="session",
         implied={"memory-growth": "every session is kept"},
+    ),
+    _row(
+        *("places-lost", 772, "no-recovery", ("http",), "tools/call"),
+        title="A client that leaves before its answer takes a place along",
+        trigger="some seventy slow calls whose connections are cut; from then on everybody waits and gets 503",
+        implied={"no-answer": "nobody is answered any more", "hang": "everybody waits for a place"},
     ),
     # ---- what is said wrongly ----
     _row(

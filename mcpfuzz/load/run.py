@@ -54,6 +54,7 @@ def run_load(command: tuple[str, ...], options: Mapping[str, Any]) -> int:
         load: dict[str, Any] = {}
         extra = {"load": load}
         gate = Gate({*known_secrets(target.record, os.environ), *target.secrets})
+        target.prepared.on_secrets = gate.learn
         look = Look(color=settings.color, quiet=settings.quiet, verbose=settings.verbose)
         setting = Setting(rules=RULES, look=look, extra=extra)
         _fill(load, Record(), settings, {}, None)
@@ -120,7 +121,8 @@ class _Run:
         if endpoint.url is not None:
             self.served = Served(endpoint.url, self.target.launch, self.settings.start_timeout)
             self.served.start()
-        client = reach(_patient(endpoint), headers=self.target.first_headers)
+        self.target.sign_in(endpoint.timeout)
+        client = reach(_patient(endpoint), who=self.target.first)
         try:
             self.survey = take_survey(
                 client,
@@ -173,8 +175,8 @@ class _Run:
             interrupted = True
         locust.stop()
         self.record = Record.read(orders.out)
-        if not interrupted and not self.record.laps:
-            locust.complain()
+        if not interrupted and not self.record.done:
+            locust.complain(begun=bool(self.record.laps))
         return interrupted
 
     def _mend(self) -> None:
@@ -294,7 +296,8 @@ def _patient(endpoint: Endpoint) -> Endpoint:
 
 def _worker(target: LoadTarget, settings: LoadSettings) -> int:
     """A worker of a distributed run: acts on the master's word, reports to it, writes no report of its own."""
-    client = reach(_patient(target.endpoint), headers=target.first_headers)
+    target.sign_in(target.endpoint.timeout)
+    client = reach(_patient(target.endpoint), who=target.first)
     try:
         survey = take_survey(client, examples=target.examples, destructive=settings.destructive, seed=settings.seed)
         transport = client.transport

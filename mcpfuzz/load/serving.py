@@ -90,6 +90,7 @@ class Served:
                 "rss": host.resident(self._watched.pid),
                 "cpu_s": cpu,
                 "fds": sum(member.num_fds() for member in members),
+                "threads": sum(member.num_threads() for member in members),
             }
             last = self.samples[-1] if self.samples else None
             span = sample["at"] - last["at"] if last else 0.0

@@ -6,13 +6,17 @@ import contextlib
 import secrets
 import socket
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mcpfuzz.blocking import Endpoint
+import trio
+
+from mcpfuzz.blocking import NOBODY, Endpoint
 from mcpfuzz.blocking.http1 import place_of
 from mcpfuzz.campaign.config import target_of
+from mcpfuzz.campaign.entry import Entry
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import LaunchRecord
 from mcpfuzz.identities import Identity
@@ -103,22 +107,33 @@ def settings_of(options: Mapping[str, Any]) -> LoadSettings:
 class LoadTarget:
     """Who gets the load, made ready."""
 
+    prepared: Prepared
     endpoint: Endpoint
     launch: Launch | None
     """How its server is started; None where it runs already, or is started for each user (stdio)."""
     record: LaunchRecord
     folder: str
     """Scratch, of this run alone, mode 0700."""
-    identities: tuple[tuple[str, dict[str, str]], ...] = ()
+    identities: tuple[Identity, ...] = ()
     examples: tuple[Mapping[str, Json], ...] = ()
     secrets: tuple[str, ...] = ()
     token: str = ""
     notes: tuple[str, ...] = ()
 
     @property
-    def first_headers(self) -> Mapping[str, str]:
-        """Of the identity that the run acts as."""
-        return self.identities[0][1] if self.identities else {}
+    def first(self) -> Identity:
+        """Whom the run acts as."""
+        return self.identities[0] if self.identities else NOBODY
+
+    def sign_in(self, seconds: float) -> None:
+        """Those callers that sign in do so, once: a load run does not outlive what they get.
+
+        Raises:
+            TargetError: one of them is refused.
+        """
+        if any(who.login or who.claims for who in self.prepared.identities.values()):
+            trio.run(Entry(self.prepared).everybody, time.monotonic() + seconds)
+            self.identities = _sent(self.prepared)
 
     def endpoint_as(self, transport: str) -> Endpoint:
         """The endpoint with the transport that was found."""
@@ -148,19 +163,30 @@ def target_of_load(command: tuple[str, ...], options: Mapping[str, Any]) -> Iter
     with contextlib.ExitStack() as stack:
         prepared = stack.enter_context(Prepared.of(target))
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mcpfuzz-load-"))
-        identities = tuple((name, _headers_of(who)) for name, who in prepared.identities.items())
+        for name, who in prepared.identities.items():
+            prepared.way(name)  # says what cannot be sent
+            if who.ticket is not None:
+                raise UsageError(
+                    f"--identity {name}=ticket:...: load opens thousands of connections; give them a token"
+                )
         token = prepared.launch.token if prepared.launch is not None else secrets.token_hex(8)
         yield LoadTarget(
             endpoint=_endpoint(prepared, options),
             launch=prepared.served if prepared.endpoint is not None else None,
             record=target.record,
             folder=folder,
-            identities=identities,
+            prepared=prepared,
+            identities=_sent(prepared),
             examples=tuple(rewrite_slots(example, prepared.places) for example in prepared.examples),
             secrets=prepared.secrets,
             token=token,
             notes=tuple(prepared.notes),
         )
+
+
+def _sent(prepared: Prepared) -> tuple[Identity, ...]:
+    """What users send: nothing of how it was come by."""
+    return tuple(replace(who, key="", login=None, claims=None) for who in prepared.identities.values())
 
 
 def _endpoint(prepared: Prepared, options: Mapping[str, Any]) -> Endpoint:
@@ -194,10 +220,3 @@ def rewrite_slots(value: Json, places: Mapping[str, str]) -> Json:
     if isinstance(value, Mapping):
         return {key: rewrite_slots(item, places) for key, item in value.items()}
     return [rewrite_slots(item, places) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _headers_of(who: Identity) -> dict[str, str]:
-    gained = who.login or who.ticket or who.claims
-    if gained or who.query or who.subprotocols or who.first_message or not who.headers:
-        raise UsageError(f'--identity {who.name}: load takes header:Name: value, as in "alice=header:X-Key: ${{KEY}}"')
-    return dict(who.headers)

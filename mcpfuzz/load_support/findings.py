@@ -16,11 +16,17 @@ __all__ = ["findings_of"]
 _BY_ID = {scenario.id: scenario for scenario in SCENARIOS}
 LEAK_PER_SESSION = 16 << 10
 LEAK_TOTAL = 12 << 20
+THREADS, THREADS_EACH = 300, 0.75
+"""Threads that came with a flood of connections, in all and for each: no pool is that large."""
 """Bytes; a session of a sound server is a few kilobytes."""
 _STEPS = {
     "new-session": "a new session",
     "forwarded": "a made-up X-Forwarded-For",
-    "case": "another spelling of the path",
+    "new-connection": "a new connection of the same session",
+    "other-transport": "the server's other transport",
+    "path": "another spelling of the path",
+    "path-case": "a path in other letter case",
+    "case": "a credential's scheme in other letter case",
     "batch": "a batch",
 }
 
@@ -36,6 +42,7 @@ def findings_of(load: Mapping[str, Any], call: LoadCall, samples: Sequence[Mappi
         *(finding for one in load["scenarios"] for finding in _of_scenario(one, call)),
         *(finding for policy in load["policies"] for finding in _of_policy(policy, call)),
         *_leak(load, call, samples),
+        *_threads(load, call, samples),
     ]
     order = ("critical", "high", "medium", "low", "info")
     return tuple(sorted(found, key=lambda finding: order.index(finding.severity)))
@@ -73,6 +80,23 @@ def _of_policy(policy: Mapping[str, Any], call: LoadCall) -> Iterator[Finding]:
     if policy["retry_after"] in ("too-short", "too-long"):
         seen = f"the wait that refusals told was {policy['retry_after'].replace('-', ' ')}"
         yield _finding("retry-after-untrue", "rate-limit", RULES["retry-after-untrue"].title, seen, call, requests)
+
+
+def _threads(load: Mapping[str, Any], call: LoadCall, samples: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    laps = [lap for lap in load["timeline"]["laps"] if lap["scenario"] == "connection-flood"]
+    flood = next((one for one in load["scenarios"] if one["id"] == "connection-flood" and "facts" in one), None)
+    held = flood["facts"].get("connections held", 0) if flood else 0
+    if not laps or not samples or not held:
+        return
+    zero = samples[0]["at"] - load["timeline"]["samples"][0]["s"]
+    counted = [(s["at"] - zero, s["threads"]) for s in samples if s.get("threads")]
+    before = [number for at, number in counted if at <= laps[0]["from"]]
+    during = [number for at, number in counted if laps[0]["from"] <= at <= laps[0]["to"]]
+    grown = max(during, default=0) - (before[-1] if before else 0)
+    if before and grown >= THREADS and grown >= held * THREADS_EACH:
+        seen = f"{held} connections that asked for nothing: {grown} threads more, and no connection refused"
+        rule = RULES["unbounded-concurrency"]
+        yield _finding("unbounded-concurrency", "connection-flood", rule.title, seen, call, held)
 
 
 def _leak(load: Mapping[str, Any], call: LoadCall, samples: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:

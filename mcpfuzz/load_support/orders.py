@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mcpfuzz.blocking import Endpoint
+from mcpfuzz.blocking import NOBODY, Endpoint
+from mcpfuzz.identities import Identity
 from mcpfuzz.load_support.counting import Counter
 from mcpfuzz.load_support.plan import Phase
 from mcpfuzz.load_support.survey import Survey
@@ -30,17 +31,21 @@ class Orders:
     users: int
     out: str
     """Where the record goes, rewritten every second."""
-    identities: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    """Name and headers; the first is the one the load runs as, the second the bystander's."""
+    identities: list[Identity] = field(default_factory=list)
+    """The first is the one the load runs as, the second the bystander's."""
     rate: float | None = None
     """Calls a second of all users together (open model); None: closed."""
     seed: int = 0
     addresses: tuple[str, ...] = ()
     """Two local addresses to come from; empty where there is but one."""
 
+    def who(self, number: int) -> Identity:
+        """The identity of that number, the last one where there are fewer; nobody where there is none."""
+        return self.identities[min(number, len(self.identities) - 1)] if self.identities else NOBODY
+
     def plain(self) -> dict[str, Any]:
         made = {name: getattr(self, name) for name in self.__slots__}
-        made["endpoint"] = {**asdict(self.endpoint)}
+        made["endpoint"], made["identities"] = asdict(self.endpoint), [asdict(who) for who in self.identities]
         made["survey"], made["phases"] = self.survey.plain(), [asdict(phase) for phase in self.phases]
         return made
 
@@ -53,7 +58,7 @@ class Orders:
                 "endpoint": Endpoint(**endpoint),
                 "survey": Survey.of(plain["survey"]),
                 "phases": [Phase(**phase) for phase in plain["phases"]],
-                "identities": [(str(name), dict(headers)) for name, headers in plain["identities"]],
+                "identities": [_identity(who) for who in plain["identities"]],
                 "addresses": tuple(plain["addresses"]),
             }
         )
@@ -61,6 +66,12 @@ class Orders:
     @classmethod
     def read(cls, path: str) -> Orders:
         return cls.of(json.loads(Path(path).read_text(encoding="utf-8")))
+
+
+def _identity(plain: Mapping[str, Any]) -> Identity:
+    """JSON knows no tuples."""
+    pairs = {name: tuple((key, value) for key, value in plain[name]) for name in ("headers", "query", "env")}
+    return Identity(**{**plain, **pairs, "subprotocols": tuple(plain["subprotocols"])})
 
 
 @dataclass(slots=True, kw_only=True)

@@ -38,10 +38,23 @@ class LoadScenario:
     judged: str = "watch"
     """Whose answers the objectives are held against: those of the `watch`ing bystander, or of the `load` itself."""
     transports: tuple[str, ...] = _NET
+    finds: tuple[str, ...] = ()
+    """Rules of its own, besides those of all that are judged."""
+    patience_s: float | None = None
+    """After so many seconds newcomers must get in again, where they were turned away for want of room (503); None: room
+    is the server's own business."""
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """What it can report."""
+        judged = {"none": (), "load": ("slo-missed",), "watch": ("load-starvation",)}[self.judged]
+        later = () if self.id in ("rate-limit", "baseline") else ("no-recovery",)
+        return (*self.finds, *judged, *later, *(("crash",) if self.judged != "none" else ()))
 
 
 SCENARIOS = (
     LoadScenario(id="rate-limit", title="Find the rate limit", doing="probe", weight=3.5, judged="none",
+                 finds=("rate-limit-missing", "rate-limit-bypass", "retry-after-untrue"),
                  about="Limit, burst, scope, how it is told, and what steps around it, found by measurement."),
     LoadScenario(id="baseline", title="Baseline", doing="calls", share=0.1, judged="load", transports=_ALL,
                  about="A few users, ordinary calls: what all later scenarios are compared with."),
@@ -53,11 +66,12 @@ SCENARIOS = (
                  about="Half of the users for longer: drift of latency, memory and descriptors."),
     LoadScenario(id="expensive-tool", title="Expensive-tool storm", doing="expensive", transports=_ALL,
                  about="All users call the slowest tool while a bystander calls a cheap one (OWASP LLM04)."),
-    LoadScenario(id="session-flood", title="Session flood", doing="sessions",
+    LoadScenario(id="session-flood", title="Session flood", doing="sessions", finds=("session-leak",),
                  about="Sessions are opened and never closed."),
     LoadScenario(id="connection-flood", title="Connection flood", doing="connections",
+                 finds=("unbounded-concurrency",),
                  about="Hundreds of connections and event streams that ask for nothing."),
-    LoadScenario(id="slow-clients", title="Slow clients", doing="slow",
+    LoadScenario(id="slow-clients", title="Slow clients", doing="slow", patience_s=8.0,
                  about="Requests that never end (slowloris) and answers that are never read."),
     LoadScenario(id="large-payloads", title="Large and deep payloads", doing="payloads", transports=_ALL,
                  about="Megabyte arguments and nesting of thousands of levels."),

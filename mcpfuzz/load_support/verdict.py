@@ -155,6 +155,9 @@ def _scenario(
             misses.append("nobody was answered at all")
         elif judged.ok == 0 and judged.failed:
             misses.append(f"not one of {judged.failed} calls was answered well")
+    away = _turned_away_s(counter, active, scenario)
+    if scenario.patience_s is not None and away > scenario.patience_s:
+        misses.append(f"a bystander's new connections were turned away (503) for {away:.0f} s, until the storm ended")
     if name == "ramp":
         made["knee"] = _knee(counter, active)
     if name == "soak":
@@ -165,6 +168,18 @@ def _scenario(
     if misses:
         made["verdict"], made["reason"] = "fail", "; ".join(misses)
     return made
+
+
+def _turned_away_s(counter: Counter, laps: Sequence[Lap], scenario: LoadScenario) -> float:
+    """For how long before the storm's end newcomers, who are half of the bystander's calls, were refused for want of
+    room, without a pause."""
+    ticks = 0
+    for _, cell in reversed(counter.where(scenario.id, [lap.part for lap in laps], ("watch",))):
+        refused = sum(count for detail, count in cell.errors.items() if detail.startswith("HTTP 503"))
+        if refused * 4 < cell.requests and cell.requests >= FEW:  # one call of a cut-off tick tells nothing
+            break
+        ticks += 1
+    return ticks * TICK_S
 
 
 def _by_chance(objective: Objective, judged: Cell) -> bool:

@@ -347,6 +347,8 @@ def policy_words(policy: Mapping[str, Any]) -> str:
     said = f"rate limit: {rate} a second, {burst}, scope {policy['scope']}, {sure}"
     if policy.get("form"):
         said += f"; refusals as {policy['form']}, Retry-After {policy.get('retry_after', 'none')}"
+    if policy.get("starves"):
+        said += "; one caller's excess shuts others out"
     around = policy.get("bypasses") or ()
     return said + (f"; stepped around by {', '.join(map(str, around))}" if around else "")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from mcpfuzz.lab.codec import Json
 from mcpfuzz.lab.eras import MODERN, enveloped
 from mcpfuzz.lab.fronts.delivery import Delivery, unacceptable
@@ -15,6 +17,8 @@ from mcpfuzz.lab.fronts.replying import Response, refusal
 __all__ = ["Streamable"]
 
 _METHODS = "POST, GET, DELETE"
+_PLACES, _PATIENCE_S = 64, 1.0
+"""Requests at a time, and how long one waits to be among them."""
 
 
 class Streamable:
@@ -24,6 +28,7 @@ class Streamable:
         self.lab = exchange.lab
         self.guard = guard
         self._era = exchange.server.era
+        self._places = threading.Semaphore(_PLACES)
         delivery = Delivery(exchange, answers)
         self._legacy = Legacy(exchange, delivery)
         self._modern = Modern(exchange, delivery)
@@ -71,7 +76,14 @@ class Streamable:
             return fault
         value = decoded(request.body)
         era = self._modern if self._is_modern(request, value) else self._legacy
-        return era.post(request, stream, value, identity, self.guard.cors(request))
+        if not self.lab.on("places-lost"):
+            return era.post(request, stream, value, identity, self.guard.cors(request))
+        # places-lost: a place is given back with the answer; a client that leaves before it takes its place along
+        if not self._places.acquire(timeout=_PATIENCE_S):
+            return refusal(503, "All places are taken")
+        response = era.post(request, stream, value, identity, self.guard.cors(request))
+        self._places.release()
+        return response
 
     def _is_modern(self, request: Request, value: Json) -> bool:
         """A modern body is never served as a legacy one: without its header it is a modern one with a fault."""
