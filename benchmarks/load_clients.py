@@ -25,9 +25,9 @@ import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 
 import gevent  # noqa: E402
-from build import responder  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
+from build import responder  # noqa: E402
 from mcpfuzz.blocking import Endpoint, StreamableHttp, dial  # noqa: E402
 from mcpfuzz.locustfiles.users import fire  # noqa: E402
 from mcpfuzz.model import Json  # noqa: E402
