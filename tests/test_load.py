@@ -172,9 +172,9 @@ def test_load_speaks_as_an_identity_over_tls_and_keeps_its_secret(run: Run, tmp_
 
 
 @pytest.mark.load
-@pytest.mark.parametrize("transport", ["sse", "ws", "stdio"] if FULL else [])
+@pytest.mark.parametrize("transport", ["sse", "ws", "stdio"] if FULL else ["stdio"])
 def test_other_transports_carry_load_too(run: Run, tmp_path: Path, transport: str) -> None:
-    options = ("--scenario", "baseline", "--scenario", "spike", "--max-time", "10", "--users", "4", "--rate", "40")
+    options = ("--scenario", "baseline", "--scenario", "spike", "--max-time", "9", "--users", "4", "--rate", "40")
     if transport == "stdio":
         base = [sys.executable, "-m", "mcpfuzz", "load", "--state", str(tmp_path / "state"), "--no-color"]
         command = [*base, "--report", f"json={tmp_path / 'r.json'}", *options, "--", sys.executable, SERVER, "--stdio"]
