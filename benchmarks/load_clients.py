@@ -27,11 +27,12 @@ from collections.abc import Callable  # noqa: E402
 import gevent  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
-from build import responder  # noqa: E402
 from mcpfuzz.blocking import Endpoint, StreamableHttp, dial  # noqa: E402
 from mcpfuzz.locustfiles.users import fire  # noqa: E402
 from mcpfuzz.model import Json  # noqa: E402
 from mcpfuzz.wire import encode  # noqa: E402
+
+from compiling import responder  # noqa: E402
 
 PARAMS: Json = {"name": "add", "arguments": {"a": 1, "b": 2}}
 RESPONDER = r"""

@@ -30,6 +30,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     who = surface.callers[0] if surface.callers else None
     asked = Step(action=variant.make(sound), on=CLIENT, as_=who)
     led = (entered(surface, handshake=True),) if not modern else ()
+    if variant.row in ("H8a", "H8b"):  # that there is a session at all: without, nothing is missing
+        led = (*led, bare(surface, "POST", "{session}", {"jsonrpc": "2.0", "id": 1, "method": "ping"}))
     if variant.row == "H8c":  # it is over, and used once more
         led = (*led, bare(surface, "DELETE", "{session}"))
     return Case(

@@ -27,7 +27,12 @@ from mcpfuzz.oracles.rules import RULES
 
 FOLDER = Path(mcpfuzz.lab.__file__).parent
 SOURCES = sorted(FOLDER.rglob("*.py"))
-BEYOND = {"websocket": {"websockets"}, "unchecked": {"websockets"}, "certificates": {"trustme"}}
+BEYOND = {
+    "websocket": {"websockets"},
+    "unchecked": {"websockets"},
+    "certificates": {"trustme"},
+    "guide": {"fastapi", "pydantic", "uvicorn", "starlette"},
+}
 """Fronts that need a package of the extra `lab`."""
 FORESEEN: frozenset[str] = frozenset()
 """Rules of networked servers that are not built yet."""

@@ -91,9 +91,11 @@ def test_the_hardened_lab_answers_each_as_its_row_allows(revision: str) -> None:
     assert told["H5 PUT"] == (405, "OK") and told["H12 two lengths that differ"] == (400, "OK")
 
 
-def answered(row: str, sent: bytes, status: int) -> Trace:
+def answered(row: str, led: bytes, status: int) -> Trace:
     case = next(case for case in cases(REVISIONS[0]) if case.row == row)
-    return Trace(conversation=case.conversation, exchanges=(Exchange(step=1, sent=sent, status=status, due=False),))
+    before = Exchange(step=1, sent=led, status=200, due=False)
+    judged = Exchange(step=2, sent=b"Mcp-Session-Id: mcpfuzz-x\r\n", status=status, due=False)
+    return Trace(conversation=case.conversation, exchanges=(before, judged) if led else (judged,))
 
 
 def test_who_issues_no_session_ids_cannot_miss_one() -> None:
@@ -101,6 +103,7 @@ def test_who_issues_no_session_ids_cannot_miss_one() -> None:
     stateless = answered("H8b", b"Mcp-Session-Id: {session}\r\n", 200)
     assert row_verdict({"row": "H8b"}, answered("H8b", b"Mcp-Session-Id: x\r\n", 200), bench).level == "FAIL"
     assert row_verdict({"row": "H8b"}, stateless, bench).level == "OK"
+    assert row_verdict({"row": "H8b"}, answered("H8b", b"", 200), bench).level == "OK", "shortened"
 
 
 def test_a_session_that_nobody_ended_may_go_on() -> None:

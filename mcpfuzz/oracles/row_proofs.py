@@ -20,7 +20,9 @@ from mcpfuzz.wire import encode
 
 __all__ = ["MESSAGES", "case_outcome", "http_outcome", "row_verdict"]
 
-NO_SESSION = b"Mcp-Session-Id: {session}"
+SESSION = b"Mcp-Session-Id: "
+NO_SESSION = SESSION + b"{session}"
+"""A slot that nothing filled: the server issued no id."""
 """A slot that stayed empty: the connection that was opened has no session id."""
 
 
@@ -66,11 +68,18 @@ def row_verdict(params: Mapping[str, Any], trace: Trace, bench: Bench) -> Verdic
         outcome = case_outcome(trace, ids, trap)
     if row == "H8c" and not _ended(trace):
         return Verdict("OK", f"{row}: the session was not ended", row)
-    if row[:2] == "H8" and NO_SESSION in b"".join(exchange.sent for exchange in trace.exchanges):
+    if row in ("H8a", "H8b") and not _in_session(trace):
         return Verdict("OK", f"{row}: it issues no session ids", row)
     if row == "M2" and transport == "http" and _other_era(trace, bench):
         return Verdict("OK", f"{row}: it serves the older era beside this one", row)
     return judge(row, outcome, bench.revision, transport, strict=bench.strict, logging=bench.logging or None)
+
+
+def _in_session(trace: Trace) -> bool:
+    """Whether a request before the last one was made in a session that the server gave: a server without sessions
+    may serve whoever shows none, or any."""
+    led = [exchange.sent for exchange in trace.exchanges[:-1]]
+    return any(SESSION in sent and NO_SESSION not in sent for sent in led)
 
 
 def _ended(trace: Trace) -> bool:
