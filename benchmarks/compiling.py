@@ -1,4 +1,4 @@
-"""Compiles the benchmarks' C responders: `python benchmarks/build.py [http_responder]` prints a path.
+"""Compiles the benchmarks' C responders: `python benchmarks/compiling.py [http_responder]` prints a path.
 
 The program goes to a cache outside the repository ($XDG_CACHE_HOME/mcpfuzz-benchmarks, or the system's temporary
 folder), named by what it was made from, so that an old one is never taken for a new one.
