@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
+from mcpfuzz.effects.workspace import Copies, ScratchTree, copy_workspace, rewrite, rewrite_json
 from mcpfuzz.errors import UsageError
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -574,3 +574,29 @@ def test_removal_says_what_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     left = tree.remove()
     assert left[0] == "stuck: Operation not permitted"
     assert any(str(tree.root) in line for line in left)
+
+
+# ---- put back
+
+
+def test_a_copy_is_put_back_as_it_was(source: Path, tmp_path: Path) -> None:
+    (source / "kept.txt").write_text("as it was", encoding="utf-8")
+    copies, place = Copies(), tmp_path / "tree" / "copy"
+    place.parent.mkdir()
+    copies.make(source, place)
+    (place / "kept.txt").unlink()
+    (place / "new").mkdir()
+    copies.renew()
+    assert (place / "kept.txt").read_text(encoding="utf-8") == "as it was"
+    assert not (place / "new").exists()
+
+
+def test_a_copy_whose_original_went_stays_as_the_last_server_left_it(source: Path, tmp_path: Path) -> None:
+    copies, place = Copies(), tmp_path / "tree" / "copy"
+    place.parent.mkdir()
+    copies.make(source, place)
+    (place / "left").mkdir()
+    shutil.rmtree(source)
+    copies.renew()
+    assert [path.name for path in place.parent.iterdir()] == ["copy"]
+    assert (place / "left").is_dir()

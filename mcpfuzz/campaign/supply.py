@@ -169,6 +169,8 @@ class Supply:
                 raise OutOfStarts(f"the server was started {self.starts} times; the profile allows no more")
             self.starts_left -= 1
         self.starts += 1
+        if self.starts > 1 and self._prepared.launch is not None:
+            self._prepared.restore()
         self.renew()
         began = time.monotonic()
         self.current = await self._connected(began + self._start_timeout)

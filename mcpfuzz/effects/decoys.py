@@ -52,10 +52,15 @@ class Decoys:
         self._packs = False
         self.token = ""
         self.canaries: dict[str, str] = {}
-        if workspace is not None:
-            for name, target in LINKS.items():
-                with contextlib.suppress(OSError):
-                    (workspace / name).symlink_to(target)
+        self.link()
+
+    def link(self) -> None:
+        """Lay the links into the workspace, where their names are free."""
+        if self._workspace is None:
+            return
+        for name, target in LINKS.items():
+            with contextlib.suppress(OSError):
+                (self._workspace / name).symlink_to(target)
 
     def pack(self, watch: Path) -> None:
         """Lay archives into the workspace, in a folder of their own, each with a canary of its own: a file of that

@@ -64,6 +64,7 @@ class Scene:
             self._inside.settle()
 
     def _lay(self) -> None:
+        self._decoys.link()
         self._decoys.refresh()
         self._decoys.pack(self._watched)
 

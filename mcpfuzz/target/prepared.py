@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import orjson
@@ -17,7 +17,7 @@ from mcpfuzz import host
 from mcpfuzz.effects.issuer import Issuer
 from mcpfuzz.effects.listener import Listener
 from mcpfuzz.effects.scene import Scene
-from mcpfuzz.effects.workspace import ScratchTree, copy_workspace, rewrite, rewrite_json
+from mcpfuzz.effects.workspace import Copies, ScratchTree, rewrite, rewrite_json
 from mcpfuzz.errors import Fault, UsageError
 from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
 from mcpfuzz.model import Json, Surface
@@ -57,6 +57,7 @@ class Prepared:
         notes: what the user should know (links cut, a folder that occurs nowhere).
         sandbox: where its servers run; may be off.
         issuer: the test authorization server, where the target was pointed at it.
+        copies: the workspaces' copies.
         on_secrets: told of secrets that are met on the way, such as a login's token.
     """
 
@@ -72,6 +73,7 @@ class Prepared:
     secrets: tuple[str, ...]
     sandbox: Sandbox
     issuer: Issuer | None = None
+    copies: Copies = field(default_factory=Copies)
     on_secrets: Callable[..., None] = lambda *secrets: None
 
     @classmethod
@@ -101,7 +103,8 @@ class Prepared:
 
     @classmethod
     def _made(cls, target: Target, tree: ScratchTree, sandbox: Sandbox) -> Prepared:
-        mapping, notes = _copied(target, tree)
+        made = Copies()
+        mapping, notes = _copied(target, tree, made)
         around = tree.ws / "0"
         around.mkdir(exist_ok=True)
         listener = Listener(sandbox.listen)
@@ -169,7 +172,13 @@ class Prepared:
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
         slotted = {folder: "{workspace}" if Path(copy) == workspace else copy for folder, copy in mapping.items()}
         examples = tuple(rewrite_json(example, slotted) for example in target.examples)
-        return cls(target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox, issuer)
+        return cls(
+            target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox, issuer, made
+        )
+
+    def restore(self) -> None:
+        """Workspaces as they were, for a server that is about to start (`Copies.renew`)."""
+        self.copies.renew()
 
     def way(self, identity: str | None = None) -> Way:
         """How a server is reached as somebody: a process to start, or an address to connect to.
@@ -300,8 +309,8 @@ def _folder(target: Target) -> Path | None:
     return Path(folder)
 
 
-def _copied(target: Target, tree: ScratchTree) -> tuple[dict[str, str], list[str]]:
-    """Workspace as written -> its copy; and what the user should know of the copying.
+def _copied(target: Target, tree: ScratchTree, made: Copies) -> tuple[dict[str, str], list[str]]:
+    """Workspace as written -> its copy, which `made` gets; and what the user should know of the copying.
 
     Raises:
         UsageError: a workspace is no folder, or cannot be copied.
@@ -314,7 +323,7 @@ def _copied(target: Target, tree: ScratchTree) -> tuple[dict[str, str], list[str
             raise UsageError(f"--workspace {folder}: there is no such folder")
         copy = tree.ws / str(index) / (source.resolve().name or "workspace")
         copy.parent.mkdir(parents=True)
-        notes += copy_workspace(source.resolve(), copy).notes
+        notes += made.make(source.resolve(), copy)
         copies[folder] = str(copy)
     return copies, notes
 

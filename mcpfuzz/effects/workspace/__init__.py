@@ -15,12 +15,14 @@ in its way (`scratch`). Modules, each knowing only those above it:
     state               the folder that outlasts runs
     copying             the copy
     removal, scratch    removing a tree; the tree of one run
+    renewal             the copies of a run, put back as they were
 """
 
 from __future__ import annotations
 
 from mcpfuzz.effects.workspace.copying import MAX_BYTES, MAX_FILES, CopyReport, copy_workspace
+from mcpfuzz.effects.workspace.renewal import Copies
 from mcpfuzz.effects.workspace.rewriting import rewrite, rewrite_json
 from mcpfuzz.effects.workspace.scratch import ScratchTree
 
-__all__ = ["MAX_BYTES", "MAX_FILES", "CopyReport", "ScratchTree", "copy_workspace", "rewrite", "rewrite_json"]
+__all__ = ["MAX_BYTES", "MAX_FILES", "Copies", "CopyReport", "ScratchTree", "copy_workspace", "rewrite", "rewrite_json"]
