@@ -7,7 +7,6 @@ from __future__ import annotations
 import datetime
 import os
 import sys
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -38,15 +37,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if os.environ.get("MATRIX_FULL") or any("[" in word for word in config.args):
         return
     day = int(os.environ.get("MATRIX_DAY") or (datetime.date.today() - datetime.date(1970, 1, 1)).days)
-    rows: Counter[str] = Counter()
+    rows: dict[str, dict[tuple[int, ...], int]] = {}
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
         mark = item.get_closest_marker("matrix")
         share = mark.kwargs.get("share", 1) if mark else 1
-        name = item.nodeid.partition("[")[0]
-        (kept if (rows[name] + day) % share == 0 else left).append(item)
-        rows[name] += 1
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        row = tuple(id(value) for name, value in params.items() if name != "seed")  # the seeds of a row stay together
+        known = rows.setdefault(item.nodeid.partition("[")[0], {})
+        (kept if (known.setdefault(row, len(known)) + day) % share == 0 else left).append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = kept
