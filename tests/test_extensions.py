@@ -244,6 +244,7 @@ def test_a_broken_scenario_is_one_line_of_pytest(pytester: pytest.Pytester, monk
     result.stderr.fnmatch_lines(["ERROR: mcpfuzz: scenarios/mine.py:1: ImportError: *"])
 
 
+@pytest.mark.runs
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("more", [(), ("-p", "xdist.plugin", "-n", "2")])
 def test_scenarios_beside_the_conftest_of_a_tests_folder_become_items(
