@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 from collections.abc import Mapping
@@ -25,6 +26,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
         register_profiles()
         settings.load_profile("mcpfuzz-ci")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of a test marked `matrix(share=N)` every Nth row is played, others the next day, all of them within N days.
+
+    `MATRIX_DAY` (days since 1970, set once by .ci/run) names the day; `MATRIX_FULL=1` plays all rows, and so does
+    naming a row on the command line.
+    """
+    if os.environ.get("MATRIX_FULL") or any("[" in word for word in config.args):
+        return
+    day = int(os.environ.get("MATRIX_DAY") or (datetime.date.today() - datetime.date(1970, 1, 1)).days)
+    rows: dict[str, dict[tuple[int, ...], int]] = {}
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        mark = item.get_closest_marker("matrix")
+        share = mark.kwargs.get("share", 1) if mark else 1
+        params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        row = tuple(id(value) for name, value in params.items() if name != "seed")  # the seeds of a row stay together
+        known = rows.setdefault(item.nodeid.partition("[")[0], {})
+        (kept if (known.setdefault(row, len(known)) + day) % share == 0 else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
 
 
 def pytest_mcpfuzz_targets(config: pytest.Config) -> Mapping[str, Target]:

@@ -150,6 +150,7 @@ def test_a_missing_file_is_wrong_usage_that_says_how_to_make_it(tmp_path: Path) 
         Baseline.load(str(tmp_path / "none.toml"))
 
 
+@pytest.mark.runs
 def test_a_run_accepts_what_it_finds_and_the_next_one_is_clean(tmp_path: Path) -> None:
     def run(*more: str) -> subprocess.CompletedProcess[str]:
         words = ["run", "--max-time", "8", "--profile", "quick", "--seed", "1", "--scenario", "boundary-arguments"]

@@ -135,6 +135,7 @@ def run(folder: Path, *more: str) -> Any:
     return json.loads((folder / "r.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.runs
 def test_a_later_run_shows_again_at_once_what_an_earlier_one_found(tmp_path: Path) -> None:
     first = run(tmp_path, "--max-time", "8", "--scenario", "boundary-arguments", "--seed", "1")
     (finding,) = first["findings"]
@@ -149,6 +150,7 @@ def test_a_later_run_shows_again_at_once_what_an_earlier_one_found(tmp_path: Pat
     assert confirming["cases"] == 1, "it was not said first"
 
 
+@pytest.mark.runs
 def test_a_run_that_is_killed_is_gone_on_with(tmp_path: Path) -> None:
     words = command("--max-time", "60", "--scenario", "*-arguments", "--exclude", "boundary-arguments")
     with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

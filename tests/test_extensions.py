@@ -233,25 +233,29 @@ def test_a_draw_that_fails_in_a_run_ends_with_2_and_is_in_the_report(
 
 
 @pytest.mark.timeout(120)
-def test_a_broken_scenario_is_one_line_of_pytest(pytester: pytest.Pytester) -> None:
+def test_a_broken_scenario_is_one_line_of_pytest(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeconftest("")
     (pytester.path / "scenarios").mkdir()
     write(pytester.path, "scenarios/mine.py", "from mcpfuzz.extend import nothing_such\n")
-    result = pytester.runpytest_subprocess("--mcp-server", f"{sys.executable} -m mcpfuzz.lab", "--mcp-fuzz")
+    words = ("-p", "mcpfuzz.plugin", "--mcp-server", f"{sys.executable} -m mcpfuzz.lab", "--mcp-fuzz")
+    result = pytester.runpytest_subprocess(*words)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: mcpfuzz: scenarios/mine.py:1: ImportError: *"])
 
 
+@pytest.mark.runs
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("more", [(), ("-p", "xdist", "-n", "2")])
+@pytest.mark.parametrize("more", [(), ("-p", "xdist.plugin", "-n", "2")])
 def test_scenarios_beside_the_conftest_of_a_tests_folder_become_items(
-    pytester: pytest.Pytester, more: tuple[str, ...]
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
 ) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (pytester.path / "tests" / "scenarios").mkdir(parents=True)
     write(pytester.path, "tests/conftest.py", "")
     write(pytester.path, "tests/scenarios/mine.py", GOOD)
     write(pytester.path, "pytest.ini", "[pytest]\ntestpaths = tests\n")
-    words = ("--mcp-fuzz", "--mcp-scenario", "mine", "--mcp-max-time", "15", "-k", "echo", "-v")
+    words = ("-p", "mcpfuzz.plugin", "--mcp-fuzz", "--mcp-scenario", "mine", "--mcp-max-time", "15", "-k", "echo", "-v")
     result = pytester.runpytest_subprocess("--mcp-server", f"{sys.executable} -m mcpfuzz.lab", *words, *more)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*mcpfuzz::mine::tool[[]echo[]]*"])

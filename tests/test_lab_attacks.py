@@ -501,9 +501,9 @@ def description(lab: Named, tool: str) -> str:
 ATTACKS = [weakness.name for weakness in weaknesses() if weakness.group == "attack"]
 
 
-@pytest.mark.parametrize("seed", [None, "1", "amber"])
+# the hardened twin shuffled only: that the demonstration finds its tools there is what the weak rows show
+@pytest.mark.parametrize(("weak", "seed"), [(True, None), (True, "amber"), (False, "amber")])
 @pytest.mark.parametrize("name", ATTACKS)
-@pytest.mark.parametrize("weak", [True, False])
 def test_a_weakness_shows_and_its_hardened_twin_does_not(world: World, name: str, seed: str | None, weak: bool) -> None:
     switch = ("--weakness", name) if weak else ("--toolset", "all")
     with Named(*switch, "--workspace", str(world.workspace), shuffle=seed, env={"UPSTREAM": world.upstream}) as lab:

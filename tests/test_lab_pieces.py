@@ -80,7 +80,7 @@ def test_a_paired_surrogate_is_text_and_a_huge_integer_is_infinite() -> None:
 # ---- whole lines, in process -------------------------------------------------------------------------
 
 
-@settings(deadline=None, database=None, max_examples=300)
+@settings(deadline=None, database=None, max_examples=120)
 @given(data=st.data())
 def test_no_line_makes_the_hardened_server_raise_or_answer_twice(data: st.DataObject) -> None:
     server, connection = build(), Connection()

@@ -17,7 +17,7 @@ def test_the_lab_exits_at_once_at_the_end_of_input_and_answers_what_was_asked() 
     with Driven() as lab:
         slow = lab.post("tools/call", {"name": "restock_forecast", "arguments": {"sku": "MUG-0042"}})
         lab.raw(LISTING)  # without a line end
-        assert lab.end(5) == 0
+        assert lab.end() == 0
         assert lab.answer(77)["result"]["tools"] and lab.answer(slow)["result"]["structuredContent"]["needed"] > 0
 
 
@@ -43,7 +43,7 @@ def test_wrong_usage_says_what_is_wrong_and_exits_with_2(options: list[str], com
 def test_the_end_of_input_does_not_wait_for_a_call_that_never_answers() -> None:
     with Driven("--weakness", "hang-call") as lab:
         lab.post("tools/call", {"name": "export_notes", "arguments": {"tag": "nothing"}})
-        assert lab.end(5) == 0
+        assert lab.end() == 0
 
 
 def test_bytes_that_come_one_by_one_are_one_line() -> None:
@@ -76,7 +76,7 @@ def test_an_endless_line_is_dropped_and_costs_no_memory() -> None:
 def test_an_interrupt_ends_the_lab_without_a_trace() -> None:
     with Driven() as lab:
         lab.process.send_signal(2)
-        assert lab.died(5) == 130 and lab.stderr == ""
+        assert lab.died() == 130 and lab.stderr == ""
 
 
 def test_the_hardened_lab_does_not_grow() -> None:

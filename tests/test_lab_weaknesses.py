@@ -241,7 +241,7 @@ ROBUSTNESS = [weakness.name for weakness in weaknesses() if weakness.group == "r
 SECRETS = {"API_TOKEN": "sk_test_4711"}
 
 
-@pytest.mark.parametrize("seed", [None, "1", "amber"])
+@pytest.mark.parametrize("seed", [None, "amber"])
 @pytest.mark.parametrize("name", ROBUSTNESS)
 def test_a_weakness_shows_and_its_hardened_twin_does_not(name: str, seed: str | None) -> None:
     show = DEMONSTRATIONS[name]

@@ -23,6 +23,9 @@ from mcpfuzz.lab.drive import CLIENT, ENVELOPE
 from mcpfuzz.lab.served import Served
 
 TOKENS = ("--token", "alice=alice-token", "--token", "bob=bob-token")
+HEAD = 14
+"""Bytes of a masked frame's longest head. Where the head decides, nothing follows: the server closes at once, and what
+we were still sending would fail instead of being answered."""
 MCP = [Subprotocol("mcp")]
 PING = '{"jsonrpc":"2.0","id":7,"method":"ping"}'
 PONG = '{"jsonrpc":"2.0","id":7,"result":{}}'
@@ -146,7 +149,7 @@ def test_what_is_no_message_is_a_parse_error(lab: Served, text: str) -> None:
         (b"\x83\x80\x00\x00\x00\x00", 1002),
         (frame(Opcode.TEXT, b"\xff\xfe"), 1007),
         (b"\x81\xff\x00\x00\x00\x00\xff\xff\xff\xff" + bytes(4), 1009),
-        (frame(Opcode.TEXT, b" " * (3 << 20), fin=False) + frame(Opcode.CONT, b" " * (3 << 20)), 1009),
+        (frame(Opcode.TEXT, b" " * (3 << 20), fin=False) + frame(Opcode.CONT, b" " * (3 << 20))[:HEAD], 1009),
         (frame(Opcode.CLOSE, b"\x03\xe8"), 1000),
         (b"\x88\x82\x00\x00\x00\x00\x00\x01", 1002),
     ],

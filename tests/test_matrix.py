@@ -3,13 +3,12 @@ diagonal stands only what the lab's table implies with a reason, and the hardene
 
 `MATRIX_SEEDS=1,2,3` plays it with several seeds; each seed renames tools and draws other triggering values.
 `MATRIX_FULL=1` plays every scenario in every row (an hour). Without it a row of robustness leaves the attacks out, a
-row of an attack plays what can prove it, each day has another half of the one and another quarter of the other, and
-the hardened lab stands against everything.
+row of an attack plays what can prove it, each day has another share of both (`matrix(share=N)`, conftest.py), and the
+hardened lab stands against everything.
 """
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import subprocess
@@ -30,11 +29,8 @@ SLOW = ("annotation-lies",)
 """Waits for what slow tools do; its own rows play it."""
 BUILT = [weakness for weakness in weaknesses() if weakness.group == "robustness"]
 ATTACKS = [weakness for weakness in weaknesses() if weakness.group == "attack"]
-DAY = datetime.date.today().toordinal()
-BUILT_TODAY = BUILT if FULL else BUILT[DAY % 2 :: 2]
 MODES = {"read-only-mode": "--read-only"}
 """Weakness -> the switch of the lab that it goes with."""
-TODAY = ATTACKS if FULL else ATTACKS[DAY % 4 :: 4]
 
 
 def attacking(*rules: str) -> list[str]:
@@ -72,8 +68,9 @@ def proved(report: dict[str, Any]) -> list[str]:
     return sorted({item["rule"] for item in report["findings"] if item["confidence"] == "proved"})
 
 
+@pytest.mark.matrix(share=4)
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("weakness", BUILT_TODAY, ids=lambda weakness: weakness.name)
+@pytest.mark.parametrize("weakness", BUILT, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_by_no_other(weakness: Weakness, seed: int, tmp_path: Path) -> None:
     attacks = [
         word for item in catalogue().values() if item.early or item.id in SLOW for word in ("--exclude", item.id)
@@ -102,8 +99,9 @@ def attack(folder: Path, seed: int, rules: Sequence[str], *switches: str) -> tup
     return play(folder, seed, "--workspace", str(workspace), *switches, options=options)
 
 
+@pytest.mark.matrix(share=6)
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("weakness", TODAY, ids=lambda weakness: weakness.name)
+@pytest.mark.parametrize("weakness", ATTACKS, ids=lambda weakness: weakness.name)
 def test_an_attack_is_proved_by_its_own_rule_and_by_no_other(weakness: Weakness, seed: int, tmp_path: Path) -> None:
     mode = (MODES[weakness.name],) if weakness.name in MODES else ()
     code, report, said = attack(tmp_path, seed, weakness.expected, "--weakness", weakness.name, *mode)

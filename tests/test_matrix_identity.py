@@ -6,7 +6,6 @@ says a word, the hardened lab is silent, and what was proved shows again at repl
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import subprocess
@@ -30,8 +29,6 @@ SCENARIOS = (
 ALSO = {"session-hijack", "guessable-session", "session-kept", "query-token", "auth-missing-on-get", "stream-replay"}
 """Network weaknesses that these scenarios prove."""
 ROWS = [row for row in weaknesses() if (row.group == "identity" or row.name in ALSO) and "http" in row.transports]
-TODAY = ROWS if os.environ.get("MATRIX_FULL") else ROWS[datetime.date.today().toordinal() % 4 :: 4]
-"""Another quarter each day, or all with `MATRIX_FULL=1`."""
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(MAX_TIME * 3)]
 
@@ -93,8 +90,9 @@ def proved(report: dict[str, Any]) -> set[str]:
     return {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
 
 
+@pytest.mark.matrix(share=6)
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("weakness", TODAY, ids=lambda weakness: weakness.name)
+@pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, seed: int, tmp_path: Path) -> None:
     more = ("--answers", "sse") if weakness.name == "stream-replay" else ()  # what is JSON cannot be taken up
     jwt, issuer = weakness.name.startswith("jwt-"), weakness.name == "jwt-confused"
@@ -114,6 +112,7 @@ def test_a_name_that_learning_wore_out_is_tried_on_an_untouched_server(tmp_path:
     assert proved(report) == {"user-enumeration"}, said
 
 
+@pytest.mark.matrix(share=5)
 @pytest.mark.parametrize("weakness", ["jwt-expired", "jwt-early", "jwt-audience", "jwt-issuer", "jwt-unverified"])
 def test_tokens_of_the_test_authorization_server_show_the_same(weakness: str, tmp_path: Path) -> None:
     scenarios = ("credentials", "unsigned-token", "guessable-key", "token-claims")

@@ -6,7 +6,6 @@ of these scenarios says a word, what was proved shows again at replay and not on
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import subprocess
@@ -33,8 +32,6 @@ RULES = frozenset(
 TOKEN = "alice-token-6113"
 ROWS = [row for row in weaknesses() if row.group == "network" and row.expected[0] in RULES]
 CASES = [(row, kind) for kind in ("http", "sse") for row in ROWS if kind in row.transports]
-TODAY = CASES if os.environ.get("MATRIX_FULL") else CASES[datetime.date.today().toordinal() % 4 :: 4]
-"""Another quarter each day, or all with `MATRIX_FULL=1`."""
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(MAX_TIME * 4)]
 
@@ -72,8 +69,9 @@ def play(folder: Path, told: Sequence[str], seed: int, target: list[str]) -> tup
     return json.loads(path.read_text(encoding="utf-8")), done.stdout
 
 
+@pytest.mark.matrix(share=8)
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize(("weakness", "kind"), TODAY, ids=lambda value: getattr(value, "name", value))
+@pytest.mark.parametrize(("weakness", "kind"), CASES, ids=lambda value: getattr(value, "name", value))
 def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(
     weakness: Weakness, kind: str, seed: int, tmp_path: Path
 ) -> None:

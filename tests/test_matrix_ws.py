@@ -6,7 +6,6 @@ replay; the hardened lab is silent, and so is a careful server written by hand, 
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import subprocess
@@ -23,8 +22,6 @@ MAX_TIME = 60
 SCENARIOS = ("malformed-websocket", "websocket-upgrade", "endless-message")
 ROWS = [row for row in weaknesses() if row.group == "network" and row.where in ("frame", "fragments", "pong")]
 ROWS += [row for row in weaknesses() if row.name == "subprotocol-unoffered"]
-TODAY = ROWS if os.environ.get("MATRIX_FULL") else ROWS[datetime.date.today().toordinal() % 2 :: 2]
-"""Another half each day, or all with `MATRIX_FULL=1`."""
 BY_HAND = str(Path(__file__).with_name("ws_server.py"))
 
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(MAX_TIME * 3)]
@@ -66,8 +63,9 @@ def assert_silent(report: dict[str, Any], said: str) -> None:
     assert {item["id"]: item["status"] for item in report["scenarios"]} == dict.fromkeys(SCENARIOS, "clean"), said
 
 
+@pytest.mark.matrix(share=3)
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("weakness", TODAY, ids=lambda weakness: weakness.name)
+@pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, seed: int, tmp_path: Path) -> None:
     report, said = play(tmp_path, seed, *lab(seed, "--weakness", weakness.name))
     rules = proved(report)

@@ -139,6 +139,7 @@ def test_reports_of_two_servers_do_not_merge(merge: Merge, tmp_path: Path, capsy
     assert "another server" in capsys.readouterr().err
 
 
+@pytest.mark.runs
 def test_two_shards_of_the_lab_are_one_run(tmp_path: Path) -> None:
     def mcpfuzz(*words: str) -> int:
         return subprocess.run(

@@ -185,6 +185,7 @@ def test_mcp_in_the_test_functions_of_pytest_trio(run: Runner) -> None:
     run("--mcp-server", LAB, plugins=("pytest_trio.plugin",)).assert_outcomes(passed=1)
 
 
+@pytest.mark.runs
 def test_a_crash_is_told_with_the_smallest_example_and_the_next_test_finds_a_fresh_server(run: Runner) -> None:
     run.pytester.makepyfile("""
         from hypothesis import given, settings, strategies as st
@@ -293,6 +294,7 @@ def test_items_fail_with_exchange_proof_stderr_replay_and_mend_and_lf_runs_them_
     again.stdout.no_fnmatch_line("*greeting*")
 
 
+@pytest.mark.runs
 def test_an_item_runs_by_its_node_id_and_an_unknown_one_is_an_error(run: Runner) -> None:
     chosen = ("--mcp-server", LAB, "--mcp-fuzz", *QUICK)
     outcomes = run(*chosen, "mcpfuzz::invalid-arguments::tool[add]").parseoutcomes()
@@ -311,6 +313,7 @@ def test_an_unreachable_server_is_one_collection_error(run: Runner) -> None:
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+@pytest.mark.runs
 def test_xdist_workers_share_one_plan_and_one_report(run: Runner) -> None:
     result = run(
         "--mcp-server", CRASH, "--mcp-fuzz", "-n", "2", "-k", "order_article and (boundary or invalid) or greeting",
@@ -517,6 +520,7 @@ def test_the_clock_gives_each_item_its_part_and_the_last_no_more_than_is_left() 
 # ---- known findings, shards, the twins ------------------------------------------------------------
 
 
+@pytest.mark.runs
 def test_a_known_finding_does_not_fail_its_item_and_an_update_keeps_what_was_not_played(run: Runner) -> None:
     chosen = (
         "--mcp-server",
@@ -539,6 +543,7 @@ def test_a_known_finding_does_not_fail_its_item_and_an_update_keeps_what_was_not
     result.stderr.fnmatch_lines(["*--mcp-update-baseline needs --mcp-baseline FILE*"])
 
 
+@pytest.mark.runs
 def test_shards_share_out_the_items(run: Runner) -> None:
     def names(*more: str) -> list[str]:
         result = run("--mcp-server", LAB, "--mcp-fuzz", *QUICK, "--collect-only", "-q", *more)
@@ -592,6 +597,7 @@ ASYNC_TEST = """
 """
 
 
+@pytest.mark.runs
 @pytest.mark.parametrize(
     ("plugin", "module", "mark", "passed"),
     [
@@ -617,6 +623,7 @@ def test_the_first_failing_item_ends_the_run_with_x(run: Runner) -> None:
     result.stdout.fnmatch_lines(["*stopping after 1 failures*"])
 
 
+@pytest.mark.runs
 def test_a_server_that_a_test_damaged_is_fresh_for_the_next_one_under_xdist_too(run: Runner) -> None:
     run.pytester.makepyfile("""
         import pytest
@@ -630,6 +637,7 @@ def test_a_server_that_a_test_damaged_is_fresh_for_the_next_one_under_xdist_too(
     run("--mcp-server", CRASH, "-n", "2", plugins=("xdist.plugin",)).assert_outcomes(passed=4)
 
 
+@pytest.mark.runs
 def test_the_test_that_a_failing_item_prints_fails_until_the_bug_is_mended(run: Runner) -> None:
     chosen = ("--mcp-server", CRASH, "--mcp-fuzz", "--mcp-max-time", "10", *QUICK)
     result = run(*chosen, "-k", "order_article and boundary")

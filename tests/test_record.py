@@ -78,6 +78,7 @@ def test_good_calls_become_examples_and_bad_ones_do_not(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.runs
 def test_the_test_made_of_a_recording_passes_and_fails_once_an_answer_changes(
     tmp_path: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,9 +26,10 @@ from mcpfuzz.strategies.schemas import FORMAT_CHECKS
 arguments = importlib.import_module("mcpfuzz.strategies.arguments")  # the package has functions of these names
 personas = importlib.import_module("mcpfuzz.strategies.personas")
 
-WALK_DRAWS = 10_000
-SCHEMATHESIS_DRAWS = 24
-"""Arrays of fifty: more than a thousand texts a format; ten thousand were drawn once by hand."""
+WALK_DRAWS = 2_000
+"""Ten thousand were drawn once by hand."""
+SCHEMATHESIS_DRAWS = 8
+"""Arrays of fifty: hundreds of texts a format; ten thousand were drawn once by hand."""
 
 RESERVED = re.compile(r"(?:[\w-]+\.)*(?:invalid|test|example\.com|example\.org|example\.net)|localhost")
 NETS = [
@@ -234,7 +235,7 @@ def test_an_ordinary_short_text_costs_about_a_microsecond() -> None:
 
 
 @pytest.mark.parametrize("name", sorted({*FORMAT_CHECKS, "byte", "color", "password", "unknown", "int64"}))
-def test_ten_thousand_texts_of_each_format_name_nothing_foreign(name: str) -> None:
+def test_thousands_of_texts_of_each_format_name_nothing_foreign(name: str) -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string", "format": name}}, "required": ["a"]}
     plan = arguments.compile(schema)
     choices = RandomChoices("formats", name)
@@ -296,7 +297,7 @@ def test_a_schema_that_allows_only_unsafe_words_is_refused() -> None:
         arguments.valid(RandomChoices(1), schema)
 
 
-def test_ten_thousand_personas_name_nothing_foreign() -> None:
+def test_thousands_of_personas_name_nothing_foreign() -> None:
     for seed in range(WALK_DRAWS):
         for value in dataclasses.asdict(personas.persona(seed)).values():
             if isinstance(value, str):
@@ -331,8 +332,8 @@ def test_schemathesis_texts_name_nothing_foreign(name: str) -> None:
     raw: list[tuple[Any, str]] = []
     openapi = schema_adapter._openapi(schema)
     with schema_adapter._contained():
-        schema_adapter._collect(openapi, "valid", SCHEMATHESIS_DRAWS, 1, time.monotonic() + 30, raw)
+        schema_adapter._collect(openapi, "valid", SCHEMATHESIS_DRAWS, 1, 60.0, raw)
     made = [safe(quoted(body), keep=plan.kit.document.names()) for body, _ in raw]
-    assert sum(len(body["a"]) for body in made) >= 1_000
+    assert sum(len(body["a"]) for body in made) >= 350
     for text in {text for body in made for text in texts(body)}:
         assert not list(complaints(text))

@@ -36,6 +36,8 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
     "$defs": {"Note": {"type": "object", "properties": {"text": {"type": "string"}, "next": {"$ref": "#/$defs/Note"}}}},
 }
+AMPLE = 100.0
+"""Seconds that no machine needs: what a pool holds must not hang on the clock."""
 fill = Filler({"scratch": "scratch"}).fill
 
 
@@ -56,7 +58,7 @@ def test_importing_the_adapter_imports_neither_schemathesis_nor_hypothesis() -> 
 @needs_schemathesis
 @pytest.mark.parametrize("mode", MODES)
 def test_values_are_judged_safe_and_simplest_first(mode: Mode) -> None:
-    labels = pool(SCHEMA, mode, 20, 3)
+    labels = pool(SCHEMA, mode, 20, 3, budget_s=AMPLE)
     assert len(labels) >= 8
     sizes = [len(json.dumps(label.value)) for label in labels]
     assert sizes == sorted(sizes)
@@ -71,7 +73,8 @@ def test_values_are_judged_safe_and_simplest_first(mode: Mode) -> None:
 @needs_schemathesis
 @pytest.mark.parametrize("mode", MODES)
 def test_the_same_seed_gives_the_same_pool(mode: Mode) -> None:
-    assert pool(SCHEMA, mode, 10, 5) == pool(json.loads(json.dumps(SCHEMA)), mode, 10, 5)
+    again = json.loads(json.dumps(SCHEMA))
+    assert pool(SCHEMA, mode, 10, 5, budget_s=AMPLE) == pool(again, mode, 10, 5, budget_s=AMPLE)
 
 
 @needs_schemathesis
@@ -108,9 +111,9 @@ def test_a_plain_failure_still_shows_its_value_after_a_pool_was_made() -> None:
 
 @needs_schemathesis
 def test_the_time_budget_ends_the_draws() -> None:
-    start = time.monotonic()
+    start = time.process_time()
     labels = pool(SCHEMA, "valid", 5_000, 1, budget_s=0.3)
-    assert time.monotonic() - start < 8  # the draw under way, and the import, are finished
+    assert time.process_time() - start < 8  # the draw under way, and the import, are finished
     assert 1 <= len(labels) < 2_000
 
 

@@ -37,6 +37,7 @@ TOOL = {"name": "add", "description": "Adds two numbers.", "inputSchema": {"type
 SURFACE: dict[str, Any] = {"version": "1", "instructions": "Be kind.", "tools": [TOOL, {**TOOL, "name": "sub"}]}
 
 
+@pytest.mark.runs
 def test_the_surface_is_pinned_a_change_fails_and_an_update_accepts_it(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
