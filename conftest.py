@@ -28,8 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("mcpfuzz-ci")
 
 
+SHARED = ("matrix", "hostile")
+"""Slow kinds of which a day may play a share."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of a test marked `matrix(share=N)` every Nth row is played, others the next day, all of them within N days.
+    """Of a test marked `matrix(share=N)`, or so with another slow kind, every Nth row is played, others the next day,
+    all of them within N days.
 
     `MATRIX_DAY` (days since 1970, set once by .ci/run) names the day; `MATRIX_FULL=1` plays all rows, and so does
     naming a row on the command line.
@@ -41,8 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     left: list[pytest.Item] = []
     for item in items:
-        mark = item.get_closest_marker("matrix")
-        share = mark.kwargs.get("share", 1) if mark else 1
+        share = max((mark.kwargs.get("share", 1) for mark in item.iter_markers() if mark.name in SHARED), default=1)
         params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
         row = tuple(id(value) for name, value in params.items() if name != "seed")  # the seeds of a row stay together
         known = rows.setdefault(item.nodeid.partition("[")[0], {})

@@ -115,10 +115,12 @@ def watch(process: subprocess.Popen[bytes], deadline: float) -> tuple[int | None
 def run(mode: str, folder: Path, canary: str) -> Run:
     mark, report = secrets.token_hex(8), folder / "report.json"
     os.mkfifo(folder / "never-open-me")
+    (folder / "server").mkdir()  # the state folder is not inside it, so that the scratch tree lies where we look
     variables = [f"HOSTILE_MARK={mark}", f"HOSTILE_CANARY={canary}", f"HOSTILE_FILE={folder / 'never-open-me'}"]
     if mode in NEEDS_STATE:
         variables.append("HOSTILE_STATE={scratch}")
     command = [sys.executable, "-m", "mcpfuzz", "run", "--max-time", str(MAX_TIME_S), "--timeout", "2"]
+    command += ["--cwd", str(folder / "server"), "--state", str(folder / "state")]
     command += ["--start-timeout", "5", "--profile", "quick", "--seed", "1", "--report", f"json={report}"]
     command += [word for variable in variables for word in ("--env", variable)]
     command += ["--", sys.executable, str(SERVER), mode]
@@ -159,7 +161,7 @@ def unsafe(text: str) -> set[str]:
     }
 
 
-@pytest.mark.hostile
+@pytest.mark.hostile(share=2)
 @pytest.mark.timeout(WALL_S + 30)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("mode", [pytest.param(mode, id=mode.name) for mode in MODES])
@@ -175,7 +177,7 @@ def test_a_run_against_a_hostile_server_stays_within_its_bounds(mode: Any, tmp_p
     assert "Traceback" not in done.output, str(done)
     assert not unsafe(done.output), f"raw on the terminal: {unsafe(done.output)}: {done}"
     assert done.peak < MAX_RSS, f"too much memory: {done}"
-    assert not list(tmp_path.glob(".mcpfuzz/run-*")), f"scratch left behind: {done}"
+    assert (tmp_path / "state").is_dir() and not list(tmp_path.glob("state/run-*")), f"scratch left behind: {done}"
     assert not Path("/tmp/mcpfuzz-owned").exists(), "a name from the server became a path"
     assert done.report.exists() or done.code == 3, f"no report: {done}"
     if done.report.exists():

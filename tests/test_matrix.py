@@ -68,7 +68,7 @@ def proved(report: dict[str, Any]) -> list[str]:
     return sorted({item["rule"] for item in report["findings"] if item["confidence"] == "proved"})
 
 
-@pytest.mark.matrix(share=4)
+@pytest.mark.matrix(share=6)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weakness", BUILT, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_by_no_other(weakness: Weakness, seed: int, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def attack(folder: Path, seed: int, rules: Sequence[str], *switches: str) -> tup
     return play(folder, seed, "--workspace", str(workspace), *switches, options=options)
 
 
-@pytest.mark.matrix(share=6)
+@pytest.mark.matrix(share=10)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weakness", ATTACKS, ids=lambda weakness: weakness.name)
 def test_an_attack_is_proved_by_its_own_rule_and_by_no_other(weakness: Weakness, seed: int, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def proved(report: dict[str, Any]) -> set[str]:
     return {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
 
 
-@pytest.mark.matrix(share=6)
+@pytest.mark.matrix(share=10)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, seed: int, tmp_path: Path) -> None:
