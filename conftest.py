@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("mcpfuzz-ci")
 
 
-SHARED = ("matrix", "hostile")
+SHARED = ("matrix", "hostile", "load")
 """Slow kinds of which a day may play a share."""
 
 

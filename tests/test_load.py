@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -34,8 +33,6 @@ LIMITED = {"policy": {"scope": "identity", "rate": 40, "burst": 30}}
 Run = Callable[..., "Ran"]
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("load")]
-FULL = bool(os.environ.get("LOAD_FULL"))
-"""Every policy, weakness and transport (six minutes); else some of each."""
 
 
 class Ran:
@@ -86,10 +83,8 @@ POLICIES = [
 ]
 
 
-@pytest.mark.load
-@pytest.mark.parametrize(
-    "policy", POLICIES if FULL else POLICIES[2:4], ids=lambda p: "-".join(str(value) for value in p.values())
-)
+@pytest.mark.load(share=11)
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda p: "-".join(str(value) for value in p.values()))
 def test_a_configured_policy_is_estimated(run: Run, policy: dict[str, Any]) -> None:
     config = {"policy": policy, "raw_key": policy.get("raw_key", False)}
     ran = run(config, *IDENTITIES, "--scenario", "rate-limit", "--max-time", "15", "--users", "2")
@@ -140,11 +135,8 @@ WEAK = [
 ]
 
 
-WEAK_ROWS = WEAK if FULL else WEAK[:1]  # more of them: test_matrix_load
-
-
-@pytest.mark.load
-@pytest.mark.parametrize(("scenario", "config", "slo", "rule"), WEAK_ROWS, ids=[row[0] for row in WEAK_ROWS])
+@pytest.mark.load(share=4)  # more of them: test_matrix_load
+@pytest.mark.parametrize(("scenario", "config", "slo", "rule"), WEAK, ids=[row[0] for row in WEAK])
 def test_a_scenario_finds_its_weakness_and_is_silent_without_it(
     run: Run, scenario: str, config: dict[str, Any], slo: str, rule: str
 ) -> None:
@@ -171,8 +163,8 @@ def test_load_speaks_as_an_identity_over_tls_and_keeps_its_secret(run: Run, tmp_
     assert "bob-secret" not in ran.output + json.dumps(ran.report)
 
 
-@pytest.mark.load
-@pytest.mark.parametrize("transport", ["sse", "ws", "stdio"] if FULL else ["stdio"])
+@pytest.mark.load(share=3)
+@pytest.mark.parametrize("transport", ["sse", "ws", "stdio"])
 def test_other_transports_carry_load_too(run: Run, tmp_path: Path, transport: str) -> None:
     options = ("--scenario", "baseline", "--scenario", "spike", "--max-time", "9", "--users", "4", "--rate", "40")
     if transport == "stdio":

@@ -81,7 +81,7 @@ def play(folder: Path, pattern: str, *switches: str) -> tuple[dict[str, Any], st
     return json.loads(path.read_text(encoding="utf-8")), done.stdout
 
 
-@pytest.mark.matrix(share=3)
+@pytest.mark.matrix(share=6)
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(
@@ -99,7 +99,7 @@ def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(
     assert again.returncode == 1, again.stdout
 
 
-@pytest.mark.matrix(share=3)
+@pytest.mark.matrix(share=6)
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("pattern", ["header", "query", "subprotocol", "first-message", "ticket"])
 def test_the_hardened_lab_is_silent(pattern: str, front: tuple[str, ...], tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def assert_silent(report: dict[str, Any], said: str) -> None:
     assert {item["id"]: item["status"] for item in report["scenarios"]} == dict.fromkeys(SCENARIOS, "clean"), said
 
 
-@pytest.mark.matrix(share=3)
+@pytest.mark.matrix(share=6)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, seed: int, tmp_path: Path) -> None:
