@@ -47,6 +47,6 @@ SCENARIO = Scenario(
     cases=4,
     early=True,
     alone=True,
-    needs=("network",),
+    needs=("network", "address-header"),
     references=("CWE-918", "OWASP-API7"),
 )

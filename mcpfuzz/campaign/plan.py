@@ -65,6 +65,10 @@ def units(
                     yield Unit(scenario, operation, turn * count + start, size, turn)
 
 
+GIVEN = frozenset({"workspace", "upstream", "address-header", "credential", "second", "ticket", "read-only"})
+"""Needs that only a user's word fills: what they were given for is tried before all else, since it is asked about."""
+
+
 def share(scenario: Scenario, scale: float) -> int:
     """Cases of one pair in one round. A list that is gone through once, on the session, is gone through whole."""
     listed = scenario.rounds is not None and not scenario.kinds
@@ -78,10 +82,10 @@ def _pairs(
         scenarios,
         key=lambda item: (
             not item.early,
+            item.early and GIVEN.isdisjoint(item.needs),
             bool(item.kinds) if item.early else item.rounds is not None,
             bool(item.kinds),
             item.early and bool(item.kinds) and item.alone,  # what goes out in volleys first: it costs least
-            item.early and not item.needs,  # what the user gave something for
             item.cases,
             item.id,
         ),

@@ -38,6 +38,7 @@ NEEDED = {
     "network": "it is about networked servers: --url",
     "endpoint": "it is about Streamable HTTP",
     "websocket": "it is about WebSocket: --url ws://...",
+    "address-header": "give the header that names the server's upstream with --header",
     "process": "it reads the server's memory: let mcpfuzz start it, with --url URL -- COMMAND",
     "pages": "it is about servers over HTTP",
     "loopback-only": "mcpfuzz does not start the server, or its command says where it should listen",

@@ -247,6 +247,8 @@ class Prepared:
         places = frozenset(self.places)
         if self.endpoint is not None and self.endpoint.transport == "sse":
             places -= {"endpoint"}  # it is where the stream is: no session begins, and none ends, with a request to it
+        if addresses:
+            places |= {"address-header"}
         return replace(surface, places=places, callers=tuple(self.identities), headers=addresses)
 
     def _variant(self, who: Identity, name: str, variant: str) -> Identity:
