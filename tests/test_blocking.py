@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +15,6 @@ from mcpfuzz.errors import Gone, HandshakeError
 
 SERVER = str(Path(__file__).parent / "load_server.py")
 Serve = Callable[..., str]
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    """Start a server; its base URL."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start(*, ws: bool = False, **config: Any) -> str:
-        words = [sys.executable, SERVER, "--config", json.dumps(config), *(["--ws"] if ws else [])]
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, encoding="utf-8")
-        started.append(process)
-        assert process.stdout is not None
-        return f"{'ws' if ws else 'http'}://127.0.0.1:{int(process.stdout.readline())}"
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait(10)
-        assert process.stdout is not None
-        process.stdout.close()
 
 
 ADD = {"name": "add", "arguments": {"a": 2, "b": 3}}
@@ -80,7 +58,7 @@ def test_a_server_of_the_old_kind_is_found_behind_an_http_url(serve: Serve) -> N
 
 
 def test_a_websocket_carries_calls_of_several_threads_at_once(serve: Serve) -> None:
-    client = reach(Endpoint(url=serve(ws=True)))
+    client = reach(Endpoint(url=serve("ws")))
     told: list[str] = []
 
     def run(number: int) -> None:

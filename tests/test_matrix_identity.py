@@ -6,16 +6,19 @@ says a word, the hardened lab is silent, and what was proved shows again at repl
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mcpfuzz.lab import Weakness, weaknesses
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import playing
+from playing import Report, proved, run
 
 SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", " ").split()]
 MAX_TIME = 60
@@ -55,13 +58,6 @@ def callers(*, jwt: bool, issuer: bool = False) -> tuple[list[str], list[str]]:
     return told, [word for name in TOKENS for word in ("--token", f"{name}={TOKENS[name]}")]
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mcpfuzz", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=MAX_TIME * 2, text=True, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-
-
 def play(
     folder: Path,
     seed: int,
@@ -70,24 +66,15 @@ def play(
     issuer: bool = False,
     scenarios: tuple[str, ...] = SCENARIOS,
     transport: str = "http",
-) -> tuple[dict[str, Any], str, list[str]]:
+) -> tuple[Report, str, list[str]]:
     """One run of these scenarios against the lab over HTTP: report, what was printed, the words that hold secrets (the
     callers, then the lab)."""
     told, known = callers(jwt=jwt, issuer=issuer)
-    chosen = [word for name in scenarios for word in ("--scenario", name)]
-    path = folder / "report.json"
     served = lab("--transport", transport, "--port", "{port}", "--shuffle", str(seed), *known, *switches)
-    done = run(
-        "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", str(seed), *chosen, *told,
-        "--allow-destructive", "--report", f"json={path}", "--state", str(folder / "state"), "--no-color",
-        "--url", f"http://127.0.0.1:{{port}}/{'sse' if transport == 'sse' else 'mcp'}", "--", *served,
-    )  # fmt: skip
-    assert path.exists(), done.stdout
-    return json.loads(path.read_text(encoding="utf-8")), done.stdout, [*told, "--", *served]
-
-
-def proved(report: dict[str, Any]) -> set[str]:
-    return {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
+    place = f"http://127.0.0.1:{{port}}/{'sse' if transport == 'sse' else 'mcp'}"
+    there = ("--allow-destructive", "--url", place, "--", *served)
+    report, said = playing.play(folder, scenarios, seed, *told, *there, max_time=MAX_TIME)
+    return report, said, [*told, "--", *served]
 
 
 @pytest.mark.matrix(share=10)

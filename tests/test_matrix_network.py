@@ -6,17 +6,19 @@ of these scenarios says a word, what was proved shows again at replay and not on
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mcpfuzz.lab import Weakness, weaknesses
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import playing
+from playing import Report, proved, run
 
 SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", " ").split()]
 MAX_TIME = 45
@@ -50,23 +52,8 @@ def caller(weakness: str) -> tuple[list[str], list[str]]:
     return ["--identity", f"alice=header:Authorization: Bearer {TOKEN}"], ["--token", f"alice={TOKEN}"]
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mcpfuzz", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=MAX_TIME * 2, text=True, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-
-
-def play(folder: Path, told: Sequence[str], seed: int, target: list[str]) -> tuple[dict[str, Any], str]:
-    """One run of these scenarios against the lab: report and what was printed."""
-    path = folder / "report.json"
-    chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
-    done = run(
-        "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", str(seed), *chosen, *told,
-        "--report", f"json={path}", "--state", str(folder / "state"), "--no-color", *target,
-    )  # fmt: skip
-    assert path.exists(), done.stdout
-    return json.loads(path.read_text(encoding="utf-8")), done.stdout
+def play(folder: Path, told: Sequence[str], seed: int, target: list[str]) -> tuple[Report, str]:
+    return playing.play(folder, SCENARIOS, seed, *told, *target, max_time=MAX_TIME)
 
 
 @pytest.mark.matrix(share=8)
@@ -78,7 +65,7 @@ def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(
     told, known = caller(weakness.name)
     target = lab(kind, seed, "--weakness", weakness.name, *known)
     report, said = play(tmp_path, (*told, "--transport", kind), seed, target)
-    rules = {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
+    rules = proved(report)
     assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
     assert not rules - set(weakness.expected) - set(weakness.implied), said
     one = next(item for item in report["findings"] if item["rule"] == weakness.expected[0])

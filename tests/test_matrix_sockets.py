@@ -6,15 +6,18 @@ at replay. Everybody signs in by a login. Both with the lab's own front and with
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mcpfuzz.lab import Weakness, weaknesses
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import playing
+from playing import Report, run
 
 MAX_TIME = 60
 KEY = "5ac4f7-a-key-that-no-tutorial-has-91be"
@@ -62,23 +65,9 @@ def served(pattern: str, *switches: str) -> list[str]:
     ]  # fmt: skip
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mcpfuzz", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=MAX_TIME * 2, text=True, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-
-
-def play(folder: Path, pattern: str, *switches: str) -> tuple[dict[str, Any], str]:
-    path = folder / "report.json"
-    chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
-    done = run(
-        "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", "1", *chosen,
-        *callers(pattern), "--report", f"json={path}", "--state", str(folder / "state"), "--no-color",
-        "--url", "ws://127.0.0.1:{port}/ws", "--", *served(pattern, *switches),
-    )  # fmt: skip
-    assert path.exists(), done.stdout
-    return json.loads(path.read_text(encoding="utf-8")), done.stdout
+def play(folder: Path, pattern: str, *switches: str) -> tuple[Report, str]:
+    there = ("--url", "ws://127.0.0.1:{port}/ws", "--", *served(pattern, *switches))
+    return playing.play(folder, SCENARIOS, 1, *callers(pattern), *there, max_time=MAX_TIME)
 
 
 @pytest.mark.matrix(share=6)

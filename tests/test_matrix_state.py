@@ -7,16 +7,18 @@ replay.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mcpfuzz.lab import Weakness, weaknesses
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import playing
+from playing import Report, proved, run
 
 SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", " ").split()]
 MAX_TIME = 60
@@ -47,29 +49,10 @@ def command(folder: Path, seed: int, *switches: str) -> list[str]:
     return [sys.executable, "-m", "mcpfuzz.lab", "--shuffle", str(seed), *switches, "--workspace", str(folder / "shop")]
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mcpfuzz", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=MAX_TIME * 2, text=True, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-
-
-def play(folder: Path, seed: int, *switches: str) -> tuple[dict[str, Any], str]:
-    """One run of these scenarios against the lab: report and what was printed."""
+def play(folder: Path, seed: int, *switches: str) -> tuple[Report, str]:
     target = command(folder, seed, *switches)
-    path = folder / "report.json"
-    chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
-    done = run(
-        "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", str(seed), *chosen,
-        "--workspace", str(folder / "shop"), "--env", "UPSTREAM={listener}", "--report", f"json={path}",
-        "--state", str(folder / "state"), "--no-color", "--", *target,
-    )  # fmt: skip
-    assert path.exists(), done.stdout
-    return json.loads(path.read_text(encoding="utf-8")), done.stdout
-
-
-def proved(report: dict[str, Any]) -> set[str]:
-    return {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
+    given = ("--workspace", str(folder / "shop"), "--env", "UPSTREAM={listener}")
+    return playing.play(folder, SCENARIOS, seed, *given, "--", *target, max_time=MAX_TIME)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -6,16 +6,18 @@ replay; the hardened lab is silent, and so is a careful server written by hand, 
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mcpfuzz.lab import Weakness, weaknesses
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import playing
+from playing import Report, proved, run
 
 SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", " ").split()]
 MAX_TIME = 60
@@ -27,23 +29,9 @@ BY_HAND = str(Path(__file__).with_name("ws_server.py"))
 pytestmark = [pytest.mark.matrix, pytest.mark.timeout(MAX_TIME * 3)]
 
 
-def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mcpfuzz", *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, timeout=MAX_TIME * 2, text=True, encoding="utf-8", errors="replace",
-    )  # fmt: skip
-
-
-def play(folder: Path, seed: int, *words: str) -> tuple[dict[str, Any], str]:
-    """One run of these scenarios; report and what was printed. `words`: how to reach and start the server."""
-    path = folder / "report.json"
-    chosen = [word for name in SCENARIOS for word in ("--scenario", name)]
-    done = run(
-        "run", "--profile", "quick", "--max-time", str(MAX_TIME), "--timeout", "4", "--seed", str(seed), *chosen,
-        "--report", f"json={path}", "--state", str(folder / "state"), "--no-color", *words,
-    )  # fmt: skip
-    assert path.exists(), done.stdout
-    return json.loads(path.read_text(encoding="utf-8")), done.stdout
+def play(folder: Path, seed: int, *words: str) -> tuple[Report, str]:
+    """`words`: how to reach and start the server."""
+    return playing.play(folder, SCENARIOS, seed, *words, max_time=MAX_TIME)
 
 
 def lab(seed: int, *switches: str, transport: str = "ws", authority: Path | None = None) -> list[str]:
@@ -54,11 +42,7 @@ def lab(seed: int, *switches: str, transport: str = "ws", authority: Path | None
     ]  # fmt: skip
 
 
-def proved(report: dict[str, Any]) -> set[str]:
-    return {item["rule"] for item in report["findings"] if item["confidence"] == "proved"}
-
-
-def assert_silent(report: dict[str, Any], said: str) -> None:
+def assert_silent(report: Report, said: str) -> None:
     assert report["findings"] == [], said
     assert {item["id"]: item["status"] for item in report["scenarios"]} == dict.fromkeys(SCENARIOS, "clean"), said
 

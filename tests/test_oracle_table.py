@@ -10,7 +10,8 @@ import pytest
 from mcpfuzz.errors import Fault
 from mcpfuzz.model import Frame
 from mcpfuzz.oracles.outcomes import KINDS, Outcome, Outcomes, outcome_of, parse_cell
-from mcpfuzz.oracles.table import DROPPED, INVARIANTS, ROWS, Verdict, column_of, judge, letter_of
+from mcpfuzz.oracles.table import DROPPED, INVARIANTS, ROWS
+from mcpfuzz.oracles.verdicts import Verdict, column_of, judge, letter_of
 
 LETTERS = "ABCDE"
 SILENCE = Outcome("silence")

@@ -24,6 +24,7 @@ from mcpfuzz.load_support.plan import chosen
 from mcpfuzz.load_support.slo import DEFAULT_SLO, Objective, parse_slo
 from mcpfuzz.model import Json, Severity
 from mcpfuzz.target import Prepared
+from mcpfuzz.target.filling import placed
 from mcpfuzz.transports.launch import Launch
 
 __all__ = ["LoadSettings", "LoadTarget", "settings_of", "target_of_load"]
@@ -177,7 +178,7 @@ def target_of_load(command: tuple[str, ...], options: Mapping[str, Any]) -> Iter
             folder=folder,
             prepared=prepared,
             identities=_sent(prepared),
-            examples=tuple(rewrite_slots(example, prepared.places) for example in prepared.examples),
+            examples=tuple(placed(example, prepared.places) for example in prepared.examples),
             secrets=prepared.secrets,
             token=token,
             notes=tuple(prepared.notes),
@@ -209,14 +210,3 @@ def _endpoint(prepared: Prepared, options: Mapping[str, Any]) -> Endpoint:
         insecure=there.insecure,
         **limits,
     )
-
-
-def rewrite_slots(value: Json, places: Mapping[str, str]) -> Json:
-    """An example with its slots filled: load repeats what it says."""
-    if isinstance(value, str):
-        for name, place in places.items():
-            value = value.replace("{" + name + "}", place)
-        return value
-    if isinstance(value, Mapping):
-        return {key: rewrite_slots(item, places) for key, item in value.items()}
-    return [rewrite_slots(item, places) for item in value] if isinstance(value, list | tuple) else value

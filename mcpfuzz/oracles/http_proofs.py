@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
-
-import jsonschema
 
 from mcpfuzz.model import Exchange, Http, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
+from mcpfuzz.oracles.schema_proofs import broken_at
 
 __all__ = ["HTTP", "TRUE_ERRORS"]
 
@@ -44,29 +42,12 @@ def _breaks_schema(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str
         return None
     if not re.match(r"application/(?:[\w.+-]+\+)?json\b", dict(exchange.headers).get("content-type", "")):
         return None
-    validator = _validator(json.dumps(params["schema"], sort_keys=True))
-    if validator is None:
-        return None
     try:
-        error = next(iter(validator.iter_errors(json.loads(exchange.body))), None)
-    except Exception as problem:  # a stranger's schema: references that lead nowhere, patterns that are none
-        if isinstance(problem, MemoryError):
-            raise
+        body = json.loads(exchange.body)
+    except (RecursionError, ValueError):
         return None
-    if error is None:
-        return None
-    where = "/" + "/".join(str(part) for part in error.absolute_path)
-    return f"HTTP {exchange.status}: {where} breaks {error.validator}: {error.message[:160]}"
-
-
-@lru_cache(maxsize=64)
-def _validator(schema: str) -> jsonschema.Draft202012Validator | None:
-    try:
-        loaded = json.loads(schema)
-        jsonschema.Draft202012Validator.check_schema(loaded)
-        return jsonschema.Draft202012Validator(loaded)
-    except (jsonschema.SchemaError, RecursionError, ValueError, re.error):
-        return None
+    broken = broken_at(params["schema"], body)
+    return f"HTTP {exchange.status}: {broken[0]} breaks {broken[1]}" if broken else None
 
 
 HTTP: Mapping[str, Seen] = {"http-fails": _fails, "http-breaks-schema": _breaks_schema}

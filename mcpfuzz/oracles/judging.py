@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcpfuzz.model import Case, Open, Place, Proof, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Open, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.reading import lost
@@ -212,8 +212,3 @@ def _kinds(trace: Trace) -> set[str]:
             if frame is not None and isinstance(frame.value, dict):
                 kinds |= frame.value.keys() & {"result", "error"}
     return kinds
-
-
-def place_words(place: Place) -> str:
-    """A place for people: `tool add /a`."""
-    return " ".join(part for part in (place.kind, place.name, place.argument) if part)

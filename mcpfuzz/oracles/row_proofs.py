@@ -14,7 +14,7 @@ from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.outcomes import Outcome, Outcomes, outcome_of
 from mcpfuzz.oracles.reading import frames, lost, words
 from mcpfuzz.oracles.socket_proofs import socket_outcome
-from mcpfuzz.oracles.table import Verdict, judge
+from mcpfuzz.oracles.verdicts import Verdict, judge
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.wire import encode
 
@@ -22,7 +22,6 @@ __all__ = ["MESSAGES", "case_outcome", "http_outcome", "row_verdict"]
 
 SESSION = b"Mcp-Session-Id: "
 NO_SESSION = SESSION + b"{session}"
-"""A slot that nothing filled: the server issued no id."""
 """A slot that stayed empty: the connection that was opened has no session id."""
 
 

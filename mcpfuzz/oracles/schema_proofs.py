@@ -20,7 +20,7 @@ from mcpfuzz.oracles.reading import accepted, answered_result, method_of, words
 from mcpfuzz.slots import quote
 from mcpfuzz.wire import encode
 
-__all__ = ["DECLARED", "schema_fault"]
+__all__ = ["DECLARED", "broken_at", "schema_fault"]
 
 HUGE = 10**400
 """Stands in for an integer of more digits than the reader converts."""
@@ -68,8 +68,9 @@ def _validator(schema: bytes) -> jsonschema.Draft202012Validator | None:
         return None
 
 
-def schema_fault(schema: Mapping[str, Json], value: Json, *, extra: bool | None = None) -> str | None:
-    """Where `value` breaks a schema, in words; None where it does not, or where the schema is no schema.
+def broken_at(schema: Mapping[str, Json], value: Json, *, extra: bool | None = None) -> tuple[str, str] | None:
+    """Where `value` breaks a schema ("/" for the whole of it), and what it breaks; None where it does not, or where
+    the schema is no schema.
 
     Args:
         extra: True looks for members that nothing allows and for nothing else, False for all but those.
@@ -83,14 +84,24 @@ def schema_fault(schema: Mapping[str, Json], value: Json, *, extra: bool | None 
     try:
         errors = validator.iter_errors(value)
         error = next((item for item in errors if extra is None or extra is (item.validator in CLOSED)), None)
-    except Exception as problem:
+    except Exception as problem:  # a stranger's schema: references that lead nowhere, patterns that are none
         if isinstance(problem, MemoryError):
             raise
         return None
     if error is None:
         return None
-    where = "/" + "/".join(str(part) for part in error.absolute_path)
-    return f"structuredContent{where if where != '/' else ''} breaks {error.validator}: {error.message[:160]}"
+    return "/" + "/".join(str(part) for part in error.absolute_path), f"{error.validator}: {error.message[:160]}"
+
+
+def schema_fault(
+    schema: Mapping[str, Json], value: Json, *, extra: bool | None = None, what: str = "structuredContent"
+) -> str | None:
+    """The same in words. Args: what: the value's name in them."""
+    broken = broken_at(schema, value, extra=extra)
+    if broken is None:
+        return None
+    where, fault = broken
+    return f"{what}{where if where != '/' else ''} breaks {fault}"
 
 
 def _accepted(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
@@ -101,9 +112,9 @@ def _accepted(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
             continue
         if asked[1].get("name") != quote(params["tool"]):
             continue
-        why = schema_fault(params["schema"], asked[1].get("arguments", {}), extra=bool(params.get("extra")))
-        if why:
-            flaw = why.replace("structuredContent", "arguments", 1)
+        given, extra = asked[1].get("arguments", {}), bool(params.get("extra"))
+        flaw = schema_fault(params["schema"], given, extra=extra, what="arguments")
+        if flaw:
             return f"{flaw}; yet a normal answer: {words(exchange.answer, 120)}"
     return None
 

@@ -10,7 +10,7 @@ from mcpfuzz.oracles.leaks import may_leak
 from mcpfuzz.oracles.outcomes import outcome_of
 from mcpfuzz.oracles.schema_proofs import schema_fault
 from mcpfuzz.oracles.shapes import shape_faults
-from mcpfuzz.oracles.table import judge
+from mcpfuzz.oracles.verdicts import judge
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.wire import is_answer
 

@@ -10,7 +10,7 @@ from mcpfuzz.effects.workspace import rewrite
 from mcpfuzz.errors import UsageError
 from mcpfuzz.model import Json
 
-__all__ = ["expand_variables", "filled"]
+__all__ = ["expand_variables", "filled", "placed"]
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -23,18 +23,19 @@ def filled(text: str, places: Mapping[str, str], copies: Mapping[str, str]) -> s
     """
     if "{workspace}" in text and "workspace" not in places:
         raise UsageError(f"{text!r} holds {{workspace}}, but no --workspace was given")
-    return rewrite(_placed(text, places), copies)
+    return rewrite(placed(text, places), copies)
 
 
-def _placed(value: Json, places: Mapping[str, str]) -> Json:
+def placed(value: Json, places: Mapping[str, str]) -> Json:
+    """A value whose texts have their slots filled, however deep they stand; names of members stay."""
     if isinstance(value, str):
         for name, place in places.items():
             value = value.replace("{" + name + "}", place)
         return value
-    if isinstance(value, dict):
-        return {key: _placed(item, places) for key, item in value.items()}
+    if isinstance(value, Mapping):
+        return {key: placed(item, places) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_placed(item, places) for item in value]
+        return [placed(item, places) for item in value]
     return value
 
 
