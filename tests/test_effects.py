@@ -86,6 +86,28 @@ def test_git_reads_the_decoy_repository(workspace: Path) -> None:
     assert decoys.canaries["decoy/other/commit"] in said.stdout
 
 
+def test_a_decoy_that_a_server_replaced_by_a_link_is_not_written_through(workspace: Path, tmp_path: Path) -> None:
+    decoys = Decoys(workspace.parent, workspace)
+    elsewhere = tmp_path / "elsewhere.txt"
+    elsewhere.write_text("not ours", encoding="utf-8")
+    (workspace.parent / "secret.txt").unlink(missing_ok=True)
+    (workspace.parent / "secret.txt").symlink_to(elsewhere)
+    decoys.refresh()
+    assert elsewhere.read_text(encoding="utf-8") == "not ours"
+    assert decoys.canaries["decoy/secret.txt"] in (workspace.parent / "secret.txt").read_text(encoding="utf-8")
+
+
+def test_an_archive_is_made_anew_only_when_somebody_unpacked_it(workspace: Path, tmp_path: Path) -> None:
+    decoys = Decoys(workspace.parent, workspace)
+    decoys.pack(tmp_path)
+    before = dict(decoys.canaries)
+    (tmp_path / f"{before['packed/climb.zip']}.txt").write_text("unpacked", encoding="utf-8")
+    decoys.pack(tmp_path)
+    changed = {name for name, canary in decoys.canaries.items() if before[name] != canary}
+    assert changed == {"packed/climb.zip"}
+    assert decoys.canaries["packed/climb.zip"].encode() in (workspace / "packed/climb.zip").read_bytes()
+
+
 def test_a_link_in_the_workspace_leads_to_a_decoy(workspace: Path) -> None:
     decoys = Decoys(workspace.parent, workspace)
     decoys.refresh()

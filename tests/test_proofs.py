@@ -740,6 +740,18 @@ def test_what_breaks_on_a_property_that_no_operation_knows_is_one_cause_for_all(
     assert len(found) == causes
 
 
+@pytest.mark.parametrize(("silent", "at", "argument"), [(0, "echo", "/text"), (1, "list", None)])
+def test_of_several_steps_the_tool_that_did_not_answer_is_at_fault(silent: int, at: str, argument: str | None) -> None:
+    steps = (ECHO, Call("tools/call", {"name": "list", "arguments": {}}))
+    answers = [None if step == silent else said("hi") for step in (0, 1)]
+    seen = trace(*(exchange(answer, step=step) for step, answer in enumerate(answers)), actions=steps)
+    surface = replace(SURFACE, operations=(TOOL_OPERATION, replace(TOOL_OPERATION, name="list")))
+    case = replace(case_of(conversation=seen.conversation), place=Place(kind="tool", name="echo", argument="/text"))
+    (told,) = judge_trace(case, seen, BENCH, surface)
+    assert (told.rule, told.place) == ("no-answer", Place(kind="tool", name=at, argument=argument))
+    assert told.cause == f"tool:{at}"
+
+
 def test_a_log_message_beside_it_makes_no_second_cause() -> None:
     log = frame({"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "error", "data": "x"}})
     assert refused("R16", status=202) == refused("R16", log, status=202) != set()

@@ -591,6 +591,21 @@ def test_a_copy_is_put_back_as_it_was(source: Path, tmp_path: Path) -> None:
     assert not (place / "new").exists()
 
 
+def test_a_copy_that_no_server_touched_is_left_alone(source: Path, tmp_path: Path) -> None:
+    (source / "kept.txt").write_text("as it was", encoding="utf-8")
+    copies, place = Copies(), tmp_path / "tree" / "copy"
+    place.parent.mkdir()
+    copies.make(source, place)
+    (place / "laid").write_text("by us", encoding="utf-8")
+    copies.settle()
+    before = (place / "kept.txt").stat().st_ino
+    copies.renew()
+    assert ((place / "kept.txt").stat().st_ino, (place / "laid").exists()) == (before, True)
+    (place / "kept.txt").write_text("as it is", encoding="utf-8")
+    copies.renew()
+    assert (place / "kept.txt").read_text(encoding="utf-8") == "as it was"
+
+
 def test_a_copy_whose_original_went_stays_as_the_last_server_left_it(source: Path, tmp_path: Path) -> None:
     copies, place = Copies(), tmp_path / "tree" / "copy"
     place.parent.mkdir()

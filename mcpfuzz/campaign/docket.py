@@ -69,8 +69,7 @@ class Docket:
             return
         if suspicion.rule in SLOW_PROOF and not self._settling:
             self.dead_ends.add(unit.key)
-            if key not in self._tried:
-                self._tried[key] = 1
+            if sum((other.rule, other.cause) == key for _, other, _ in self._later) < ATTEMPTS:
                 self._later.append((case, suspicion, unit))
             return
         left = self._until - time.monotonic()
@@ -110,13 +109,14 @@ class Docket:
         self._replaced.add(known.fingerprint)
         return True
 
-    async def settle(self) -> None:
-        """Prove what had to wait, a fair share of the time for each."""
+    async def settle(self, within_s: float = float("inf")) -> None:
+        """Prove what had to wait, a fair share of the time for each; what `within_s` seconds do not suffice for goes
+        on waiting."""
+        until = time.monotonic() + within_s
         self._settling = True
-        while self._later:
+        while self._later and time.monotonic() < until:
             case, suspicion, unit = self._later.pop(0)
             self._score.what = f"{suspicion.rule} of {suspicion.place.name}"
-            self._tried[(suspicion.rule, suspicion.cause)] = 0
             await self.suspect(case, suspicion, unit)
         self._settling = False
 

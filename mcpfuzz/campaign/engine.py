@@ -47,6 +47,8 @@ MOMENT_S = 0.5
 """For the answers of the last volley."""
 SETTLE_SHARE = 0.6
 """Of the budget, after which the proofs that were put off are made."""
+SETTLE_LIMIT = 0.1
+"""Of the budget, at most about, for these proofs then; the others are made when the plan is done."""
 TIME_SPENT = "its time was spent"
 """The one reason to stop that says nothing about the server."""
 RECALL_SHARE = 0.25
@@ -126,6 +128,7 @@ class Engine:
             rounds = PROFILES[self._settings.profile].rounds
             chosen = self._settings
             done = self._resume()
+            settle_at, settled = started + SETTLE_SHARE * (self._until - started), False
             work = units(chosen.scenarios, self._surface, rounds, chosen.only, chosen.shard)
             for number, unit in enumerate(work, 1):
                 if number <= done:
@@ -133,8 +136,9 @@ class Engine:
                 if time.monotonic() > self._until:
                     self.cut = TIME_SPENT
                     break
-                if self._docket.waiting and time.monotonic() - started > SETTLE_SHARE * (self._until - started):
-                    await self._docket.settle()
+                if not settled and self._docket.waiting and time.monotonic() > settle_at:
+                    settled = True
+                    await self._docket.settle(SETTLE_LIMIT * (self._until - started))
                 await self._unit(unit)
                 self._note(number)
             await self._docket.settle()

@@ -167,10 +167,11 @@ class Prover:
             if calls:
                 return Conversation.of(*calls)
         claimed = {claim.rule for claim in case.claims}
-        if case.control is not None and (not claimed or not rule or rule in claimed):
-            return case.control
         operation = self.surface.operation(case.place.kind, case.place.name) or self._named(case)
         known_good = self.surface.good.get(operation.key) if operation is not None else None
+        good_first = rule in LETHAL and known_good  # what ends a server may be an attack's benign twin as well
+        if case.control is not None and not good_first and (not claimed or not rule or rule in claimed):
+            return case.control
         if known_good and operation is not None:
             return Conversation.of(bind(operation, known_good[0]))
         if case.valid is True:

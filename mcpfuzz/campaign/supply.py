@@ -171,7 +171,8 @@ class Supply:
         self.starts += 1
         if self.starts > 1 and self._prepared.launch is not None:
             self._prepared.restore()
-        self.renew()
+        else:
+            self._prepared.lay()
         began = time.monotonic()
         self.current = await self._connected(began + self._start_timeout)
         self.transport = self.current.transport

@@ -17,6 +17,8 @@ import secrets
 import sqlite3
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mcpfuzz.archives import FORMS, TRICKS, packed
@@ -35,6 +37,14 @@ LINKS = {"linked.txt": "../secret.txt", "linked": "../private"}
 _TOKEN_BYTES = 9
 
 
+@dataclass(slots=True)
+class _Archive:
+    canary: str
+    data: bytes
+    stamp: tuple[int, int] | None = None
+    """Of the file that holds it."""
+
+
 class Decoys:
     """The decoys around one folder. `refresh` writes them all anew, with fresh canaries.
 
@@ -48,11 +58,17 @@ class Decoys:
         self.around = around
         self._workspace = workspace
         self._named: list[Path] = []
+        self._objects: list[Path] = []
         self._state: dict[Path, tuple[int, int]] = {}
-        self._packs = False
+        self._archives: dict[str, _Archive] = {}
         self.token = ""
         self.canaries: dict[str, str] = {}
         self.link()
+
+    @property
+    def repository(self) -> Path:
+        """The folder of the git repository."""
+        return self.around / "other"
 
     def link(self) -> None:
         """Lay the links into the workspace, where their names are free."""
@@ -64,28 +80,26 @@ class Decoys:
 
     def pack(self, watch: Path) -> None:
         """Lay archives into the workspace, in a folder of their own, each with a canary of its own: a file of that
-        name appears in `watch` where one is unpacked without looking. Listing what is in them shows no decoy."""
+        name appears in `watch` where one is unpacked without looking. Listing what is in them shows no decoy. One
+        that was unpacked is made anew, the others are the same bytes again."""
         if self._workspace is None:
             return
         folder = self._workspace / PACKED
-        if not self._packs and os.path.lexists(folder):
+        if not self._archives and os.path.lexists(folder):
             return  # the name is the user's
-        self._packs = True
+        with contextlib.suppress(OSError):
+            folder.mkdir(exist_ok=True)
         for form in FORMS:
             for trick in TRICKS:
-                name = f"{PACKED}/{trick}.{form}"
-                self.canaries[name] = "c" + secrets.token_hex(8)
-                with contextlib.suppress(OSError):
-                    folder.mkdir(exist_ok=True)
-                    data = packed(form, trick, str(watch), f"{self.canaries[name]}.txt")
-                    (self._workspace / name).write_bytes(data)
+                self._archive(f"{PACKED}/{trick}.{form}", form, trick, watch)
 
     def refresh(self) -> None:
         """Write every decoy with a new canary. Never raises for a single decoy that cannot be written."""
-        for path in self._named:
+        for path in (*self._named, *self._objects):
             with contextlib.suppress(OSError):
                 path.unlink()
         self._named.clear()
+        self._objects.clear()
         self._state.clear()
         self.token = "d" + secrets.token_hex(_TOKEN_BYTES)
         self.canaries = {}
@@ -97,8 +111,8 @@ class Decoys:
             for suffix in SUFFIXES:
                 self._folder(self._workspace.with_name(self._workspace.name + suffix))
         with contextlib.suppress(OSError):
-            self._repository(self.around / "other")
-        with contextlib.suppress(OSError, sqlite3.Error):
+            self._repository(self.repository)
+        with contextlib.suppress(OSError):
             self._database(self.around / "other.db")
 
     def harmed(self) -> list[str]:
@@ -112,7 +126,7 @@ class Decoys:
 
     def owns(self, path: Path) -> bool:
         """Whether a file was laid out by us."""
-        return path in self._state or path in self._named or path.is_relative_to(self.around / "other")
+        return path in self._state or path in self._named or path.is_relative_to(self.repository)
 
     # ---- one decoy each
 
@@ -124,15 +138,27 @@ class Decoys:
     def _file(self, path: Path) -> None:
         canary = self._canary(path)
         with contextlib.suppress(OSError):
-            path.write_text(_content(path.name, canary), encoding="utf-8")
+            _write(path, _content(path.name, canary))
             self._state[path] = _stamp(path)
+
+    def _archive(self, name: str, form: str, trick: str, watch: Path) -> None:
+        assert self._workspace is not None
+        path, known = self._workspace / name, self._archives.get(name)
+        if known is None or os.path.lexists(watch / f"{known.canary}.txt"):
+            canary = "c" + secrets.token_hex(8)
+            known = self._archives[name] = _Archive(canary, packed(form, trick, str(watch), f"{canary}.txt"))
+        self.canaries[name] = known.canary
+        if known.stamp is None or known.stamp != _stamp(path):
+            with contextlib.suppress(OSError):
+                _write(path, known.data)
+                known.stamp = _stamp(path)
 
     def _named_file(self, folder: Path) -> None:
         """A file whose name is the canary: a listing shows it."""
         path = folder / "n"
         path = path.with_name(self._canary(folder / "listing") + ".txt")
         with contextlib.suppress(OSError):
-            path.write_text("n\n", encoding="utf-8")
+            _write(path, "n\n")
             self._named.append(path)
 
     def _folder(self, folder: Path) -> None:
@@ -143,11 +169,7 @@ class Decoys:
 
     def _database(self, path: Path) -> None:
         canary = self._canary(path)
-        path.unlink(missing_ok=True)
-        with contextlib.closing(sqlite3.connect(path)) as database:
-            database.execute("CREATE TABLE secret(value TEXT)")
-            database.execute("INSERT INTO secret VALUES (?)", (canary,))
-            database.commit()
+        _write(path, _database_of(canary))
         self._state[path] = _stamp(path)
 
     def _repository(self, folder: Path) -> None:
@@ -156,30 +178,44 @@ class Decoys:
         for part in ("objects", "refs/heads", "refs/tags"):
             (git / part).mkdir(parents=True, exist_ok=True)
         canary = self._canary(folder / "commit")
-        blob = _object(git, b"blob", f"{canary}\n".encode())
-        tree = _object(git, b"tree", b"100644 secret.txt\0" + bytes.fromhex(blob))
+        blob = self._object(git, b"blob", f"{canary}\n".encode())
+        tree = self._object(git, b"tree", b"100644 secret.txt\0" + bytes.fromhex(blob))
         who = "nobody <nobody@example.invalid> 1700000000 +0000"
         text = f"tree {tree}\nauthor {who}\ncommitter {who}\n\n{canary}\n"
-        commit = _object(git, b"commit", text.encode())
-        (git / "HEAD").write_text("ref: refs/heads/main\n")
-        (git / "refs/heads/main").write_text(commit + "\n")
-        (git / "config").write_text("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n")
+        commit = self._object(git, b"commit", text.encode())
+        _write(git / "HEAD", "ref: refs/heads/main\n")
+        _write(git / "refs/heads/main", commit + "\n")
+        _write(git / "config", "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = false\n")
         branch = git / "refs/heads" / self._canary(folder / "branch")
-        branch.write_text(commit + "\n")
+        _write(branch, commit + "\n")
         self._named.append(branch)
-        (folder / "secret.txt").write_text(canary + "\n")
+        _write(folder / "secret.txt", canary + "\n")
         self._named_file(folder)
 
+    def _object(self, git: Path, kind: bytes, content: bytes) -> str:
+        """Store one loose object; its name."""
+        data = kind + b" %d\0" % len(content) + content
+        name = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+        path = git / "objects" / name[:2] / name[2:]
+        path.parent.mkdir(exist_ok=True)
+        _write(path, zlib.compress(data))
+        self._objects.append(path)
+        return name
 
-def _object(git: Path, kind: bytes, content: bytes) -> str:
-    """Store one loose object; its name."""
-    data = kind + b" %d\0" % len(content) + content
-    name = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-    path = git / "objects" / name[:2] / name[2:]
-    path.parent.mkdir(exist_ok=True)
-    if not path.exists():
-        path.write_bytes(zlib.compress(data))
-    return name
+
+@cache
+def _database_like(length: int) -> bytes:
+    """A database with one value, `x` so many times."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.execute("CREATE TABLE secret(value TEXT)")
+        database.execute("INSERT INTO secret VALUES (?)", ("x" * length,))
+        database.commit()
+        return database.serialize()
+
+
+def _database_of(canary: str) -> bytes:
+    """A database that holds the canary; made once and rewritten, since each server that is started has it anew."""
+    return _database_like(len(canary)).replace(b"x" * len(canary), canary.encode())
 
 
 _FORMS: Mapping[str, str] = {
@@ -197,6 +233,22 @@ _FORMS: Mapping[str, str] = {
 
 def _content(name: str, canary: str) -> str:
     return _FORMS.get(name.rpartition(".")[2], "{0}\n").format(canary)
+
+
+def _write(path: Path, content: str | bytes) -> None:
+    """Put a file's content in place of what it holds. Never through a link that a server left there; and without
+    emptying it first, which some file systems answer by writing it out at once: 300 times the price."""
+    data = content.encode() if isinstance(content, str) else content
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except OSError:
+        path.unlink()  # not a file of ours any more
+        descriptor = os.open(path, flags | os.O_EXCL, 0o644)
+    with open(descriptor, "wb", buffering=0) as file:
+        file.write(data)
+        if os.fstat(descriptor).st_size != len(data):
+            file.truncate()
 
 
 def _stamp(path: Path) -> tuple[int, int]:

@@ -45,7 +45,7 @@ class Scene:
         self.listener = listener
         self._stubs = Stubs(stub_folder, stubs) if stubs else None
         self._lay()
-        without = [] if workspace is None else [workspace]
+        without = [self._decoys.repository] if workspace is None else [self._decoys.repository, workspace]
         self._watch = Watch((around, watch), without, self._decoys.owns)
         self._inside = Inside(workspace) if inside and workspace is not None else None
         self._root = around

@@ -23,7 +23,7 @@ class Watch:
 
     Args:
         folders: what is watched.
-        without: folders in them that are not entered (the workspace's copy).
+        without: folders in them that are not entered (the workspace's copy, the decoy that is a repository).
         own: whether a path was laid out by us.
     """
 

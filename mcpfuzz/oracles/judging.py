@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcpfuzz.model import Case, Open, Proof, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Open, Place, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
-from mcpfuzz.oracles.reading import lost
+from mcpfuzz.oracles.reading import lost, method_of
 from mcpfuzz.oracles.row_proofs import row_verdict
 from mcpfuzz.oracles.rules import RULES
+from mcpfuzz.slots import quote
 from mcpfuzz.waits import waits_in
 
 __all__ = ["judge_trace", "normalised"]
@@ -49,6 +50,8 @@ OWN_ANSWER = frozenset({"no-answer", "server-error", "wrong-id", "duplicate-answ
 """Rules that presume a well-formed request with an id of its own."""
 MAY_WAIT = frozenset({"hang", "no-answer"})
 """Rules about a wait, which may be what the caller asked for."""
+OF_ONE_STEP = OWN_ANSWER | {"oversized-answer", "stack-trace-leak", "path-leak", "secret-leak"}
+"""Rules that one step's answer, or that there is none, breaks."""
 EXPLAINS = frozenset({"unsafe-consumption", "http-server-error", "cross-talk"})
 """Rules whose finding says why the server broke, or an answer did not come: what the universal oracles would say of it
 is the same cause."""
@@ -80,7 +83,8 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
         proof = Proof(kind=kind, expected=expected, params={**params, **more})
         seen = observe(proof, trace, bench)
         if seen is not None:
-            yield _suspicion(rule, case, proof, seen, _cause(rule, _listed(case, surface), trace, seen))
+            told = _at_fault(rule, case, proof, trace, bench, surface)
+            yield _suspicion(rule, told, proof, seen, _cause(rule, _listed(told, surface), trace, seen))
     if lost(trace) and case.row is not None:
         yield from _by_table(case, trace, bench)
     if trace.ending.kind != "alive":
@@ -104,6 +108,23 @@ def _waits(case: Case, surface: Surface) -> dict[str, Any]:
     operation = surface.operation(case.place.kind, case.place.name)
     waits = waits_in(operation.schema) if operation is not None and operation.kind == "tool" else {}
     return {"waits": waits} if waits else {}
+
+
+def _at_fault(rule: str, case: Case, proof: Proof, trace: Trace, bench: Bench, surface: Surface) -> Case:
+    """For what is told: of several steps the one whose answer alone shows it, where it is another tool's than the
+    case is about. Its tool is at fault then, however it came to be called."""
+    if rule not in OF_ONE_STEP or len(case.conversation) == 1:
+        return case
+    for exchange in trace.exchanges:
+        if observe(proof, replace(trace, exchanges=(exchange,)), bench) is None:
+            continue
+        method, params = method_of(trace, exchange) or ("", None)
+        named = params.get("name") if method == "tools/call" and isinstance(params, dict) else None
+        other = next((item for item in surface.operations if item.kind == "tool" and quote(item.name) == named), None)
+        if other is None or other.name == case.place.name:
+            return case
+        return replace(case, place=Place(kind="tool", name=other.name), label="")
+    return case
 
 
 def _listed(case: Case, surface: Surface) -> Case:

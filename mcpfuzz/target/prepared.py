@@ -177,8 +177,14 @@ class Prepared:
         )
 
     def restore(self) -> None:
-        """Workspaces as they were, for a server that is about to start (`Copies.renew`)."""
+        """Workspaces as they were, for a server that is about to start (`Copies.renew`), and fresh canaries."""
         self.copies.renew()
+        self.lay()
+
+    def lay(self) -> None:
+        """Fresh canaries in the decoys; all that stands in the workspaces now is as a server should find it."""
+        self.scene.refresh()
+        self.copies.settle()
 
     def way(self, identity: str | None = None) -> Way:
         """How a server is reached as somebody: a process to start, or an address to connect to.

@@ -21,11 +21,16 @@ QUICK_S = 0.3
 """A folder that takes longer to copy is kept as the last server left it: starts are what a run has fewest of."""
 
 
-@dataclass(frozen=True, slots=True)
+Marks = frozenset[tuple[str, int, int, int]]
+
+
+@dataclass(slots=True)
 class _Copy:
     source: Path
     place: Path
     took_s: float
+    marks: Marks | None = None
+    """As it was when a server was about to start; None: not known."""
 
 
 class Copies:
@@ -45,12 +50,31 @@ class Copies:
         self._made.append(_Copy(source, place, time.monotonic() - began))
         return tuple(report.notes)
 
-    def renew(self) -> None:
-        """Put every copy back as it was, where that is quick. No server may be running; never raises for a folder
-        that has gone or grown since."""
+    def settle(self) -> None:
+        """All that was laid into the copies is laid: what differs from now on is a server's doing."""
         for copy in self._made:
             if copy.took_s <= QUICK_S:
+                copy.marks = _marks(copy.place)
+
+    def renew(self) -> None:
+        """Put every copy back as it was, where something was done to it and that is quick. No server may be running;
+        never raises for a folder that has gone or grown since."""
+        for copy in self._made:
+            if copy.took_s <= QUICK_S and (copy.marks is None or copy.marks != _marks(copy.place)):
                 _put_back(copy)
+
+
+def _marks(place: Path) -> Marks:
+    """Changes when anything in the folder does: names, inodes, sizes, and when each was changed (which no server can
+    set back)."""
+    found = []
+    for folder, folders, files in os.walk(place):
+        for name in (*folders, *files, "."):
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                status = os.lstat(path)
+                found.append((path, status.st_ino, status.st_size, status.st_ctime_ns))
+    return frozenset(found)
 
 
 def _put_back(copy: _Copy) -> None:
