@@ -186,6 +186,13 @@ def test_a_server_that_cannot_be_tested_exits_3_and_the_reason_is_in_the_report(
     assert done.complaints == []
 
 
+def test_a_run_whose_scenarios_all_lack_something_tested_nothing(mcpfuzz: Callable[..., Done]) -> None:
+    chosen = ("--scenario", "object-level", "--report", "json=-", "--max-time", "10")
+    done = mcpfuzz("run", *chosen, "--", PYTHON, "-m", "mcpfuzz.lab")
+    assert done.code == 3, done
+    assert "nothing was tested: none of 1 scenarios ran; object-level: not applicable" in document(done)["run"]["reason"]
+
+
 REFUSES = """
 import json, sys
 for line in sys.stdin:

@@ -17,6 +17,8 @@ NOT_APPLICABLE = "not applicable"
 """Begins the reason of a scenario that this server gives nothing to play on: the run is complete without."""
 NOTHING_ACCEPTED = "no call was accepted"
 """Begins the reason of a run that reached nothing: one share of a campaign may well have only such operations."""
+NOTHING_TESTED = "nothing was tested"
+"""Begins the reason of a run without one case: so may a share."""
 
 
 def merged(parts: Sequence[Finished], *, shares: bool = False) -> Finished:
@@ -59,7 +61,7 @@ def _complete(scenarios: Sequence[ScenarioResult]) -> bool:
 
 
 def _reached_nothing(part: Finished) -> bool:
-    return part.outcome == "could-not-test" and (part.reason or "").startswith(NOTHING_ACCEPTED)
+    return part.outcome == "could-not-test" and (part.reason or "").startswith((NOTHING_ACCEPTED, NOTHING_TESTED))
 
 
 def distinct(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -5,7 +5,7 @@ happens, exactly one Finished is emitted, and no process is left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import trio
@@ -14,7 +14,7 @@ from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
-from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED
+from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED, NOTHING_TESTED
 from mcpfuzz.campaign.prover import REFUTED
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import matrix_json, with_roles
@@ -265,7 +265,9 @@ def _finished(settings: Settings, state: _State, began: float, failure: str | No
         outcome = "findings"
     elif failure is not None or engine is None:
         outcome = "could-not-test"
-    elif not reached and (asks or not tested):
+    elif not tested and scenarios:
+        outcome, reason = "could-not-test", _nothing_tested(scenarios)
+    elif not reached and asks:
         outcome, reason = "could-not-test", _nothing_accepted(asks, scenarios)
     elif engine.cut not in (None, TIME_SPENT):
         outcome, reason = "could-not-test", f"it was dead before the end: {engine.cut}"
@@ -318,6 +320,12 @@ def _unplanned(scenario: Scenario, surface: Surface | None) -> str:
         return f"{NOT_APPLICABLE}: the server offers no {kinds}"
     skipped = next((item.skipped for item in offered if item.skipped), None)
     return f"{NOT_APPLICABLE}: " + (f"no {kinds} is called: it {skipped}" if skipped else f"no {kinds} takes arguments")
+
+
+def _nothing_tested(scenarios: Sequence[ScenarioResult]) -> str:
+    """Why no scenario had a case: in the words of the first."""
+    first = scenarios[0]
+    return f"{NOTHING_TESTED}: none of {len(scenarios)} scenarios ran; {first.id}: {first.reason or 'it had no case'}"
 
 
 def _nothing_accepted(asks: list[str], scenarios: tuple[ScenarioResult, ...]) -> str:
