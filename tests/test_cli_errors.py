@@ -190,7 +190,8 @@ def test_a_run_whose_scenarios_all_lack_something_tested_nothing(mcpfuzz: Callab
     chosen = ("--scenario", "object-level", "--report", "json=-", "--max-time", "10")
     done = mcpfuzz("run", *chosen, "--", PYTHON, "-m", "mcpfuzz.lab")
     assert done.code == 3, done
-    assert "nothing was tested: none of 1 scenarios ran; object-level: not applicable" in document(done)["run"]["reason"]
+    told = "nothing was tested: none of 1 scenarios ran; object-level: not applicable"
+    assert document(done)["run"]["reason"].startswith(told)
 
 
 REFUSES = """
