@@ -14,28 +14,37 @@ BULKY = 2 << 20
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
-    """Each listing on one connection first, then with another process."""
-    offered = [kind for kind in LISTINGS if LISTINGS[kind] in surface.pages]
-    if index >= 2 * len(offered) or sum(len(item.description) for item in surface.operations) > BULKY:
+    """Each listing over again on one connection first, then all of them with another process: it is started once."""
+    offered = [method for method in LISTINGS.values() if method in surface.pages]
+    if index > len(offered) or not offered or sum(len(item.description) for item in surface.operations) > BULKY:
         return None
-    kind, other = offered[index % len(offered)], index >= len(offered)
-    method = LISTINGS[kind]
+    if index < len(offered):
+        return _case(surface, (offered[index],), ("c1",) * TIMES, f"listed {TIMES} times")
+    return _case(surface, tuple(offered), ("c1", "c2"), "in another process")
+
+
+def _case(surface: Surface, methods: tuple[str, ...], turns: tuple[str, ...], label: str) -> Case:
+    """The listings, once on each of these connections in turn; each is compared with itself."""
     steps: list[Step] = []
-    listings: list[list[int]] = []
-    for turn in range(2 if other else TIMES):
-        first = len(steps)
-        on = "c2" if other and turn else "c1"
-        steps += [Step(action=call, on=on) for call in walk(surface, method, first + 1)]
-        listings.append(list(range(first, len(steps))))
-    params = {"steps": len(steps), "listings": listings}
-    proof = Proof(kind="relisted", expected="the same as before", params=params)
+    listings: dict[str, list[list[int]]] = {method: [] for method in methods}
+    for on in turns:
+        for method in methods:
+            first = len(steps)
+            steps += [Step(action=call, on=on) for call in walk(surface, method, first + 1)]
+            listings[method].append(list(range(first, len(steps))))
+    proofs = [
+        Proof(
+            kind="relisted", expected="the same as before", params={"steps": len(steps), "listings": listings[method]}
+        )
+        for method in methods
+    ]
     return Case(
         scenario=SCENARIO.id,
-        place=Place(kind="session", name=method),
+        place=Place(kind="session", name=methods[0] if len(methods) == 1 else "listings"),
         conversation=Conversation(tuple(steps)),
-        label="in another process" if other else f"listed {TIMES} times",
-        claims=(Claim("listing-changes", proof),),
-        control=Conversation.of(Call(method, {})),
+        label=label,
+        claims=tuple(Claim("listing-changes", proof) for proof in proofs),
+        control=Conversation.of(Call(methods[0], {})),
     )
 
 
@@ -47,7 +56,7 @@ SCENARIO = Scenario(
     "approved is not what is used.",
     draw=draw,
     rules=("listing-changes",),
-    cases=8,
+    cases=4,
     early=True,
     alone=True,
     references=("CWE-494", "OWASP-LLM05", "OWASP-LLM03"),

@@ -55,6 +55,7 @@ SCENARIO = Scenario(
     draw=draw,
     rules=("poisoned-description",),
     cases=40,
+    rounds=1,
     early=True,
     alone=True,
     references=("CWE-1427", "OWASP-LLM01", "OWASP-LLM05"),

@@ -24,5 +24,6 @@ SCENARIO = Scenario(
     kinds=("tool", "resource", "prompt"),
     cases=12,
     early=True,
+    alone=True,
     references=("CWE-943", "CWE-643", "CWE-90", "OWASP-LLM02"),
 )

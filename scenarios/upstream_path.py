@@ -48,6 +48,7 @@ SCENARIO = Scenario(
     kinds=("tool", "resource", "prompt"),
     cases=32,
     early=True,
+    alone=True,
     needs=("upstream",),
     references=("CWE-22", "CWE-918", "OWASP-API10"),
 )

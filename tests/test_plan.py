@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mcpfuzz.campaign.plan import ROUND_CASES, units
 from mcpfuzz.model import Case, Operation, Surface
 from mcpfuzz.scenarios.base import Scenario
@@ -12,21 +14,44 @@ def nothing(choices: Choices, surface: Surface, operation: Operation | None, ind
     return None
 
 
-def scenario(name: str, cases: int, *, rounds: int | None = None, kinds: bool = False) -> Scenario:
+def scenario(name: str, cases: int, *, kinds: bool = False, **more: Any) -> Scenario:
     of = ("tool",) if kinds else ()
-    return Scenario(
-        id=name, title=name, about=name, draw=nothing, rules=(), cases=cases, rounds=rounds, kinds=of,  # type: ignore[arg-type]
+    return Scenario(id=name, title=name, about=name, draw=nothing, rules=(), cases=cases, kinds=of, **more)  # type: ignore[arg-type]
+
+
+def offering(tools: int, *places: str) -> Surface:
+    operations = tuple(Operation(kind="tool", name=f"t{number}", schema={}) for number in range(tools))
+    return Surface(
+        revision="2025-11-25", revisions=(), server={}, capabilities={}, operations=operations, good={},
+        places=frozenset(places),
     )  # fmt: skip
 
 
 def test_a_list_is_gone_through_whole_however_much_there_is_besides() -> None:
-    tools = tuple(Operation(kind="tool", name=f"t{number}", schema={}) for number in range(100))
-    surface = Surface(
-        revision="2025-11-25", revisions=(), server={}, capabilities={}, operations=tools, good={}
-    )  # fmt: skip
+    surface = offering(100)
     listed, drawn, each = scenario("listed", 40, rounds=1), scenario("drawn", 300), scenario("each", 400, kinds=True)
     done = dict.fromkeys(("listed", "drawn", "each"), 0)
     for unit in units((listed, drawn, each), surface, 1):
         done[unit.scenario.id] += unit.count
     assert done["listed"] == 40
     assert done["drawn"] < 300 and sum(done.values()) < 1.1 * ROUND_CASES
+
+
+def test_every_pair_has_its_first_cases_before_any_has_more_and_slow_ones_have_few() -> None:
+    fast, slow = scenario("fast", 40, kinds=True), scenario("slow", 10, kinds=True, alone=True)
+    work = [(unit.scenario.id, unit.first, unit.count) for unit in units((slow, fast), offering(1), 1)]
+    assert work == [
+        ("fast", 0, 16), ("slow", 0, 4), ("fast", 16, 16), ("slow", 4, 4), ("fast", 32, 8), ("slow", 8, 2),
+    ]  # fmt: skip
+
+
+def test_what_a_user_gave_something_for_comes_first_and_in_larger_shares() -> None:
+    given = scenario("given", 24, kinds=True, alone=True, early=True, needs=("workspace",))
+    other = scenario("other", 8, kinds=True, early=True)
+    work = [(unit.scenario.id, unit.count) for unit in units((other, given), offering(1, "workspace"), 1)]
+    assert work == [("given", 16), ("other", 8), ("given", 8)]
+
+
+def test_a_second_round_goes_on_where_the_first_ended() -> None:
+    work = [unit.first for unit in units((scenario("each", 20, kinds=True),), offering(1), 2)]
+    assert work == [0, 16, 20, 36]

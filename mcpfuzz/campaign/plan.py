@@ -16,6 +16,8 @@ SHARE_FLOOR = 4
 """Cases a pair gets in a round at least, however many operations there are."""
 SLICE = 16
 """Cases a pair gets before the next pair's turn: what fits into one volley."""
+SLICE_ALONE = 4
+"""The same where each case is played by itself: as many would cost a slow server's whole time."""
 ROUND_CASES = 12_000
 """About how many cases one round has in all; many operations share it."""
 
@@ -54,19 +56,30 @@ def units(
     pairs = list(_pairs(scenarios, surface, only))[shard[0] - 1 :: shard[1]]
     wanted = sum(scenario.cases for scenario, _ in pairs)
     scale = min(1.0, ROUND_CASES / wanted) if wanted else 1.0
-    shares = [share(scenario, scale) for scenario, _ in pairs]
+    shares = [(pair, share(pair[0], scale)) for pair in pairs]
     for turn in range(rounds):
-        for start in range(0, max(shares, default=0), SLICE):
-            for (scenario, operation), count in zip(pairs, shares, strict=True):
-                if start >= count or (scenario.rounds is not None and turn >= scenario.rounds):
-                    continue
-                size = count if not scenario.kinds else min(SLICE, count - start)
-                if scenario.kinds or start == 0:
-                    yield Unit(scenario, operation, turn * count + start, size, turn)
+        left = [(pair, count) for pair, count in shares if pair[0].rounds is None or turn < pair[0].rounds]
+        step = 0
+        while left:
+            for (scenario, operation), count in left:
+                size = slice_of(scenario) or count
+                start = step * size
+                yield Unit(scenario, operation, turn * count + start, min(size, count - start), turn)
+            step += 1
+            left = [(pair, count) for pair, count in left if 0 < step * slice_of(pair[0]) < count]
 
 
 GIVEN = frozenset({"workspace", "upstream", "address-header", "credential", "second", "ticket", "read-only"})
 """Needs that only a user's word fills: what they were given for is tried before all else, since it is asked about."""
+
+
+def slice_of(scenario: Scenario) -> int:
+    """Cases a pair gets at a time; 0: all of its share. What a user gave something for is not kept waiting."""
+    if not scenario.alone:
+        return SLICE if scenario.kinds else 0
+    if scenario.kinds and not GIVEN.isdisjoint(scenario.needs):
+        return SLICE
+    return SLICE_ALONE if scenario.kinds or scenario.rounds is None else 0
 
 
 def share(scenario: Scenario, scale: float) -> int:
@@ -85,7 +98,7 @@ def _pairs(
             item.early and GIVEN.isdisjoint(item.needs),
             bool(item.kinds) if item.early else item.rounds is not None,
             bool(item.kinds),
-            item.early and bool(item.kinds) and item.alone,  # what goes out in volleys first: it costs least
+            bool(item.kinds) and item.alone,  # what goes out in volleys first: it costs least
             item.cases,
             item.id,
         ),
