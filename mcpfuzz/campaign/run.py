@@ -59,6 +59,8 @@ ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key"})
 """Needs that speak of callers; where none was given, that is what is missing."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
+LEARN_UNTIL = 0.6
+"""Of the budget, after which none are looked for any more, however late the server came up."""
 ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
 
 
@@ -217,6 +219,8 @@ def _warnings(prepared: Prepared, surface: Surface) -> tuple[str, ...]:
 async def _learn(prepared: Prepared, settings: Settings, state: _State, surface: Surface, began: float) -> Surface:
     """Good calls; a server that dies meanwhile is started again and goes on behind the call that ended it."""
     assert state.supply is not None
+    # a server that was slow to start is not to lose what its calls are learned from
+    until = min(time.monotonic() + settings.max_time * LEARN_SHARE, began + settings.max_time * LEARN_UNTIL)
     while True:
         client = await state.supply.client()
         try:
@@ -228,7 +232,7 @@ async def _learn(prepared: Prepared, settings: Settings, state: _State, surface:
                 seed=settings.seed,
                 places=prepared.places,
                 timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
-                until=began + settings.max_time * LEARN_SHARE,
+                until=until,
             )
             if state.corpus is not None:
                 state.corpus.keep_good(learned.good)
