@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 FLAGS = ("-O2", "-D_GNU_SOURCE")
+LIBRARY = ("-shared", "-fPIC")
 
 
 def cache() -> Path:
@@ -30,17 +31,21 @@ def cache() -> Path:
 
 
 def responder(name: str = "responder") -> Path:
-    """A compiled responder, made now if it is not there yet: `responder` answers on pipes, `http_responder` on a port.
+    """A compiled responder, made now if it is not there yet: `responder` answers on pipes, `http_responder` on a port,
+    `preload` is no responder but a library that counts what another server reads.
     Exits with one line where no compiler is."""
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         sys.exit("no C compiler: install cc, or name one in CC")
     source = Path(__file__).with_name(f"{name}.c")
-    made_from = source.read_bytes() + " ".join((compiler, *FLAGS)).encode()
+    flags = (*FLAGS, *LIBRARY) if name == "preload" else FLAGS
+    made_from = source.read_bytes() + source.with_name("count.h").read_bytes() + " ".join((compiler, *flags)).encode()
     program = cache() / f"{name}-{hashlib.sha256(made_from).hexdigest()[:16]}"
     if not program.exists():
         young = program.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler, *FLAGS, "-o", str(young), str(source)], check=True)
+        subprocess.run(
+            [compiler, *flags, "-o", str(young), str(source), *(["-ldl"] if name == "preload" else [])], check=True
+        )
         young.replace(program)
     return program
 

@@ -3,7 +3,7 @@
  * Answers every well-formed request on one line with a fixed result, its id copied as it was written. Lines that
  * hold no JSON object, notifications and responses get no answer. It looks at an object's top level alone.
  *
- *   RESPONDER_COUNT=FILE   at the end a line with the number of lines read is appended (one per process)
+ *   RESPONDER_COUNT=FILE   the lines read are counted there as they come (`count.h`: a slot for each process)
  *   RESPONDER_LOG=FILE     every line read is appended, so that it can be counted how many differ
  */
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "count.h"
 
 #define TEXT(s) "{\"type\":\"string\",\"maxLength\":" s "}"
 #define TOOL(name, about, properties, required)                                                            \
@@ -129,10 +130,10 @@ static int all(int fd, const char *data, size_t length) {
 static void stop(int number) { (void)number; stopped = 1; }
 
 int main(void) {
-    const char *count = getenv("RESPONDER_COUNT"), *log = getenv("RESPONDER_LOG");
+    const char *log = getenv("RESPONDER_LOG");
     int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, log_fd = log && *log ? open(log, flags, 0600) : -1;
     struct sigaction action = {.sa_handler = stop};
-    unsigned long lines = 0;
+    struct slot *slot = slot_of(getenv("RESPONDER_COUNT"));
     size_t searched = 0;
     sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -143,21 +144,18 @@ int main(void) {
         if (got <= 0) break;
         in.used += got;
         char *line = in.data, *end = in.data + in.used, *stop_at;
+        uint64_t lines = 0;
         while ((stop_at = memchr(line + searched, '\n', end - line - searched))) {
             answer(line, stop_at);
             lines++, line = stop_at + 1, searched = 0;
         }
         searched = end - line;
+        slot_add(slot, lines);
         if (log_fd >= 0 && line > in.data) all(log_fd, in.data, line - in.data);
         if (out.used && !all(1, out.data, out.used)) break;
         out.used = 0;
         if (line > in.data) memmove(in.data, line, searched);
         in.used = searched;
-    }
-    if (count && *count) {
-        char text[32];
-        int fd = open(count, flags, 0600), length = sprintf(text, "%lu\n", lines);
-        if (fd < 0 || !all(fd, text, length)) return 73;
     }
     return 0;
 }

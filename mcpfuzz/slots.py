@@ -43,7 +43,7 @@ from mcpfuzz.model import Json, at_pointer
 from mcpfuzz.rounds import agreed, altered
 from mcpfuzz.wire import encode
 
-__all__ = ["MAX_REPEAT_BYTES", "Filler", "canary", "has_slots", "quote", "quoted"]
+__all__ = ["MAX_REPEAT_BYTES", "Filler", "canary", "has_slots", "may_have_slots", "quote", "quoted"]
 
 MAX_REPEAT_BYTES = 64 << 20
 """A reproducer is untrusted input too: what the slots of one fill put in does not grow beyond the largest
@@ -93,6 +93,15 @@ def has_slots(text: str) -> bool:
     return "{" in text and _SLOT.search(text) is not None
 
 
+_BEGINS = re.compile(rb"\{[a-z]")
+
+
+def may_have_slots(data: bytes) -> bool:
+    """Whether an encoded message may hold a slot: no JSON of its own has a letter behind a brace. Where there
+    is none, that costs a fifth of filling."""
+    return _BEGINS.search(data) is not None
+
+
 class Filler:
     """Fills the slots of one run of one conversation.
 
@@ -131,6 +140,8 @@ class Filler:
             KeyError: a slot names what this run does not have (no workspace, no such earlier answer).
             Fault: the slots together would grow beyond `MAX_REPEAT_BYTES`.
         """
+        if isinstance(value, dict | list) and not may_have_slots(encode(value)):
+            return value
         self._grown = 0
         return self._filled(value)
 

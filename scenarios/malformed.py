@@ -21,16 +21,22 @@ COSTLY = {"F9": 12, "F8": 4, "P12": 3, "L1": 3}
 LARGEST = 14 << 20
 """Bytes of a long message that are enough: known readers give up at 10 or 16 MiB at the latest."""
 
-_contexts: dict[int, tuple[Surface, Context]] = {}
+_contexts: dict[int, tuple[Surface, Context, tuple[str, ...]]] = {}
 
 
 def context_of(surface: Surface) -> Context:
     """The generators' view of a surface, made once per surface."""
+    return _known(surface)[1]
+
+
+def _known(surface: Surface) -> tuple[Surface, Context, tuple[str, ...]]:
+    """A surface, its context, and the rows that can be drawn in that."""
     known = _contexts.get(id(surface))
     if known is None or known[0] is not surface:
         _contexts.clear()
-        known = _contexts[id(surface)] = (surface, Context.of(surface))
-    return known[1]
+        context = Context.of(surface)
+        known = _contexts[id(surface)] = (surface, context, jsonrpc.catalogue(context))
+    return known
 
 
 @lru_cache(maxsize=64)
@@ -42,8 +48,8 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
     """A `Draw` over the rows whose first letter is in `letters`."""
 
     def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
-        context = context_of(surface)
-        rows = _wanted(letters, jsonrpc.catalogue(context), without)
+        _, context, catalogue = _known(surface)
+        rows = _wanted(letters, catalogue, without)
         turn, position = divmod(index // PER_ROW, len(rows))
         row = rows[position]
         if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW >= 2):

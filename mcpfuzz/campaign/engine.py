@@ -18,6 +18,7 @@ from mcpfuzz.campaign.blame import Blame
 from mcpfuzz.campaign.corpus import Corpus, may_recall
 from mcpfuzz.campaign.docket import Docket
 from mcpfuzz.campaign.journal import Journal
+from mcpfuzz.campaign.novelty import MOST_REST, TRIES, Novelty
 from mcpfuzz.campaign.pace import Pace
 from mcpfuzz.campaign.plan import Unit, units
 from mcpfuzz.campaign.prover import Prover
@@ -94,6 +95,7 @@ class Engine:
         self._until = until = started + settings.max_time - min(RESERVE_S, settings.max_time * 0.1)
         self._examined: dict[tuple[str, str, str], int] = {}
         self._sowing = Sowing()
+        self._novelty = Novelty()
         self._score = score = Score((item.id for item in settings.scenarios), supply, emit, started)
         self._pace = pace = Pace(settings, reach)
         self._voice = voice = Voice(supply, pace)
@@ -129,17 +131,22 @@ class Engine:
             chosen = self._settings
             done = self._resume()
             settle_at, settled = started + SETTLE_SHARE * (self._until - started), False
+            played = 0  # the last round in which anything was
             work = units(chosen.scenarios, self._surface, rounds, chosen.only, chosen.shard)
             for number, unit in enumerate(work, 1):
                 if number <= done:
+                    played = unit.round
                     continue
+                if unit.round - played > MOST_REST:
+                    break  # nothing new is drawn any more
                 if time.monotonic() > self._until:
                     self.cut = TIME_SPENT
                     break
                 if not settled and self._docket.waiting and time.monotonic() > settle_at:
                     settled = True
                     await self._docket.settle(SETTLE_LIMIT * (self._until - started))
-                await self._unit(unit)
+                if await self._unit(unit):
+                    played = unit.round
                 self._note(number)
             await self._docket.settle()
             await self._docket.polish()
@@ -191,17 +198,24 @@ class Engine:
 
     # ---- one share of work
 
-    async def _unit(self, unit: Unit) -> None:
+    async def _unit(self, unit: Unit) -> bool:
+        """One share; whether it had a case."""
         tally = self.tallies[unit.scenario.id]
+        before = tally.cases
         self._enter(unit)
-        if unit.key not in self._docket.dead_ends:
+        if self._novelty.rests(unit.key, unit.round):
+            await trio.lowlevel.checkpoint()
+        elif unit.key not in self._docket.dead_ends:
             guard = _Guard(len(self._voice.history)) if unit.operation is None and not unit.scenario.alone else None
             if guard is not None and not await self._vitals.ok():
                 await self._supply.fresh("a known-good call failed before the share began")
             if not await self._play(unit, tally, guard):
-                return
+                return tally.cases > before
             await self._guarded(unit, guard)
+            if unit.key not in self._docket.dead_ends:
+                self._novelty.note(unit.key, unit.round, self._pace.count(unit), tally.cases - before)
         tally.done += unit.round == 0
+        return tally.cases > before
 
     def _enter(self, unit: Unit) -> None:
         """What patience and progress are about from now on."""
@@ -213,7 +227,7 @@ class Engine:
         """Draw the share's cases and send them, together where that may be; whether the share was played."""
         client = await self._supply.client()
         size = self._pace.together(unit, client.largest)
-        batch: list[Case] = []
+        batches: dict[str | None, list[Case]] = {}  # by row: what comes besides must be what all of a volley allow
         for index in range(unit.first, unit.first + self._pace.count(unit)):
             if self._no_time(unit, tally):
                 return False
@@ -228,14 +242,19 @@ class Engine:
                 if unit.key in self._docket.dead_ends:
                     return True
                 continue
-            if batch and (case.row != batch[0].row or len(batch) >= size):
-                tally.cases += await self._volley(batch, unit)
-                await self._guarded(unit, guard)
-                batch = []
+            batch = batches.setdefault(case.row, [])
             batch.append(case)
+            if len(batch) < size:
+                continue
+            tally.cases += await self._volley(batches.pop(case.row), unit)
+            await self._guarded(unit, guard)
             if unit.key in self._docket.dead_ends:
                 return True
-        if batch:
+        for position, batch in enumerate(batches.values()):
+            if position:
+                await self._guarded(unit, guard)
+            if unit.key in self._docket.dead_ends or (position and self._no_time(unit, tally)):
+                return True
             tally.cases += await self._volley(batch, unit)
         return self.cut is None
 
@@ -261,18 +280,33 @@ class Engine:
 
     def _draw(self, unit: Unit, index: int, tally: ScenarioTally) -> Case | None:
         """One case; None where there is none, or it would take too long: that is told, not hidden."""
-        choices = RandomChoices(self._settings.seed, *unit.key, index)
+        parts = (self._settings.seed, *unit.key, index)
         try:
-            case = unit.scenario.draw(choices, self._surface, unit.operation, index)
+            case = unit.scenario.draw(RandomChoices(*parts), self._surface, unit.operation, index)
         except CannotGenerate as error:
             tally.reasons.setdefault(f"cannot generate for {unit.key[2]}: {error}"[:200])
             self._docket.dead_ends.add(unit.key)
             return None
+        if case is not None and self._novelty.concerns(unit.scenario):
+            case = self._new(case, unit, index, parts)
         why = self._pace.too_long(case, unit.operation) if case is not None else None
         if why is not None:
             tally.reasons.setdefault(why)
             return None
         return case
+
+    def _new(self, case: Case | None, unit: Unit, index: int, parts: tuple[object, ...]) -> Case | None:
+        """The case, or the first of a few more draws that was not said yet; None where all were."""
+        for attempt in range(1, TRIES + 1):
+            if case is None or self._novelty.new(case):
+                return case
+            if attempt < TRIES:
+                try:
+                    again = RandomChoices(*parts, attempt)
+                    case = unit.scenario.draw(again, self._surface, unit.operation, index)
+                except CannotGenerate:
+                    return None
+        return None
 
     # ---- many at a time
 

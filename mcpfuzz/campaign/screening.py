@@ -17,8 +17,8 @@ from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.replies import answer_of, take_own, with_reply
 from mcpfuzz.runner import outgoing
 from mcpfuzz.slots import Filler
-from mcpfuzz.transports.channel import Reply
-from mcpfuzz.wire import encode, id_key
+from mcpfuzz.transports.channel import Key, Reply
+from mcpfuzz.wire import encode, id_key, is_answer
 
 __all__ = ["Screened", "screen"]
 
@@ -83,6 +83,7 @@ async def screen(
     extra = list(volley.extra)
     keys = Counter(sent.due[0] if sent.due else id_key(carried) for sent, carried, _ in made)
     keys[None] = 0
+    shown = Counter(key for sent, _, _ in made for key in sent.hoped)
     happened = effects()
     replies: Sequence[Reply | None] = volley.replies or [None] * len(cases)
     for case, filler, (sent, carried, due), reply in zip(cases, own, made, replies, strict=False):
@@ -114,6 +115,12 @@ async def screen(
             seen.unclear = True  # no status: to be said alone
         elif due and volley.late:
             seen.lost.append(case)
+        elif named := _named(extra, [key for key in sent.hoped if shown[key] == 1]):
+            exchange = Exchange(step=0, sent=sent.data, id=carried, due=due, others=tuple(named))
+            trace = Trace(
+                conversation=case.conversation, exchanges=(exchange,), canaries=filler.canaries, effects=theirs
+            )
+            seen.traces.append((case, trace))
     seen.late = happened
     rows = tuple({case.row for case in cases if case.row is not None})
     seen.unclear = (
@@ -123,6 +130,13 @@ async def screen(
     )
     await _damage(client, volley, seen, patience)
     return seen
+
+
+def _named(extra: list[Frame], keys: Sequence[Key]) -> list[Frame]:
+    """Answers to ids that only this case's bytes show: whose they are needs no second try. Taken out of `extra`."""
+    mine = [frame for frame in extra if keys and is_answer(frame.value) and id_key(frame.value.get("id")) in keys]
+    extra[:] = [frame for frame in extra if frame not in mine] if mine else extra
+    return mine
 
 
 def _few(extra: Sequence[Frame], cases: Sequence[Case]) -> bool:

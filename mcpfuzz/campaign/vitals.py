@@ -7,7 +7,6 @@ from mcpfuzz.campaign.reach import Reach, good_answer
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.campaign.voice import Voice
 from mcpfuzz.model import Call, Conversation, Send, Step, Surface
-from mcpfuzz.oracles.process_proofs import begins_anew
 from mcpfuzz.surface import bind
 
 __all__ = ["Vitals"]
@@ -52,7 +51,7 @@ class Vitals:
         """Whether they all succeed now; True where there are none."""
         if not self.calls:
             return True
-        if begins_anew([step.action for step in self._voice.history]):
+        if self._voice.anew:
             client = await self._supply.client()
             if client.session.revision.era == "legacy":  # where it waits for the end of a handshake, it gets it
                 self._voice.remember(client, (READY,))

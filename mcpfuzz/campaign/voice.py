@@ -8,6 +8,7 @@ from mcpfuzz.campaign.pace import Pace
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Client
 from mcpfuzz.model import Conversation, Step, Trace
+from mcpfuzz.oracles.process_proofs import begins_anew
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.runner import Talk, converse
 
@@ -23,12 +24,14 @@ class Voice:
 
     Attributes:
         history: the steps of cases said since the last start, volleys included; the oldest are forgotten.
+        anew: whether a handshake was begun since then and not ended (`begins_anew`).
     """
 
     def __init__(self, supply: Supply, pace: Pace) -> None:
         self._supply = supply
         self._pace = pace
         self.history: list[Step] = []
+        self.anew = False
         self._since = -1
 
     def patience(self) -> float:
@@ -65,7 +68,9 @@ class Voice:
         """Before a case is said: what it says."""
         self._supply.quiet = False
         if self._since != self._supply.starts:
-            self.history, self._since = [], self._supply.starts
+            self.history, self._since, self.anew = [], self._supply.starts, False
+        steps = tuple(steps)
+        self.anew = begins_anew([step.action for step in steps], self.anew)
         self.history += steps
         if len(self.history) > HISTORY:
             del self.history[: HISTORY // 4]

@@ -117,12 +117,10 @@ class Decoys:
 
     def harmed(self) -> list[str]:
         """Names of decoys that were changed or removed since `refresh`; each is told once."""
-        found = []
-        for path, stamp in list(self._state.items()):
-            if _stamp(path) != stamp:
-                del self._state[path]
-                found.append(str(path.relative_to(self.around)))
-        return found
+        found = [path for path, stamp in self._state.items() if _stamp(path) != stamp]
+        for path in found:
+            del self._state[path]
+        return [str(path.relative_to(self.around)) for path in found]
 
     def owns(self, path: Path) -> bool:
         """Whether a file was laid out by us."""

@@ -5,6 +5,7 @@ which to look, and a look costs a fraction of a millisecond.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,10 @@ MAX_ENTRIES = 5_000
 
 MAX_BYTES = 256 << 10
 """Of a file that was changed."""
+YOUNG_NS = 100_000_000
+"""A folder that changed so short a time ago may change again without its time of change telling: clocks of file
+systems tick, and some only once a second (`_COARSE_NS`)."""
+_COARSE_NS = 1_000_000
 
 
 class Watch:
@@ -32,15 +37,25 @@ class Watch:
         self._without = frozenset(map(str, without))
         self._own = own
         self._known: set[str] = set()
+        self._stamps: dict[str, int] = {}
         self.settle()
 
     def settle(self) -> None:
         """Take what is there now as known."""
         self._known = set(self._entries())
 
+    def _quiet(self) -> bool:
+        """Whether no folder changed since all were read: nothing can be new then. A tenth of the cost of reading."""
+        try:
+            return all(os.stat(folder).st_ctime_ns == stamp for folder, stamp in self._stamps.items())
+        except OSError:
+            return False
+
     def news(self) -> list[Path]:
         """Files and folders that are new since the last look, ours left out; outermost first."""
-        found = []
+        found: list[Path] = []
+        if self._quiet():
+            return found
         for name in self._entries():
             if name not in self._known:
                 self._known.add(name)
@@ -51,10 +66,14 @@ class Watch:
 
     def _entries(self) -> Iterator[str]:
         todo = [str(folder) for folder in self._folders]
-        count = 0
+        count, now = 0, time.time_ns()
+        self._stamps = {}
         while todo and count < MAX_ENTRIES:
+            folder = todo.pop()
+            self._stamps[folder] = -1  # of one that cannot be read, or changes just now: to be read again
             try:
-                with os.scandir(todo.pop()) as entries:
+                changed = os.stat(folder).st_ctime_ns
+                with os.scandir(folder) as entries:
                     for entry in entries:
                         count += 1
                         yield entry.path
@@ -62,6 +81,8 @@ class Watch:
                             todo.append(entry.path)
             except OSError:
                 continue
+            if changed % _COARSE_NS and now - changed > YOUNG_NS:
+                self._stamps[folder] = changed
 
 
 class Inside:

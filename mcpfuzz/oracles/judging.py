@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from mcpfuzz.model import Case, Open, Place, Proof, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Ending, Open, Place, Proof, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.leaks import may_leak
 from mcpfuzz.oracles.proofs import observe
-from mcpfuzz.oracles.reading import lost, method_of
+from mcpfuzz.oracles.reading import frames, lost, method_of
 from mcpfuzz.oracles.row_proofs import row_verdict
 from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.slots import quote
@@ -46,6 +47,19 @@ UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("path-leak", "leak", "a message without the machine's paths", {"rule": "path-leak"}),
     ("secret-leak", "leak", "a message without secrets", {"rule": "secret-leak"}),
 )
+_PROOFS = {rule: Proof(kind=kind, expected=expected, params=params) for rule, kind, expected, params in UNIVERSAL}
+_DAMAGE = frozenset({"crash", "hang", "no-shutdown"})
+"""Rules that only an ending tells of."""
+_STORIES = frozenset({"malformed-message", "memory-growth"})
+"""Universal rules that take several steps to break."""
+_LEAKS = frozenset({"stack-trace-leak", "path-leak", "secret-leak"})
+_ALIVE = Ending()
+_PLAIN = {
+    hides: tuple(row for row in UNIVERSAL if row[0] not in _DAMAGE | _STORIES | (frozenset() if hides else _LEAKS))
+    for hides in (True, False)
+}
+"""What is left to ask of one step that left the server as it was: most traces are such. By whether what came may hold
+a leak."""
 OWN_ANSWER = frozenset({"no-answer", "server-error", "wrong-id", "duplicate-answer", "result-shape"})
 """Rules that presume a well-formed request with an id of its own."""
 MAY_WAIT = frozenset({"hang", "no-answer"})
@@ -76,11 +90,11 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
             yield _suspicion(claim.rule, case, claim.proof, seen, cause)
             if claim.rule in EXPLAINS:
                 return
-    for rule, kind, expected, params in UNIVERSAL:
+    for rule, kind, expected, params in _askable(trace, bench):
         if _for_others(rule, case, trace):
             continue
         more = _waits(case, surface) if rule in MAY_WAIT else {}
-        proof = Proof(kind=kind, expected=expected, params={**params, **more})
+        proof = Proof(kind=kind, expected=expected, params={**params, **more}) if more else _PROOFS[rule]
         seen = observe(proof, trace, bench)
         if seen is not None:
             told = _at_fault(rule, case, proof, trace, bench, surface)
@@ -92,6 +106,13 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
     yield from _by_schema(case, trace, bench, surface)
     if case.row is not None:
         yield from _by_table(case, trace, bench)
+
+
+def _askable(trace: Trace, bench: Bench) -> tuple[tuple[str, str, str, dict[str, Any]], ...]:
+    """The universal rules that a trace can break at all."""
+    if len(trace.exchanges) != 1 or len(trace.conversation) != 1 or trace.ending != _ALIVE:
+        return UNIVERSAL
+    return _PLAIN[any(may_leak(frame.raw, bench.secrets) for frame in frames(trace))]
 
 
 def _for_others(rule: str, case: Case, trace: Trace) -> bool:

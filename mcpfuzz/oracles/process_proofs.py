@@ -5,7 +5,7 @@ Pure, as all proofs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mcpfuzz.model import Action, Exchange, Raw, Send, Trace
@@ -95,10 +95,13 @@ def _poisoned(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
     return f"the known-good call fails: {words(last.answer)}"
 
 
-def begins_anew(actions: Sequence[Action]) -> bool:
+def begins_anew(actions: Iterable[Action], anew: bool = False) -> bool:
     """Whether the last `initialize` of a conversation lacks the notification that ends a handshake: a server that
-    takes the client at its word waits for it, and refuses calls until then."""
-    anew = False
+    takes the client at its word waits for it, and refuses calls until then.
+
+    Args:
+        anew: the same of what was said before.
+    """
     for action in actions:
         if isinstance(action, Raw):
             data = action.data.encode("utf-8", "surrogatepass") if isinstance(action.data, str) else action.data

@@ -9,6 +9,7 @@ into FAIL.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mcpfuzz.errors import Fault
 from mcpfuzz.oracles.outcomes import RESPONSES, Level, Outcome, Outcomes, broken_invariant
@@ -48,6 +49,7 @@ def column_of(transport: str, letter: str) -> Column:
     raise Fault(f"{transport!r} is no transport of the ORACLE table: stdio, ws, http or sse")
 
 
+@lru_cache(maxsize=4096)
 def judge(
     row_id: str, outcome: Outcomes, revision: str, transport: str, *, strict: bool = False, logging: bool | None = None
 ) -> Verdict:

@@ -8,7 +8,7 @@ from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import Fault, UsageError
 from mcpfuzz.model import Call, Frame, Http, Json, Raw, Send, Step, Ws, replace
 from mcpfuzz.rounds import CAPABILITIES, asks, following
-from mcpfuzz.slots import Filler
+from mcpfuzz.slots import Filler, may_have_slots
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.frames import frame_bytes
 from mcpfuzz.wire import decode, encode, id_key
@@ -30,11 +30,17 @@ def outgoing(client: Client, step: Step, filler: Filler, owed: bool | None = Non
     """
     action = step.action
     if isinstance(action, Call):
-        request_id, message = call_message(client, action, filler)
-        return Sent(encode(message) + b"\n", (("int", request_id),)), request_id, True
+        request_id = client.session.next_id()
+        data = encode(client.session.message(action.method, action.params, request_id))
+        if may_have_slots(data):
+            data = encode(client.session.message(action.method, filled(filler, action.params), request_id))
+        return Sent(data + b"\n", (("int", request_id),)), request_id, True
     if isinstance(action, Send):
-        message = filled(filler, action.message)
+        message = action.message
         data = encode(message) + b"\n"
+        if may_have_slots(data):
+            message = filled(filler, message)
+            data = encode(message) + b"\n"
         carried = message.get("id") if isinstance(message, dict) else None
         key = id_key(carried)
         if key is not None and len(data) <= LARGE and owed is not False and owes_answer(message):

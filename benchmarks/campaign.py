@@ -1,0 +1,399 @@
+"""The whole campaign, measured: how many cases a second, how many of them differ, beside what else there is.
+
+    python benchmarks/campaign.py whole | distinct | memory
+    python benchmarks/campaign.py rival --rival MCP-FUZZER
+    python benchmarks/campaign.py real | jobs [--tool NAME --arguments JSON] -- COMMAND ...
+
+    whole     cases a second on the C responder, our report beside the server's own count
+    distinct  how many of the lines that the server logged are different requests, ids and canaries taken out
+    rival     mcp-fuzzer's tools mode and ours in turns, both counted by the server
+    real      all requests of the campaign a second to those of `floor.py`, in turns, counted in the server
+    jobs      two shards, each pinned to a core with its server, beside one
+    memory    resident memory of the harness over a long run: the most, and what it grows between two of its minutes
+
+The server counts (`count.h`), not the harness. Harness and server share one core (`jobs`: have one each). Beside each
+rate stands the same by processor time of harness and servers together: on a machine with other work that is what can
+be compared. Linux; needs a C compiler.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from floor import measure as floor
+from lines import digest, heard, kind_of
+
+from compiling import responder
+
+HERE = Path(__file__).parent
+RECORD = 1 + 3 * 12
+"""Bytes of one record of `told.py`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one whole run came to."""
+
+    report: dict[str, Any]
+    """`run` of our report; empty for others."""
+    lines: int
+    """That the server counted."""
+    heard_s: float
+    """From the first of them to the last."""
+    wall_s: float
+    """Of the process, from its start to its end."""
+    cpu_s: float
+    """Of it and of all that it started."""
+
+    @property
+    def cases_per_s(self) -> float:
+        return float(self.report["cases"] / self.report["duration_s"])
+
+
+def cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0))
+
+
+def spend(words: Sequence[str], folder: Path, env: dict[str, str], pin: set[int]) -> tuple[float, float]:
+    """Run a command pinned to cores: seconds it took, and processor seconds of it and its children."""
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    with (folder / "said").open("wb") as said:
+        subprocess.run(
+            words, cwd=folder, env={**given, **env}, stdin=subprocess.DEVNULL, stdout=said, stderr=said, check=False,
+            preexec_fn=lambda: os.sched_setaffinity(0, pin),
+        )  # fmt: skip
+    after, took = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - began
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def ours(
+    server: Sequence[str],
+    seconds: float,
+    seed: int,
+    pin: set[int],
+    *options: str,
+    counted: str = "RESPONDER_COUNT",
+    env: Sequence[str] = (),
+    told: Path | None = None,
+    count: Path | None = None,
+) -> Run:
+    """One `mcpfuzz run`.
+
+    Args:
+        counted: the variable that tells the server where to count.
+        env: NAME=VALUE, for the server.
+        told: where `told.py` leaves its record; None: it takes no part.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        count = count or folder / "count"
+        entry = [str(HERE / "told.py")] if told is not None else ["-m", "mcpfuzz"]
+        given = [word for one in (f"{counted}={count}", *env) for word in ("--env", one)]
+        words = [
+            sys.executable, *entry, "run", "--profile", "nightly", "--max-time", f"{seconds:g}", "--seed", str(seed),
+            "--sandbox", "off", "--quiet", "--state", str(folder / "state"), "--report", f"json={folder / 'report'}",
+            *given, *options, "--", *server,
+        ]  # fmt: skip
+        more = {"PYTHONPATH": str(HERE.parent), **({"TOLD": str(told)} if told is not None else {})}
+        wall, cpu = spend(words, folder, more, pin)
+        if not (folder / "report").exists():
+            sys.exit(f"no report; it said:\n{(folder / 'said').read_text(errors='replace')[-2000:]}")
+        report = json.loads((folder / "report").read_text(encoding="utf-8"))["run"]
+        lines, heard_s = heard(count)
+        return Run(report, lines, heard_s, wall, cpu)
+
+
+def middle(values: Sequence[float]) -> float:
+    return statistics.median(values)
+
+
+def row(*cells: object) -> None:
+    print(
+        "| " + " | ".join(f"{cell:,.0f}" if isinstance(cell, float) else str(cell) for cell in cells) + " |", flush=True
+    )
+
+
+def head(*cells: str) -> None:
+    row(*cells)
+    print("|" + "-|" * len(cells), flush=True)
+
+
+# ---- one measure each
+
+
+def whole(options: argparse.Namespace) -> None:
+    server, pin = [str(responder())], {cores()[0]}
+    head("seed", "cases", "cases/s", "cases per CPU s", "requests told", "lines counted", "told to counted",
+         "lines/s", "starts", "CPU to wall")  # fmt: skip
+    runs = []
+    for seed in options.seeds:
+        one = ours(server, options.seconds, seed, pin)
+        runs.append(one)
+        told = one.report
+        row(seed, told["cases"], one.cases_per_s, told["cases"] / one.cpu_s, told["requests"], one.lines,
+            f"{told['requests'] / one.lines:.4f}", one.lines / told["duration_s"], told["restarts"] + 1,
+            f"{one.cpu_s / one.wall_s:.2f}")  # fmt: skip
+    by_cpu = middle([one.report["cases"] / one.cpu_s for one in runs])
+    print(f"median {middle([one.cases_per_s for one in runs]):,.0f} cases/s, {by_cpu:,.0f} per CPU second of all")
+
+
+def records(path: Path) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+    """What `told.py` noted: letter, the digests of a line as it was sent, normalised, without padding."""
+    data = path.read_bytes()
+    for at in range(0, len(data) - RECORD + 1, RECORD):
+        yield chr(data[at]), data[at + 1 : at + 13], data[at + 13 : at + 25], data[at + 25 : at + 37]
+
+
+def _lines(log: Path) -> Iterator[bytes]:
+    with log.open("rb") as file:
+        for line in file:
+            yield line.removesuffix(b"\n")
+
+
+def distinct(options: argparse.Namespace) -> None:
+    server, pin = [str(responder())], {cores()[0]}
+    head("seed", "cases told", "lines logged", "of cases", "cases among them", "cases distinct", "lines distinct",
+         "lines without padding", "vitals", "said again", "barriers", "handshakes", "other", "not logged")  # fmt: skip
+    shares = []
+    for seed in options.seeds:
+        with tempfile.TemporaryDirectory() as name:
+            log, told = Path(name, "log"), Path(name, "told")
+            one = ours(server, options.seconds, seed, pin, env=[f"RESPONDER_LOG={log}"], told=told)
+            logged = collections.Counter(digest(line) for line in _lines(log))
+            total = logged.total()
+            seen: collections.Counter[str] = collections.Counter()
+            cases: list[list[bytes]] = []
+            bare: set[bytes] = set()
+            for letter, raw, same, short in records(told):
+                if not logged[raw]:
+                    seen["lost"] += 1  # it went out, or was to go out, as the server ended
+                    continue
+                logged[raw] -= 1
+                seen[letter if letter in "Ccv" else "r"] += 1
+                if letter == "C" or (letter == "c" and not cases):
+                    cases.append([])
+                if letter in "Cc":
+                    cases[-1].append(same)
+                    bare.add(short)
+            rest: collections.Counter[str] = collections.Counter()
+            for line in _lines(log):
+                left = logged.pop(digest(line), 0)
+                if left:
+                    rest[kind_of(line)] += left
+        said = seen["C"] + seen["c"]
+        shares.append(len({tuple(case) for case in cases}) / len(cases))
+        row(seed, one.report["cases"], total, said, len(cases), f"{shares[-1]:.3f}",
+            f"{len({line for case in cases for line in case}) / said:.3f}", f"{len(bare) / said:.3f}", seen["v"],
+            seen["r"], rest["barrier"], rest["handshake"], rest["other"], seen["lost"])  # fmt: skip
+    print(f"median {middle(shares):.3f} of the cases differ, ids and canaries taken out")
+
+
+def theirs(rival: str, server: str, runs: int, pin: set[int]) -> Run:
+    """One run of mcp-fuzzer over all tools."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        words = [
+            rival, "--mode", "tools", "--protocol", "stdio", "--endpoint", server, "--runs", str(runs),
+            "--output-dir", str(folder / "out"), "--fs-root", str(folder / "root"), "--no-corpus",
+        ]  # fmt: skip
+        count = folder / "count"
+        wall, cpu = spend(words, folder, {"RESPONDER_COUNT": str(count), "HOME": name}, pin)
+        lines, heard_s = heard(count)
+        if not lines:
+            sys.exit(f"the server heard nothing; it said:\n{(folder / 'said').read_text(errors='replace')[-2000:]}")
+        return Run({}, lines, heard_s, wall, cpu)
+
+
+def rival(options: argparse.Namespace) -> None:
+    if not options.rival:
+        sys.exit("rival: where is it? --rival MCP-FUZZER")
+    server, pin = str(responder()), {cores()[0]}
+    head("turn", "our lines/s", "our cases/s", "their lines/s", "theirs while it sends", "ratio of lines", "of cases",
+         "of cases, they while sending", "of cases by CPU")  # fmt: skip
+    found: list[tuple[float, ...]] = []
+    for turn in range(options.turns):
+        pair: dict[str, Run] = {}
+        for who in ("ours", "theirs") if turn % 2 else ("theirs", "ours"):
+            if who == "ours":
+                pair[who] = ours([server], options.seconds, turn + 1, pin)
+            else:
+                pair[who] = theirs(options.rival, server, options.runs, pin)
+        me, they = pair["ours"], pair["theirs"]
+        mine, cases = me.lines / me.wall_s, me.report["cases"] / me.wall_s
+        rate, sending = they.lines / they.wall_s, they.lines / they.heard_s
+        by_cpu = (me.report["cases"] / me.cpu_s) / (they.lines / they.cpu_s)
+        found.append((mine / rate, cases / rate, cases / sending, by_cpu))
+        row(turn + 1, mine, cases, rate, sending, *(f"{value:.2f}" for value in found[-1]))
+    print("medians: " + " · ".join(f"{middle(one):.2f}" for one in zip(*found, strict=True)))
+
+
+def preloaded(count: Path) -> list[str]:
+    return [f"LD_PRELOAD={responder('preload')}", f"LINES_COUNT={count}"]
+
+
+def real(options: argparse.Namespace) -> None:
+    if not options.command:
+        sys.exit("real: which server? its command after --")
+    core = cores()[0]
+    head("turn", "floor calls/s", "our lines/s", "while the server is up", "cases/s", "lines to floor",
+         "the same, while up", "cases to lines", "cases told to requests told")  # fmt: skip
+    found = []
+    for turn in range(options.turns):
+        told: dict[str, Any] = {}
+        with tempfile.TemporaryDirectory() as name:
+            for who in ("floor", "ours") if turn % 2 else ("ours", "floor"):
+                if who == "floor":
+                    told[who] = base(options, core, Path(name, "floor"))
+                else:
+                    count = Path(name, "ours")
+                    told[who] = ours(
+                        options.command, options.seconds, turn + 1, {core}, counted="LINES_COUNT",
+                        env=preloaded(count)[:1], count=count,
+                    )  # fmt: skip
+        me: Run = told["ours"]
+        rate = me.lines / me.report["duration_s"]
+        row(turn + 1, told["floor"], rate, me.lines / me.heard_s, me.cases_per_s, f"{rate / told['floor']:.2f}",
+            f"{me.lines / me.heard_s / told['floor']:.2f}", f"{me.report['cases'] / me.lines:.2f}",
+            f"{me.report['cases'] / me.report['requests']:.2f}")  # fmt: skip
+        found.append((rate / told["floor"], me.lines / me.heard_s / told["floor"], me.report["cases"] / me.lines))
+    print("medians: " + " · ".join(f"{middle(one):.2f}" for one in zip(*found, strict=True)))
+
+
+def base(options: argparse.Namespace, core: int, count: Path) -> float:
+    """Calls a second of a blocking loop, as the server counts them, on the same core."""
+    words = ["env", *preloaded(count), *options.command]
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        told = floor(words, pin="one", seconds=options.floor_seconds, tool=options.tool, arguments=options.arguments)
+    finally:
+        os.sched_setaffinity(0, before)
+    lines, _ = heard(count)
+    if not told["calls"] <= lines <= told["calls"] * 1.5 + 100:
+        sys.exit(f"{told['calls']} calls, but the server counted {lines} lines")
+    return float(told["calls"] / told["seconds"])
+
+
+def jobs(options: argparse.Namespace) -> None:
+    both = cores()
+    if len(both) < 2:
+        sys.exit("jobs: two cores are needed")
+    server = options.command or [str(responder())]
+    head("turn", "one: cases/s", "per CPU s", "two: cases/s", "per CPU s", "ratio", "ratio by CPU got")
+    found = []
+    for turn in range(options.turns):
+        pair: dict[int, Run] = {}
+        for many in (1, 2) if turn % 2 else (2, 1):
+            pin = set(both[:1]) if many == 1 else set(both[:2])
+            pair[many] = ours(server, options.seconds, turn + 1, pin, "--jobs", str(many))
+        one, two = pair[1], pair[2]
+        share = two.cases_per_s / one.cases_per_s
+        fair = share * (one.cpu_s / one.wall_s) / (two.cpu_s / two.wall_s) * 2
+        found.append((share, fair))
+        row(turn + 1, one.cases_per_s, one.report["cases"] / one.cpu_s, two.cases_per_s,
+            two.report["cases"] / two.cpu_s, f"{share:.2f}", f"{fair:.2f}")  # fmt: skip
+    print("medians: " + " · ".join(f"{middle(one):.2f}" for one in zip(*found, strict=True))
+          + "; by CPU got: had two cores given twice the processor time of one")  # fmt: skip
+
+
+def tree(root: int, server: str) -> int:
+    """Resident bytes of a process and all below it, the servers left out."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                stat = (entry / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents.setdefault(int(stat[1]), []).append(int(entry.name))
+    total, todo = 0, [root]
+    while todo:
+        process = todo.pop()
+        try:
+            words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+            if server.encode() in words[:1]:
+                continue
+            pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
+            total += int(pages) * os.sysconf("SC_PAGESIZE")
+        except (OSError, IndexError):
+            continue
+        todo += parents.get(process, [])
+    return total
+
+
+def memory(options: argparse.Namespace) -> None:
+    server = options.command or [str(responder())]
+    with tempfile.TemporaryDirectory() as name:
+        words = [
+            sys.executable, "-m", "mcpfuzz", "run", "--profile", "nightly", "--max-time", f"{options.seconds:g}",
+            "--seed", str(options.seeds[0]), "--sandbox", "off", "--quiet", "--state", f"{name}/state",
+            "--report", f"json={name}/report", "--", *server,
+        ]  # fmt: skip
+        began = time.monotonic()
+        harness = subprocess.Popen(
+            words, cwd=name, env={**os.environ, "PYTHONPATH": str(HERE.parent)}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        seen: list[tuple[float, float]] = []
+        while True:
+            try:
+                harness.wait(timeout=1)
+                break
+            except subprocess.TimeoutExpired:
+                seen.append((time.monotonic() - began, tree(harness.pid, server[0]) / 1e6))
+        report = json.loads(Path(name, "report").read_text(encoding="utf-8"))["run"]
+    head("minute", "MB, median", "MB, most")
+    minutes: dict[int, list[float]] = {}
+    for second, size in seen:
+        minutes.setdefault(int(second // 60) + 1, []).append(size)
+    for minute, sizes in minutes.items():
+        row(minute, f"{middle(sizes):.1f}", f"{max(sizes):.1f}")
+    last = max(minutes) if len(minutes[max(minutes)]) > 20 else max(minutes) - 1
+    grown = middle(minutes[last]) - middle(minutes.get(2, minutes[1]))
+    print(f"{report['cases']:,} cases, {report['requests']:,} requests, {report['restarts']} restarts in "
+          f"{report['duration_s']:.0f} s; most {max(size for _, size in seen):.1f} MB; from minute 2 to {last} "
+          f"{grown:+.1f} MB (medians of a minute)")  # fmt: skip
+
+
+MEASURES: dict[str, Callable[[argparse.Namespace], None]] = {
+    "whole": whole, "distinct": distinct, "rival": rival, "real": real, "jobs": jobs, "memory": memory,
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("measure", choices=MEASURES)
+    parser.add_argument("--seconds", type=float, default=15, help="of one run, --max-time (memory: say 600)")
+    parser.add_argument("--seeds", type=lambda text: [int(word) for word in text.split(",")], default=[1, 2, 3])
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--rival", help="the program mcp-fuzzer")
+    parser.add_argument("--runs", type=int, default=2_000, help="of the rival, a tool")
+    parser.add_argument("--tool", default="echo", help="that the floor calls")
+    parser.add_argument("--arguments", type=json.loads, default={"text": "hello"})
+    parser.add_argument("--floor-seconds", type=float, default=5)
+    parser.add_argument("command", nargs="*", help="after --: the server (jobs, memory: the C responder without)")
+    options = parser.parse_args()
+    if not hasattr(os, "sched_setaffinity"):
+        sys.exit("processes cannot be pinned to cores on this system")
+    print(f"{options.measure}: load average {os.getloadavg()[0]:.1f}, {len(cores())} cores", flush=True)
+    MEASURES[options.measure](options)
+    print(f"load average {os.getloadavg()[0]:.1f} at the end", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+/* Counts the lines that a server reads from its stdin, in the server itself: LD_PRELOAD=THIS, LINES_COUNT=FILE. No
+ * process stands between, so nothing is added to a call but a search for line ends. Linux; for servers that read with
+ * the C library's read or readv, as Python and Node do.
+ */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include "count.h"
+
+static struct slot *slot;
+static int tried;
+
+static void count(const char *data, size_t size) {
+    uint64_t lines = 0;
+    for (const char *at = data, *end = data + size; (at = memchr(at, '\n', end - at)); at++) lines++;
+    if (lines && !tried) tried = 1, slot = slot_of(getenv("LINES_COUNT"));
+    slot_add(slot, lines);
+}
+
+ssize_t read(int fd, void *data, size_t size) {
+    static ssize_t (*real)(int, void *, size_t);
+    if (!real) real = (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
+    ssize_t got = real(fd, data, size);
+    if (!fd && got > 0) count(data, got);
+    return got;
+}
+
+ssize_t readv(int fd, const struct iovec *parts, int many) {
+    static ssize_t (*real)(int, const struct iovec *, int);
+    if (!real) real = (ssize_t (*)(int, const struct iovec *, int))dlsym(RTLD_NEXT, "readv");
+    ssize_t got = real(fd, parts, many), left = got;
+    for (int i = 0; !fd && i < many && left > 0; left -= parts[i++].iov_len)
+        count(parts[i].iov_base, left < (ssize_t)parts[i].iov_len ? (size_t)left : parts[i].iov_len);
+    return got;
+}
