@@ -386,8 +386,10 @@ def main() -> None:
     parser.add_argument("--tool", default="echo", help="that the floor calls")
     parser.add_argument("--arguments", type=json.loads, default={"text": "hello"})
     parser.add_argument("--floor-seconds", type=float, default=5)
-    parser.add_argument("command", nargs="*", help="after --: the server (jobs, memory: the C responder without)")
-    options = parser.parse_args()
+    words = sys.argv[1:]
+    own, command = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])
+    options = parser.parse_args(own)
+    options.command = command  # jobs and memory: the C responder where there is none
     if not hasattr(os, "sched_setaffinity"):
         sys.exit("processes cannot be pinned to cores on this system")
     print(f"{options.measure}: load average {os.getloadavg()[0]:.1f}, {len(cores())} cores", flush=True)

@@ -5,11 +5,21 @@
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include "count.h"
 
 static struct slot *slot;
+static struct stat input;
 static int tried;
+
+__attribute__((constructor)) static void begin(void) { fstat(0, &input); }
+
+/* Whether it is what stdin was at the start: servers of the Python SDK 2 read a duplicate of it. */
+static int is_input(int fd) {
+    struct stat now;
+    return !fstat(fd, &now) && now.st_ino == input.st_ino && now.st_dev == input.st_dev;
+}
 
 static void count(const char *data, size_t size) {
     uint64_t lines = 0;
@@ -22,7 +32,7 @@ ssize_t read(int fd, void *data, size_t size) {
     static ssize_t (*real)(int, void *, size_t);
     if (!real) real = (ssize_t (*)(int, void *, size_t))dlsym(RTLD_NEXT, "read");
     ssize_t got = real(fd, data, size);
-    if (!fd && got > 0) count(data, got);
+    if (got > 0 && is_input(fd)) count(data, got);
     return got;
 }
 
@@ -30,7 +40,8 @@ ssize_t readv(int fd, const struct iovec *parts, int many) {
     static ssize_t (*real)(int, const struct iovec *, int);
     if (!real) real = (ssize_t (*)(int, const struct iovec *, int))dlsym(RTLD_NEXT, "readv");
     ssize_t got = real(fd, parts, many), left = got;
-    for (int i = 0; !fd && i < many && left > 0; left -= parts[i++].iov_len)
+    if (got <= 0 || !is_input(fd)) return got;
+    for (int i = 0; i < many && left > 0; left -= parts[i++].iov_len)
         count(parts[i].iov_base, left < (ssize_t)parts[i].iov_len ? (size_t)left : parts[i].iov_len);
     return got;
 }

@@ -30,7 +30,7 @@ PREFIXES = ("admin", "debug", "internal", "list", "get", "export", "all", "test"
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     """The index-th name: a made-up one first, which must be refused; then the name, without arguments, then with the
     one that the refusal asks for."""
-    names = list(_names(surface))
+    names = _listed_names(surface)
     if index >= len(names) or not any(item.kind == "tool" for item in surface.operations):
         return None
     name = names[index]
@@ -50,6 +50,18 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 def _call(name: str, arguments: dict[str, Json]) -> Call:
     return Call("tools/call", {"name": name, "arguments": arguments})
+
+
+_made: dict[int, tuple[Surface, list[str]]] = {}
+
+
+def _listed_names(surface: Surface) -> list[str]:
+    """The names, worked out once per surface."""
+    known = _made.get(id(surface))
+    if known is None or known[0] is not surface:
+        _made.clear()
+        known = _made[id(surface)] = (surface, list(_names(surface)))
+    return known[1]
 
 
 def _names(surface: Surface) -> Iterator[str]:
