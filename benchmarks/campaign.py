@@ -250,8 +250,8 @@ def real(options: argparse.Namespace) -> None:
     if not options.command:
         sys.exit("real: which server? its command after --")
     core = cores()[0]
-    head("turn", "floor calls/s", "our lines/s", "while the server is up", "cases/s", "lines to floor",
-         "the same, while up", "cases to lines", "cases told to requests told")  # fmt: skip
+    head("turn", "floor calls/s", "our lines/s", "cases/s", "starts", "CPU s", "lines to floor", "the same by CPU",
+         "cases to lines")  # fmt: skip
     found = []
     for turn in range(options.turns):
         told: dict[str, Any] = {}
@@ -267,15 +267,16 @@ def real(options: argparse.Namespace) -> None:
                     )  # fmt: skip
         me: Run = told["ours"]
         rate = me.lines / me.report["duration_s"]
-        row(turn + 1, told["floor"], rate, me.lines / me.heard_s, me.cases_per_s, f"{rate / told['floor']:.2f}",
-            f"{me.lines / me.heard_s / told['floor']:.2f}", f"{me.report['cases'] / me.lines:.2f}",
-            f"{me.report['cases'] / me.report['requests']:.2f}")  # fmt: skip
-        found.append((rate / told["floor"], me.lines / me.heard_s / told["floor"], me.report["cases"] / me.lines))
+        rates = (rate / told["floor"][0], me.lines / me.cpu_s / told["floor"][1], me.report["cases"] / me.lines)
+        row(turn + 1, told["floor"][0], rate, me.cases_per_s, me.report["restarts"] + 1, f"{me.cpu_s:.1f}",
+            *(f"{value:.2f}" for value in rates))  # fmt: skip
+        found.append(rates)
     print("medians: " + " · ".join(f"{middle(one):.2f}" for one in zip(*found, strict=True)))
 
 
-def base(options: argparse.Namespace, core: int, count: Path) -> float:
-    """Calls a second of a blocking loop, as the server counts them, on the same core."""
+def base(options: argparse.Namespace, core: int, count: Path) -> tuple[float, float]:
+    """Calls a second of a blocking loop on the same core, and by processor second of client and server; the server's
+    count must agree."""
     words = ["env", *preloaded(count), *options.command]
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
@@ -286,7 +287,8 @@ def base(options: argparse.Namespace, core: int, count: Path) -> float:
     lines, _ = heard(count)
     if not told["calls"] <= lines <= told["calls"] * 1.5 + 100:
         sys.exit(f"{told['calls']} calls, but the server counted {lines} lines")
-    return float(told["calls"] / told["seconds"])
+    cpu = (told["client_cpu_us_per_call"] + told["server_cpu_us_per_call"]) / 1e6
+    return told["calls"] / told["seconds"], 1 / cpu
 
 
 def jobs(options: argparse.Namespace) -> None:
@@ -312,7 +314,8 @@ def jobs(options: argparse.Namespace) -> None:
 
 
 def tree(root: int, server: str) -> int:
-    """Resident bytes of a process and all below it, the servers left out."""
+    """Resident bytes of a process and all below it, the servers left out; a child that is about to become one still
+    has its parent's memory, and its words."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -321,18 +324,18 @@ def tree(root: int, server: str) -> int:
             except OSError:
                 continue
             parents.setdefault(int(stat[1]), []).append(int(entry.name))
-    total, todo = 0, [root]
+    total, todo = 0, [(root, [b""])]
     while todo:
-        process = todo.pop()
+        process, above = todo.pop()
         try:
             words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-            if server.encode() in words[:1]:
+            if server.encode() in words[:1] or words == above:
                 continue
             pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
             total += int(pages) * os.sysconf("SC_PAGESIZE")
         except (OSError, IndexError):
             continue
-        todo += parents.get(process, [])
+        todo += [(child, words) for child in parents.get(process, [])]
     return total
 
 

@@ -73,6 +73,8 @@ def record(path: str) -> None:
     patched._recall = under("x", engine.Engine._recall)
     patched = engine.Docket
     patched.suspect = under("r", engine.Docket.suspect)
+    patched = vitals
+    patched.outgoing = recording(vitals.outgoing, file)
     patched = vitals.Vitals
     patched.ok = under("v", vitals.Vitals.ok)
     patched.choose = under("v", vitals.Vitals.choose)

@@ -574,11 +574,27 @@ def test_the_screen_leaves_rows_of_the_table_to_the_table() -> None:
         (frame({"jsonrpc": "2.0", "id": 5, "method": "ping"}), False),
         (frame({"jsonrpc": "2.0", "id": None, "result": {}}), False),
         (frame(b"noise"), False),
-        (frame({"jsonrpc": "2.0", "method": "notifications/message", "params": {}}), False),
+        (frame({"jsonrpc": "2.0", "method": "notifications/message", "params": {"data": "/home/ann/x"}}), False),
     ],
 )
 def test_what_a_volley_may_draw_besides_answers(extra: Frame, expected: bool) -> None:
     assert expected_extra(("F1",), extra, Bench(revision=D)) is expected
+
+
+LOG = frame(
+    {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "error", "data": "Internal Server Error"}}
+)
+
+
+@pytest.mark.parametrize("row", ["F1", "R1", "R4", "S1"])
+def test_a_log_message_that_the_table_lets_pass_needs_no_second_look(row: str) -> None:
+    assert rules_of(trace(exchange(None, LOG, due=False)), case_of(row=row)) == set()
+    assert expected_extra((row,), LOG, BENCH)
+
+
+def test_a_log_message_that_nobody_declared_is_looked_at_where_no_row_speaks() -> None:
+    assert not expected_extra((), LOG, Bench(revision=D))
+    assert expected_extra((), LOG, Bench(revision=D, logging=True))
 
 
 # ---- shapes

@@ -7,6 +7,7 @@ from mcpfuzz.campaign.reach import Reach, good_answer
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.campaign.voice import Voice
 from mcpfuzz.model import Call, Conversation, Send, Step, Surface
+from mcpfuzz.runner import outgoing
 from mcpfuzz.surface import bind
 
 __all__ = ["Vitals"]
@@ -51,6 +52,8 @@ class Vitals:
         """Whether they all succeed now; True where there are none."""
         if not self.calls:
             return True
+        if not self._voice.anew and await self._at_once():
+            return True
         if self._voice.anew:
             client = await self._supply.client()
             if client.session.revision.era == "legacy":  # where it waits for the end of a handshake, it gets it
@@ -60,3 +63,12 @@ class Vitals:
         return all(
             exchange.answer is not None and good_answer(exchange.answer.value) for exchange in trace.exchanges
         ) and len(trace.exchanges) == len(self.calls)
+
+    async def _at_once(self) -> bool:
+        """The same together and without a barrier: answers are a sign of life themselves. What fails here is said again
+        one by one, where it shows how the server is."""
+        client, filler = await self._supply.client(), self._supply.filler()
+        said = [outgoing(client, Step(action=call), filler)[0] for call in self.calls]
+        volley = await client.volley(said, patience=self._voice.patience())
+        answers = [volley.answers.get(sent.due[0]) for sent in said]
+        return volley.whole and all(one is not None and good_answer(one.value) for one in answers)

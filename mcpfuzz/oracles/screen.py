@@ -47,9 +47,11 @@ def expected_extra(rows: tuple[str, ...], frame: Frame, bench: Bench) -> bool:
     value = frame.value
     if frame.faults or not isinstance(value, dict) or may_leak(frame.raw, bench.secrets):
         return False
-    if "method" in value:
-        return value.get("id") is None and (value["method"] != "notifications/message" or bench.logging)
-    if is_answer(value) and value.get("id") is None and "error" in value:
-        outcome = outcome_of(None, frame)
-        return all(judge(row, outcome, bench.revision, bench.transport).level != "FAIL" for row in rows)
-    return False
+    if "method" in value and value.get("id") is None:
+        if value["method"] != "notifications/message" or bench.logging:
+            return True
+    elif not (is_answer(value) and value.get("id") is None and "error" in value):
+        return False
+    outcome = outcome_of(None, frame)
+    verdicts = [judge(row, outcome, bench.revision, bench.transport) for row in rows]
+    return all(verdict.level != "FAIL" for verdict in verdicts) and ("method" not in value or bool(rows))
