@@ -31,7 +31,7 @@ from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.campaign.vitals import Vitals
 from mcpfuzz.campaign.voice import Voice
 from mcpfuzz.events import Event
-from mcpfuzz.model import Case, Finding, Surface, Suspicion, replace
+from mcpfuzz.model import Case, Exchange, Finding, Surface, Suspicion, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace
 from mcpfuzz.oracles.proofs import observe
@@ -124,6 +124,7 @@ class Engine:
         for unit in plan:
             self.tallies[unit.scenario.id].planned += 1
         try:
+            self._pace.begin((await self._supply.client()).largest)
             await self._vitals.choose()
             await self._recall()
             started = time.monotonic()
@@ -225,8 +226,6 @@ class Engine:
 
     async def _play(self, unit: Unit, tally: ScenarioTally, guard: _Guard | None) -> bool:
         """Draw the share's cases and send them, together where that may be; whether the share was played."""
-        client = await self._supply.client()
-        size = self._pace.together(unit, client.largest)
         batches: dict[str | None, list[Case]] = {}  # by row: what comes besides must be what all of a volley allow
         for index in range(unit.first, unit.first + self._pace.count(unit)):
             if self._no_time(unit, tally):
@@ -244,7 +243,7 @@ class Engine:
                 continue
             batch = batches.setdefault(case.row, [])
             batch.append(case)
-            if len(batch) < size:
+            if len(batch) < self._pace.together(unit, case.row):
                 continue
             tally.cases += await self._volley(batches.pop(case.row), unit)
             await self._guarded(unit, guard)
@@ -317,7 +316,7 @@ class Engine:
         supply, left = self._supply, max(MOMENT_S, self._until - time.monotonic())
         patience = min(self._pace.patience(), left)
         seen = await screen(client, cases, supply.filler, supply.effects, self._surface, self._bench, patience)
-        self._count(seen, unit)
+        self._count(seen, unit, cases[0].row)
         if seen.damage and time.monotonic() > self._until:
             self.cut = TIME_SPENT  # nothing can be said of what was not waited for
             return 0
@@ -342,8 +341,8 @@ class Engine:
         await trio.lowlevel.checkpoint()
         return len(cases)
 
-    def _count(self, seen: Screened, unit: Unit) -> None:
-        self._pace.learn(unit, 0.0 if seen.damage else seen.slowest_s, seen.largest)
+    def _count(self, seen: Screened, unit: Unit, row: str | None) -> None:
+        self._pace.learn(unit, row, 0.0 if seen.damage else seen.slowest_s, seen.largest)
         if unit.operation is not None:
             for value in seen.answers:
                 self._reach.count(unit.operation.kind, unit.operation.name, value)
@@ -362,7 +361,14 @@ class Engine:
         trace = await self._voice.say(case.conversation, case.row)
         for suspicion in judge_trace(case, trace, self._bench, self._surface):
             await self._docket.suspect(case, suspicion, unit)
+        if largest := max((_size(exchange) for exchange in trace.exchanges), default=0):
+            self._pace.learn(unit, case.row, 0.0, largest)
         if unit.key not in self._docket.dead_ends:
             self._pace.waste(sum(exchange.waited_s for exchange in trace.exchanges))
         self._score.tell()
         return trace.ending.kind != "alive"
+
+
+def _size(exchange: Exchange) -> int:
+    """Bytes of the largest frame that came for a step."""
+    return max((len(frame.raw) for frame in (exchange.answer, *exchange.others) if frame is not None), default=0)

@@ -19,7 +19,8 @@ SLOW_CASES = 6
 SLOW_SHARE = 0.03
 """Of the budget, at most about, for one share of a slow operation; one case is always played."""
 BULKY = 1 << 20
-"""A pair that draws larger answers is played one case at a time, so that they are not held together."""
+"""What draws larger answers is played one case at a time, so that they are not held together: an operation, and a row
+of malformed messages by itself, since megabytes that come back to megabytes say nothing of the others."""
 REPEAT_SHARE = 0.05
 """Of the budget, at most, for one repetition."""
 WASTE_SHARE = 0.05
@@ -39,7 +40,9 @@ class Pace:
         self._slowest: dict[tuple[str, str] | None, float] = {}
         self._operation: tuple[str, str] | None = None
         self._wasted: dict[tuple[str, str] | None, float] = {}
-        self._bulky: set[tuple[str, str, str]] = set()
+        self._bulky: set[tuple[str, str]] = set()
+        self._small: set[tuple[str, str]] = set()
+        self._wary = False
 
     def enter(self, operation: Operation | None) -> None:
         """What patience is about from now on; None: the session."""
@@ -67,29 +70,32 @@ class Pace:
         slowest = self._slowest.get(self._operation, 0.0)
         return slowest if slowest > SLOW_S else 0.0
 
-    def learn(self, unit: Unit, slowest_s: float, largest: int) -> None:
-        """Take note of a share's answers.
+    def begin(self, largest: int) -> None:
+        """Before the first share: bytes of the largest answer until now. Where it was large, whose it was is not known,
+        and each operation is first played one case at a time."""
+        self._wary = largest > BULKY
+
+    def learn(self, unit: Unit, row: str | None, slowest_s: float, largest: int) -> None:
+        """Take note of some answers of a share.
 
         Args:
+            row: of malformed messages.
             slowest_s: of those that say how slow it is when all goes well; 0: none do.
             largest: bytes.
         """
         if slowest_s:
             self._slowest[self._operation] = max(self._slowest.get(self._operation, 0.0), slowest_s)
-        if largest > BULKY:
-            self._bulky.add(unit.key)
+        (self._bulky if largest > BULKY else self._small).add(_whose(unit, row))
 
     def slow(self, operation: Operation | None) -> bool:
         """Whether an operation is to be called one at a time."""
         return operation is not None and self._reach.tally(*operation.key).slowest_s > SLOW_S
 
-    def together(self, unit: Unit, largest: int) -> int:
-        """Cases of a share that go out together.
-
-        Args:
-            largest: bytes of the largest frame that this connection brought.
-        """
-        return 1 if self.slow(unit.operation) or unit.key in self._bulky or largest > BULKY else VOLLEY
+    def together(self, unit: Unit, row: str | None) -> int:
+        """Cases of a share, or of one row in it, that go out together."""
+        whose = _whose(unit, row)
+        bulky = whose in self._bulky or (self._wary and whose not in self._small)
+        return 1 if bulky or self.slow(unit.operation) else VOLLEY
 
     def count(self, unit: Unit) -> int:
         """Cases of one share; fewer of an operation whose calls take long."""
@@ -114,6 +120,10 @@ class Pace:
         if seconds <= self._settings.max_time * REPEAT_SHARE:
             return None
         return f"{operation.name}: {times} calls would take {seconds:.0f} s"
+
+
+def _whose(unit: Unit, row: str | None) -> tuple[str, str]:
+    return unit.operation.key if unit.operation is not None else (unit.scenario.id, row or "")
 
 
 def _calls(step: Step, operation: Operation) -> bool:
