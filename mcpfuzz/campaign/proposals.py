@@ -4,10 +4,12 @@ that the schema allows, pointed at the workspace and at our listener; then what 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
 
+from mcpfuzz.campaign.demands import PLACE
 from mcpfuzz.effects.decoys import PACKED
 from mcpfuzz.model import Json, Operation
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
@@ -21,13 +23,18 @@ __all__ = ["hollow", "proposals", "sample_files"]
 
 TRIES = 12
 """Drawn calls per operation that may be spent on finding a good one."""
-MOST = 24
+MOST_PLACED = 14
+"""Calls per operation that are pointed at the workspace and at our listener."""
+MOST = 28
 """Calls per operation, all in all."""
 MAX_FILES = 3
 """Files of the workspace that are tried as values."""
 OWN_FILES = (f"{{workspace}}/{PACKED}/plain.zip", f"{PACKED}/plain.zip")
 """A file that we laid into it: for tools that want an archive."""
-_PLACE = re.compile(r"path|dir(?:ectory)?\b|folder|file|repo|root|workspace|cwd", re.IGNORECASE)
+_FOLDER = re.compile(r"dir(?:ectory)?$|folder$|repo(?:sitory)?(?:_?path)?$|root|workspace|cwd$", re.IGNORECASE)
+"""A place that holds others, by its name."""
+_FRESH = re.compile(r"dest|target|output|^to$|^new|save", re.IGNORECASE)
+"""A place where something is made, by its name."""
 
 
 def proposals(
@@ -48,10 +55,15 @@ def proposals(
             valid(RandomChoices(seed, "learn", operation.kind, operation.name, nth), plan) for nth in range(TRIES)
         ]
         for index, arguments in enumerate(drawn):
-            if isinstance(arguments, dict):
-                own = own_calls(operation, arguments, seed) if index == 0 else ()
-                placed = _placed(arguments, operation, files) if index < 2 else ()
-                made += [item for item in (*own, *placed, arguments) if item not in made]
+            if not isinstance(arguments, dict):
+                continue
+            if index == 0:
+                full = drawn[1] if isinstance(drawn[1], dict) else arguments
+                placed = _in_turn(_placed(arguments, operation, files), _placed(full, operation, files))
+                own = own_calls(operation, arguments, seed)
+                made += [item for item in (*own, *itertools.islice(placed, MOST_PLACED)) if item not in made]
+            if arguments not in made:
+                made.append(arguments)
     except CannotGenerate as error:
         reason = f"cannot generate arguments: {error}"
     return (made or [{}])[:MOST], reason
@@ -80,7 +92,8 @@ def sample_files(workspace: str | None) -> tuple[str, ...]:
                 and not os.path.islink(path)
             ):
                 found.append(quote(os.path.relpath(path, workspace)))
-    return ("{workspace}", *("{workspace}/" + name for name in found), *found, "{workspace}/new.txt", ".", *OWN_FILES)
+    some = [form for name in found for form in ("{workspace}/" + name, name)]
+    return ("{workspace}", *some[:2], "{workspace}/new.txt", OWN_FILES[0], ".", *some[2:], *OWN_FILES[1:])
 
 
 def _shown(operation: Operation, examples: tuple[Mapping[str, Json], ...]) -> Iterator[Mapping[str, Json]]:
@@ -95,6 +108,15 @@ def _shown(operation: Operation, examples: tuple[Mapping[str, Json], ...]) -> It
                 yield matched
 
 
+def _in_turn(one: Iterator[Mapping[str, Json]], other: Iterator[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:
+    """The first of each, then the second of each; every one once."""
+    seen: list[Mapping[str, Json]] = []
+    for item in itertools.chain.from_iterable(itertools.zip_longest(one, other)):
+        if item is not None and item not in seen:
+            seen.append(item)
+            yield item
+
+
 def _placed(
     arguments: Mapping[str, Json], operation: Operation, files: tuple[str, ...]
 ) -> Iterator[Mapping[str, Json]]:
@@ -103,15 +125,34 @@ def _placed(
     given = [point for point in points(operation.schema, arguments) if isinstance(point.base, str)]
     places = [point for point in given if _speaks_of_place(point.name, point.schema)]
     addresses = [point for point in given if _speaks_of_address(point.name, point.schema)]
-    for value in files if places else ():
-        yield _pointed(arguments, places, value)
+    for address in addresses:
+        if address not in places:
+            arguments = put(arguments, address, "{listener}/page")
+    if files and places:
+        yield _pointed(arguments, places, files[0])
     if addresses:
-        yield _pointed(arguments, addresses, "{listener}/page")
+        asked = arguments
+        for address in addresses:
+            asked = put(asked, address, "{listener}/page")
+        others = [place for place in places if place not in addresses]
+        if files and others:
+            yield _pointed(asked, others, "{workspace}/new.txt")
+        yield asked
+    for value in files[1:] if places else ():
+        yield _pointed(arguments, places, value)
 
 
 def _pointed(arguments: Mapping[str, Json], places: list[Point], value: str) -> Mapping[str, Json]:
-    for place in places:
-        arguments = put(arguments, place, value)
+    """All places at one value; where several differ in what they are for, what holds the others is the workspace, and
+    what is made is new."""
+    kinds = [
+        "fresh" if _FRESH.search(place.name) else "folder" if _FOLDER.search(place.name) else "" for place in places
+    ]
+    for place, kind in zip(places, kinds, strict=True):
+        if kind and len(set(kinds)) > 1:
+            arguments = put(arguments, place, "{workspace}" if kind == "folder" else "{workspace}/made.txt")
+        else:
+            arguments = put(arguments, place, value)
     return arguments
 
 
@@ -125,7 +166,7 @@ def _speaks_of_address(name: str, schema: Json) -> bool:
 def _speaks_of_place(name: str, schema: Json) -> bool:
     description = schema.get("description") if isinstance(schema, dict) else None
     closed = isinstance(schema, dict) and ("enum" in schema or "const" in schema)
-    return not closed and _PLACE.search(f"{name} {description or ''}") is not None
+    return not closed and PLACE.search(f"{name} {description or ''}") is not None
 
 
 def _match_template(template: str, uri: str) -> Mapping[str, Json] | None:

@@ -20,6 +20,7 @@ _BY_NAME: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("host", "domain", "address", "ip_"), ("localhost", "127.0.0.1", "a.test", "192.0.2.7")),
     (("path", "file", "dir", "folder", "cwd", "root"), ("notes.txt", "alpha", "docs/notes.txt", "{scratch}/notes.txt",
                                                        "{scratch}")),
+    (("commit", "branch", "revision", "_ref", "treeish"), ("HEAD", "main", "master")),
     (("timezone", "tz"), ("UTC", "Europe/Berlin", "America/New_York")),
     (("datetime", "timestamp"), ("2026-01-02T03:04:05Z",)),
     (("date", "day", "since", "until"), ("2026-01-02", "2025-12-31")),
