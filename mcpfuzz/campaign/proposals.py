@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mcpfuzz.campaign.demands import PLACE
+from mcpfuzz.caution import takes_away
 from mcpfuzz.effects.decoys import PACKED
 from mcpfuzz.model import Json, Operation
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
@@ -19,7 +20,7 @@ from mcpfuzz.strategies.choices import PlainChoices, RandomChoices
 from mcpfuzz.strategies.own_values import own_calls
 from mcpfuzz.strategies.points import Point, points, put
 
-__all__ = ["hollow", "proposals", "sample_files"]
+__all__ = ["MOST", "hollow", "proposals", "sample_files"]
 
 TRIES = 12
 """Drawn calls per operation that may be spent on finding a good one."""
@@ -31,6 +32,10 @@ MAX_FILES = 3
 """Files of the workspace that are tried as values."""
 OWN_FILES = (f"{{workspace}}/{PACKED}/plain.zip", f"{PACKED}/plain.zip")
 """A file that we laid into it: for tools that want an archive."""
+SPARE = ("{workspace}/made.txt", "{workspace}/new.txt", OWN_FILES[0])
+"""Files that nothing else needs."""
+_STATEMENT = re.compile(r"^(?:sql|query|statement|stmt|select)$|_?(?:sql|query|statement)$", re.IGNORECASE)
+_SPEAKS_SQL = re.compile(r"\bSQL|SQL\b|\bSELECT\b|\bdatabase\b")
 _FOLDER = re.compile(r"dir(?:ectory)?$|folder$|repo(?:sitory)?(?:_?path)?$|root|workspace|cwd$", re.IGNORECASE)
 """A place that holds others, by its name."""
 _FRESH = re.compile(r"dest|target|output|^to$|^new|save", re.IGNORECASE)
@@ -58,10 +63,14 @@ def proposals(
             if not isinstance(arguments, dict):
                 continue
             if index == 0:
-                full = drawn[1] if isinstance(drawn[1], dict) else arguments
-                placed = _in_turn(_placed(arguments, operation, files), _placed(full, operation, files))
+                plain = _asking(arguments, operation)
+                full = _asking(drawn[1] if isinstance(drawn[1], dict) else arguments, operation)
+                if takes_away(operation):  # what nothing else needs comes first
+                    files = tuple(sorted((*SPARE[: bool(files)], *files), key=lambda name: name not in SPARE))
+                placed = _in_turn(_placed(plain, operation, files), _placed(full, operation, files))
                 own = own_calls(operation, arguments, seed)
-                made += [item for item in (*own, *itertools.islice(placed, MOST_PLACED)) if item not in made]
+                first = (*own, *itertools.islice(placed, MOST_PLACED), plain, full)
+                made += [item for item in first if item not in made]
             if arguments not in made:
                 made.append(arguments)
     except CannotGenerate as error:
@@ -108,6 +117,15 @@ def _shown(operation: Operation, examples: tuple[Mapping[str, Json], ...]) -> It
                 yield matched
 
 
+def _asking(arguments: Mapping[str, Json], operation: Operation) -> Mapping[str, Json]:
+    """Arguments that hold a statement where a tool speaks of SQL: any word would be a wrong one."""
+    for point in points(operation.schema, arguments):
+        said = f"{operation.name} {operation.description[:4_000]} {point.schema.get('description') or ''}"
+        if isinstance(point.base, str) and _STATEMENT.search(point.name) and _SPEAKS_SQL.search(said):
+            arguments = put(arguments, point, "SELECT 1 AS one")
+    return arguments
+
+
 def _in_turn(one: Iterator[Mapping[str, Json]], other: Iterator[Mapping[str, Json]]) -> Iterator[Mapping[str, Json]]:
     """The first of each, then the second of each; every one once."""
     seen: list[Mapping[str, Json]] = []
@@ -129,7 +147,7 @@ def _placed(
         if address not in places:
             arguments = put(arguments, address, "{listener}/page")
     if files and places:
-        yield _pointed(arguments, places, files[0])
+        yield _pointed(arguments, places, files[0], uniform=True)
     if addresses:
         asked = arguments
         for address in addresses:
@@ -142,14 +160,16 @@ def _placed(
         yield _pointed(arguments, places, value)
 
 
-def _pointed(arguments: Mapping[str, Json], places: list[Point], value: str) -> Mapping[str, Json]:
-    """All places at one value; where several differ in what they are for, what holds the others is the workspace, and
-    what is made is new."""
+def _pointed(
+    arguments: Mapping[str, Json], places: list[Point], value: str, *, uniform: bool = False
+) -> Mapping[str, Json]:
+    """All places at one value; unless `uniform`, where several differ in what they are for, what holds the others is
+    the workspace, and what is made is new."""
     kinds = [
         "fresh" if _FRESH.search(place.name) else "folder" if _FOLDER.search(place.name) else "" for place in places
     ]
     for place, kind in zip(places, kinds, strict=True):
-        if kind and len(set(kinds)) > 1:
+        if kind and not uniform and len(set(kinds)) > 1:
             arguments = put(arguments, place, "{workspace}" if kind == "folder" else "{workspace}/made.txt")
         else:
             arguments = put(arguments, place, value)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from mcpfuzz.campaign.demands import amended
 from mcpfuzz.campaign.harvest import Harvest, hints
-from mcpfuzz.campaign.proposals import hollow, proposals, sample_files
+from mcpfuzz.campaign.proposals import MOST, hollow, proposals, sample_files
+from mcpfuzz.caution import takes_away
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.effects.decoys import LINKS, PACKED
 from mcpfuzz.errors import Gone, TargetError
@@ -32,6 +33,8 @@ __all__ = ["Reach", "Tally"]
 
 FIRST_TRIES = 8
 """Calls that every operation gets before any gets more: time may end early."""
+SAME_TRIES = 4
+"""Calls more where every refusal was the same: it is hardly about the arguments."""
 SECOND_TRIES = 24
 """Calls per operation that may be spent on what other operations and refusals taught."""
 AMENDED = 6
@@ -65,6 +68,7 @@ class Reach:
         self._likely: dict[tuple[str, str], tuple[Mapping[str, Json], ...]] = {}
         self._refused: dict[tuple[str, str], list[Json]] = {}
         self._asked: set[tuple[tuple[str, str], str]] = set()
+        self._takes_away: set[tuple[str, str]] = set()
         self._harvest: Harvest | None = None
 
     def tally(self, kind: str, name: str) -> Tally:
@@ -97,6 +101,11 @@ class Reach:
             )
         return tuple(made)
 
+    @property
+    def took_away(self) -> bool:
+        """Whether a tool that takes things away did so while learning."""
+        return any(key in self._takes_away for key in self._good)
+
     async def learn(
         self,
         client: Client,
@@ -122,10 +131,11 @@ class Reach:
         filler = Filler(places)
         if self._harvest is None:
             self._harvest = Harvest(places.get("workspace"))
+        self._takes_away = {operation.key for operation in surface.operations if takes_away(operation)}
         files = sample_files(places.get("workspace"))
         shown = {(kind, str(example[kind])) for example in examples for kind in example if kind in KINDS}
         ready = [operation for operation in surface.operations if operation.skipped is None]
-        ready.sort(key=lambda operation: operation.key not in shown)  # what the user speaks of comes first
+        ready.sort(key=lambda operation: (takes_away(operation), operation.key not in shown))  # the user's come first
         for stage in STAGES:
             for operation in ready:
                 if time.monotonic() > until:
@@ -138,10 +148,11 @@ class Reach:
                     self.tally(*operation.key).reason = reason
                     tries = tries[:FIRST_TRIES]
                 elif stage == "rest":
-                    tries = [] if self._enough(operation) else tries[FIRST_TRIES:]
+                    tries = [] if self._enough(operation) else tries[FIRST_TRIES : self._most(operation)]
                 else:  # with what was learned from all others
                     refused = self._refused.get(operation.key, [])
-                    tries = list(_taught(operation, tries[0], self._harvest, refused))[:SECOND_TRIES]
+                    taught = _taught(operation, tries[0], self._harvest, refused)
+                    tries = list({repr(item): item for item in taught}.values())[:SECOND_TRIES]
                 await self._learn_one(client, operation, tries, filler, timeout, until)
         empty = {key for key, calls in self._good.items() if all(map(hollow, calls))}
         likely = {key: tried for key, tried in self._likely.items() if key not in self._good or key in empty}
@@ -196,10 +207,17 @@ class Reach:
                 f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
             )
 
+    def _most(self, operation: Operation) -> int:
+        """Calls that are worth a try: few where all were refused in the same words, whatever they said."""
+        refused = self._refused.get(operation.key, [])
+        same = len(refused) >= FIRST_TRIES // 2 and len({rejection(item) for item in refused}) == 1
+        return FIRST_TRIES + (SAME_TRIES if same and operation.key not in self._good else MOST)
+
     def _enough(self, operation: Operation) -> bool:
-        """Whether enough good calls are known that say something: one, where it takes its time."""
+        """Whether enough good calls are known that say something: one, where it takes its time or takes away."""
         full = sum(not hollow(call) for call in self._good.get(operation.key, ()))
-        return full >= (1 if self.tally(*operation.key).slowest_s > 0.3 else KEEP)
+        one = operation.key in self._takes_away or self.tally(*operation.key).slowest_s > 0.3
+        return full >= (1 if one else KEEP)
 
     async def _try(
         self, client: Client, operation: Operation, candidate: Mapping[str, Json], filler: Filler, timeout: float
