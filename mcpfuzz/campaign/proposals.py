@@ -20,7 +20,7 @@ from mcpfuzz.strategies.choices import PlainChoices, RandomChoices
 from mcpfuzz.strategies.own_values import own_calls
 from mcpfuzz.strategies.points import Point, points, put
 
-__all__ = ["MOST", "hollow", "proposals", "sample_files"]
+__all__ = ["MOST", "hollow", "present", "proposals", "sample_files"]
 
 TRIES = 12
 """Drawn calls per operation that may be spent on finding a good one."""
@@ -38,7 +38,9 @@ _STATEMENT = re.compile(r"^(?:sql|query|statement|stmt|select)$|_?(?:sql|query|s
 _SPEAKS_SQL = re.compile(r"\bSQL|SQL\b|\bSELECT\b|\bdatabase\b")
 _FOLDER = re.compile(r"dir(?:ectory)?$|folder$|repo(?:sitory)?(?:_?path)?$|root|workspace|cwd$", re.IGNORECASE)
 """A place that holds others, by its name."""
-_FRESH = re.compile(r"dest|target|output|^to$|^new|save", re.IGNORECASE)
+_BESIDE = re.compile(r"^(?:src|source|dst|dest(?:ination)?|target|output|from|to|location)$", re.IGNORECASE)
+"""A place, by its name, where another argument speaks of one."""
+_FRESH = re.compile(r"dest|dst|target|output|^to$|^new|save", re.IGNORECASE)
 """A place where something is made, by its name."""
 
 
@@ -85,8 +87,8 @@ def hollow(arguments: Json) -> bool:
     return isinstance(arguments, list) and (not arguments or any(map(hollow, arguments)))
 
 
-def sample_files(workspace: str | None) -> tuple[str, ...]:
-    """Values that a path may have: the workspace, a few files in it (whole path and relative), and a new one."""
+def present(workspace: str | None) -> tuple[str, ...]:
+    """The workspace and a few files in it, where they are."""
     if workspace is None:
         return ()
     found: list[str] = []
@@ -100,8 +102,16 @@ def sample_files(workspace: str | None) -> tuple[str, ...]:
                 and os.path.isfile(path)
                 and not os.path.islink(path)
             ):
-                found.append(quote(os.path.relpath(path, workspace)))
-    some = [form for name in found for form in ("{workspace}/" + name, name)]
+                found.append(path)
+    return (workspace, *found)
+
+
+def sample_files(workspace: str | None) -> tuple[str, ...]:
+    """Values that a path may have: the workspace, a few files in it (whole path and relative), and a new one."""
+    if workspace is None:
+        return ()
+    names = [quote(os.path.relpath(path, workspace)) for path in present(workspace)[1:]]
+    some = [form for name in names for form in ("{workspace}/" + name, name)]
     return ("{workspace}", *some[:2], "{workspace}/new.txt", OWN_FILES[0], ".", *some[2:], *OWN_FILES[1:])
 
 
@@ -142,6 +152,8 @@ def _placed(
     workspace, at files in it, and at our own listener."""
     given = [point for point in points(operation.schema, arguments) if isinstance(point.base, str)]
     places = [point for point in given if _speaks_of_place(point.name, point.schema)]
+    if places:  # beside a file, a destination is one too
+        places += [point for point in given if point not in places and _BESIDE.search(point.name)]
     addresses = [point for point in given if _speaks_of_address(point.name, point.schema)]
     for address in addresses:
         if address not in places:

@@ -175,7 +175,8 @@ class Prover:
         """Control and probe on a fresh server; the probe's trace where it shows and the control does not."""
         if time.monotonic() > self.until:
             return None, "not confirmed: the time was spent"
-        if suspicion.rule in LETHAL or not self.supply.quiet:
+        keeps = case.control is not None and len(case.control) > 1  # what was taken in before, others show now
+        if suspicion.rule in LETHAL or keeps or not self.supply.quiet:
             await self.supply.fresh(f"to confirm {suspicion.rule}")
         control = self.control(case, suspicion.rule)
         if control is not None:

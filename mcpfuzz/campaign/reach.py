@@ -5,6 +5,7 @@ before anything attacks: the user's examples first, then the schema's own hints,
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import time
 from collections import deque
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 
 from mcpfuzz.campaign.demands import amended
 from mcpfuzz.campaign.harvest import Harvest, hints
-from mcpfuzz.campaign.proposals import MOST, hollow, proposals, sample_files
+from mcpfuzz.campaign.proposals import MOST, hollow, present, proposals, sample_files
 from mcpfuzz.caution import takes_away
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.effects.decoys import LINKS, PACKED
@@ -69,6 +70,7 @@ class Reach:
         self._refused: dict[tuple[str, str], list[Json]] = {}
         self._asked: set[tuple[tuple[str, str], str]] = set()
         self._takes_away: set[tuple[str, str]] = set()
+        self._present: tuple[str, ...] = ()
         self._harvest: Harvest | None = None
 
     def tally(self, kind: str, name: str) -> Tally:
@@ -102,9 +104,9 @@ class Reach:
         return tuple(made)
 
     @property
-    def took_away(self) -> bool:
-        """Whether a tool that takes things away did so while learning."""
-        return any(key in self._takes_away for key in self._good)
+    def harmed(self) -> bool:
+        """Whether a file of the workspace is gone that was there when learning began."""
+        return not all(map(os.path.exists, self._present))
 
     async def learn(
         self,
@@ -132,6 +134,8 @@ class Reach:
         if self._harvest is None:
             self._harvest = Harvest(places.get("workspace"))
         self._takes_away = {operation.key for operation in surface.operations if takes_away(operation)}
+        if not self._present:
+            self._present = present(places.get("workspace"))
         files = sample_files(places.get("workspace"))
         shown = {(kind, str(example[kind])) for example in examples for kind in example if kind in KINDS}
         ready = [operation for operation in surface.operations if operation.skipped is None]

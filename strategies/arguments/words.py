@@ -39,7 +39,7 @@ _BY_NAME: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 
 def words_for(name: str, slots: bool) -> tuple[str, ...]:
     """Words for a property, by its name; with slots among them only where `slots` allows it."""
-    lowered = name[:80].lower()
+    lowered = "_" + name[:80].lower()  # so that a part may say that it begins a word
     for parts, words in _BY_NAME if name else ():
         if any(part in lowered for part in parts):
             return words if slots else tuple(word for word in words if not has_slots(word))
