@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from mcpfuzz.model import Json, Operation
 
-__all__ = ["file_writers", "looks_destructive"]
+__all__ = ["file_writers", "looks_destructive", "takes_away"]
 
 _DESTROYS = re.compile(
     r"(?<![a-z])(delet|drop|remov|overwrit|send|pay(?!load)|publish|deploy|execut|eras|purg|destroy|truncat|wip(?:e|ing)"
@@ -18,6 +18,11 @@ _DESTROYS = re.compile(
 _WRITES = re.compile(
     r"(?<![a-z])(writ(?:e|es|ing)|creat(?:e|es|ing)|sav(?:e|es|ing)|edit|append|mov(?:e|es|ing)|cop(?:y|ies)|renam"
     r"|upload|download|export|stor(?:e|es|ing)|mkdir|patch|init|commit|delet|remov|overwrit)",
+    re.IGNORECASE,
+)
+_TAKES_AWAY = re.compile(
+    r"(?<![a-z])(delet|remov|eras|purg|destroy|wip(?:e|ing)|clean|clear|truncat|drop|reset|prune|trash|unlink"
+    r"|mov(?:e|es|ing)|renam|mv|rm|rmdir)",
     re.IGNORECASE,
 )
 _FILES = re.compile(r"(?<![a-z])(file|folder|director(?:y|ies)|path|disk|repo)", re.IGNORECASE)
@@ -50,6 +55,11 @@ def file_writers(operations: Iterable[Operation]) -> tuple[str, ...]:
         if _WRITES.search(words) and _FILES.search(f"{words} {named}"):
             found.append(operation.name)
     return tuple(found)
+
+
+def takes_away(operation: Operation) -> bool:
+    """Whether by its name a tool takes away what others may need (deletes, moves, resets)."""
+    return operation.kind == "tool" and _TAKES_AWAY.search(_spaced(operation.name[:200])) is not None
 
 
 def _spaced(words: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from mcpfuzz.model import Json
 
-__all__ = ["gained", "members", "missing", "similar"]
+__all__ = ["gained", "members", "missing", "refusals", "similar"]
 
 MAX_MEMBERS = 300
 MAX_DEPTH = 4
@@ -94,7 +94,7 @@ def missing(answer: Json) -> str:
     Raises:
         KeyError: it names none.
     """
-    for text in _refusals(answer):
+    for text in refusals(answer):
         for pattern in _MISSING:
             match = pattern.search(text[:4_000])
             if match:
@@ -156,7 +156,8 @@ def _texts(result: Any) -> list[str]:
     return [block["text"] for block in blocks[:5] if isinstance(block, dict) and isinstance(block.get("text"), str)]
 
 
-def _refusals(answer: Json) -> list[str]:
+def refusals(answer: Json) -> list[str]:
+    """What an answer says that may be a refusal: the texts of an error or of a result."""
     if not isinstance(answer, dict):
         return []
     error, result = answer.get("error"), answer.get("result")

@@ -125,6 +125,10 @@ class Filler:
         self._made_up: dict[str, Json] = {}
         self._grown = 0
 
+    def knows(self, name: str) -> bool:
+        """Whether this target has such a place."""
+        return name in self._places
+
     def place(self, name: str, value: str) -> None:
         """Give a place its value, once it is known."""
         self._places[name] = value

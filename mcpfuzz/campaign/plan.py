@@ -16,6 +16,8 @@ SHARE_FLOOR = 4
 """Cases a pair gets in a round at least, however many operations there are."""
 SLICE = 16
 """Cases a pair gets before the next pair's turn: what fits into one volley."""
+SLICE_CROWD = 160
+"""Cases that all operations together get of one scenario before the next has its turn, where they are many."""
 SLICE_ALONE = 4
 """The same where each case is played by itself: as many would cost a slow server's whole time."""
 ROUND_CASES = 12_000
@@ -57,28 +59,36 @@ def units(
     wanted = sum(scenario.cases for scenario, _ in pairs)
     scale = min(1.0, ROUND_CASES / wanted) if wanted else 1.0
     shares = [(pair, share(pair[0], scale)) for pair in pairs]
+    crowd = len({operation.key for _, operation in pairs if operation is not None})
     for turn in range(rounds):
         left = [(pair, count) for pair, count in shares if pair[0].rounds is None or turn < pair[0].rounds]
         step = 0
         while left:
             for (scenario, operation), count in left:
-                size = slice_of(scenario) or count
+                size = slice_of(scenario, crowd) or count
                 start = step * size
                 yield Unit(scenario, operation, turn * count + start, min(size, count - start), turn)
             step += 1
-            left = [(pair, count) for pair, count in left if 0 < step * slice_of(pair[0]) < count]
+            left = [(pair, count) for pair, count in left if 0 < step * slice_of(pair[0], crowd) < count]
 
 
+FREQUENT = ("command-injection", "path-traversal", "file-write", "ssrf", "argument-injection", "sql-injection")
+"""What published flaws of MCP servers are most often, the most frequent first: these come before what costs less."""
 GIVEN = frozenset({"workspace", "upstream", "address-header", "credential", "second", "ticket", "read-only"})
 """Needs that only a user's word fills: what they were given for is tried before all else, since it is asked about."""
 
 
-def slice_of(scenario: Scenario) -> int:
-    """Cases a pair gets at a time; 0: all of its share. What a user gave something for is not kept waiting."""
+def slice_of(scenario: Scenario, crowd: int) -> int:
+    """Cases a pair gets at a time; 0: all of its share. What a user gave something for is not kept waiting.
+
+    Args:
+        crowd: how many operations share the time: the more, the less each gets before all had a turn.
+    """
+    most = max(SHARE_FLOOR, min(SLICE, SLICE_CROWD // max(1, crowd)))
     if not scenario.alone:
-        return SLICE if scenario.kinds else 0
+        return most if scenario.kinds else 0
     if scenario.kinds and not GIVEN.isdisjoint(scenario.needs):
-        return SLICE
+        return most
     return SLICE_ALONE if scenario.kinds or scenario.rounds is None else 0
 
 
@@ -99,6 +109,7 @@ def _pairs(
             bool(item.kinds) if item.early else item.rounds is not None,
             bool(item.kinds),
             bool(item.kinds) and item.alone,  # what goes out in volleys first: it costs least
+            FREQUENT.index(item.id) if item.id in FREQUENT else len(FREQUENT),
             item.cases,
             item.id,
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mcpfuzz.campaign.shrink import simpler, weight
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
@@ -23,6 +23,7 @@ from mcpfuzz.model import (
     Json,
     Operation,
     Place,
+    Step,
     Surface,
     Suspicion,
     Trace,
@@ -100,9 +101,46 @@ class Prover:
     until: float
     patience: Callable[[], float]
     phase: Callable[[str], None]
+    _showing: set[tuple[str, str]] = field(default_factory=set)
+    """(proof, action): benign calls that show it by themselves."""
 
     async def prove(self, case: Case, suspicion: Suspicion, *, shrink_s: float) -> Finding:
-        """Shrink within `shrink_s` seconds, then confirm; never raises for what the server does."""
+        """Shrink within `shrink_s` seconds, then confirm; never raises for what the server does.
+
+        Where the control is several calls and some of them show it by themselves, it is tried without those.
+        """
+        finding: Finding | None = None
+        try:
+            while (lean := self._lean(case, suspicion)) is not None:
+                if (finding is not None or lean is not case) and not await self._still(
+                    suspicion, lean.conversation, lean
+                ):
+                    break
+                finding = await self._prove(lean, suspicion, shrink_s)
+                if finding.note != REFUTED or self._lean(lean, suspicion) is lean:
+                    return finding
+        except OutOfStarts:
+            pass
+        return finding or self._finding(suspicion, case, case.conversation, None, False, "suspect", REFUTED)
+
+    def _lean(self, case: Case, suspicion: Suspicion) -> Case | None:
+        """The case without the benign calls at its end that are known to show it by themselves; None: none is left."""
+        control = case.control
+        if control is None or not self._showing or case.conversation.steps[-len(control) :] != control.steps:
+            return case
+        kept = tuple(step for step in control.steps if _shown_by(suspicion, step) not in self._showing)
+        if len(kept) == len(control):
+            return case
+        attack = case.conversation.steps[: -len(control)]
+        return replace(case, conversation=Conversation((*attack, *kept)), control=Conversation(kept)) if kept else None
+
+    def _note_showing(self, suspicion: Suspicion, trace: Trace) -> None:
+        """Which of the calls of a control show it."""
+        for exchange in trace.exchanges:
+            if observe(suspicion.proof, replace(trace, exchanges=(exchange,)), self.bench) is not None:
+                self._showing.add(_shown_by(suspicion, trace.conversation.steps[exchange.step]))
+
+    async def _prove(self, case: Case, suspicion: Suspicion, shrink_s: float) -> Finding:
         best, minimal, note = case.conversation, False, ""
         try:
             self.phase("shrinking")
@@ -137,7 +175,8 @@ class Prover:
         """Control and probe on a fresh server; the probe's trace where it shows and the control does not."""
         if time.monotonic() > self.until:
             return None, "not confirmed: the time was spent"
-        if suspicion.rule in LETHAL or not self.supply.quiet:
+        keeps = case.control is not None and len(case.control) > 1  # what was taken in before, others show now
+        if suspicion.rule in LETHAL or keeps or not self.supply.quiet:
             await self.supply.fresh(f"to confirm {suspicion.rule}")
         control = self.control(case, suspicion.rule)
         if control is not None:
@@ -146,6 +185,7 @@ class Prover:
                 await self.supply.fresh("the control found it ended")
                 trace = await self._say(control, self.timeout)
             if suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None:
+                self._note_showing(suspicion, trace)
                 return None, REFUTED
             if trace.ending.kind != "alive":
                 await self.supply.fresh("the control ended it")
@@ -279,6 +319,10 @@ def _page(place: Place, conversation: Conversation) -> str | None:
         return None
     paths = [step.action.path for step in conversation.steps if isinstance(step.action, Http)]
     return next((path.partition("?")[0] for path in reversed(paths) if path not in OWN), None)
+
+
+def _shown_by(suspicion: Suspicion, step: Step) -> tuple[str, str]:
+    return (f"{suspicion.proof.kind} {dict(suspicion.proof.params)!r}", repr(step.action))
 
 
 def _linger(case: Case, suspicion: Suspicion) -> float:

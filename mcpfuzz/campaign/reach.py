@@ -4,13 +4,18 @@ before anything attacks: the user's examples first, then the schema's own hints,
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mcpfuzz.campaign.demands import amended
 from mcpfuzz.campaign.harvest import Harvest, hints
-from mcpfuzz.campaign.proposals import hollow, proposals, sample_files
+from mcpfuzz.campaign.proposals import MOST, hollow, present, proposals, sample_files
+from mcpfuzz.caution import takes_away
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.effects.decoys import LINKS, PACKED
 from mcpfuzz.errors import Gone, TargetError
@@ -20,15 +25,22 @@ from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import Filler
 from mcpfuzz.strategies.arguments import valid
-from mcpfuzz.strategies.choices import RandomChoices
-from mcpfuzz.strategies.points import points, put
+from mcpfuzz.strategies.choices import PlainChoices, RandomChoices
+from mcpfuzz.strategies.points import Point, points, put
 from mcpfuzz.surface import bind
 from mcpfuzz.wire import encode
 
 __all__ = ["Reach", "Tally"]
 
+FIRST_TRIES = 8
+"""Calls that every operation gets before any gets more: time may end early."""
+SAME_TRIES = 4
+"""Calls more where every refusal was the same: it is hardly about the arguments."""
 SECOND_TRIES = 24
 """Calls per operation that may be spent on what other operations and refusals taught."""
+AMENDED = 6
+"""Calls per stage that may be spent on what the last refusal asks for."""
+STAGES = ("first", "rest", "taught")
 KINDS = ("tool", "resource", "prompt")
 KEEP = 3
 """Good calls kept per operation."""
@@ -56,7 +68,9 @@ class Reach:
         self._good: dict[tuple[str, str], tuple[Mapping[str, Json], ...]] = {}
         self._likely: dict[tuple[str, str], tuple[Mapping[str, Json], ...]] = {}
         self._refused: dict[tuple[str, str], list[Json]] = {}
-        self._asked: set[tuple[tuple[str, str], bool]] = set()
+        self._asked: set[tuple[tuple[str, str], str]] = set()
+        self._takes_away: set[tuple[str, str]] = set()
+        self._present: tuple[str, ...] = ()
         self._harvest: Harvest | None = None
 
     def tally(self, kind: str, name: str) -> Tally:
@@ -89,6 +103,11 @@ class Reach:
             )
         return tuple(made)
 
+    @property
+    def harmed(self) -> bool:
+        """Whether a file of the workspace is gone that was there when learning began."""
+        return not all(map(os.path.exists, self._present))
+
     async def learn(
         self,
         client: Client,
@@ -114,24 +133,31 @@ class Reach:
         filler = Filler(places)
         if self._harvest is None:
             self._harvest = Harvest(places.get("workspace"))
+        self._takes_away = {operation.key for operation in surface.operations if takes_away(operation)}
+        if not self._present:
+            self._present = present(places.get("workspace"))
         files = sample_files(places.get("workspace"))
         shown = {(kind, str(example[kind])) for example in examples for kind in example if kind in KINDS}
         ready = [operation for operation in surface.operations if operation.skipped is None]
-        ready.sort(key=lambda operation: operation.key not in shown)  # what the user speaks of comes first
-        for again in (False, True):
+        ready.sort(key=lambda operation: (takes_away(operation), operation.key not in shown))  # the user's come first
+        for stage in STAGES:
             for operation in ready:
                 if time.monotonic() > until:
                     break
-                if (operation.key, again) in self._asked or (again and operation.key in self._good):
+                if (operation.key, stage) in self._asked or (stage == "taught" and operation.key in self._good):
                     continue
-                self._asked.add((operation.key, again))
-                if again:  # with what was learned from all others
-                    tries = list(_taught(operation, self._harvest, self._refused.get(operation.key, [])))
-                    await self._learn_one(client, operation, tries[:SECOND_TRIES], filler, timeout, until)
-                else:
-                    tries, reason = proposals(operation, (*examples, *remembered), seed, files)
+                self._asked.add((operation.key, stage))
+                tries, reason = proposals(operation, (*examples, *remembered), seed, files)
+                if stage == "first":
                     self.tally(*operation.key).reason = reason
-                    await self._learn_one(client, operation, tries, filler, timeout, until)
+                    tries = tries[:FIRST_TRIES]
+                elif stage == "rest":
+                    tries = [] if self._enough(operation) else tries[FIRST_TRIES : self._most(operation)]
+                else:  # with what was learned from all others
+                    refused = self._refused.get(operation.key, [])
+                    taught = _taught(operation, tries[0], self._harvest, refused)
+                    tries = list({repr(item): item for item in taught}.values())[:SECOND_TRIES]
+                await self._learn_one(client, operation, tries, filler, timeout, until)
         empty = {key for key, calls in self._good.items() if all(map(hollow, calls))}
         likely = {key: tried for key, tried in self._likely.items() if key not in self._good or key in empty}
         order = sorted(surface.operations, key=lambda operation: operation.key not in shown)
@@ -148,10 +174,11 @@ class Reach:
     ) -> None:
         """Try candidates until a few are known to be good."""
         assert self._harvest is not None
-        found: list[Mapping[str, Json]] = []
-        for candidate in candidates:
-            if time.monotonic() > until:
-                return
+        queue, spare = deque(candidates), AMENDED
+        found = list(self._good.get(operation.key, ()))
+        place = "{workspace}" if filler.knows("workspace") else None
+        while queue and time.monotonic() < until:
+            candidate = queue.popleft()
             if _baited(candidate):
                 continue
             answered, took = await self._try(client, operation, candidate, filler, timeout)
@@ -168,17 +195,33 @@ class Reach:
                     found.append(candidate)
                     found.sort(key=hollow)  # stable: what says something stands in front
                     self._good[operation.key] = tuple(found)
-                full = [call for call in found if not hollow(call)]
-                if len(full) >= (1 if took > 0.3 else KEEP):
-                    self._good[operation.key] = tuple(full)
+                if self._enough(operation):
+                    self._good[operation.key] = tuple(call for call in found if not hollow(call))
                     return
-            else:
-                if len(tried := self._likely.get(operation.key, ())) < KEEP:
-                    self._likely[operation.key] = (*tried, candidate)
-                self._refused.setdefault(operation.key, []).append(answered)
-                tally.reason = (
-                    f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
-                )
+                continue
+            tried = self._likely.get(operation.key, ())
+            self._refused.setdefault(operation.key, []).append(answered)
+            asked = amended(candidate, answered, _declared(operation), place) if spare and not found else None
+            if asked is not None and asked not in tried and asked not in queue:
+                spare -= 1
+                queue.appendleft(asked)
+            if len(tried) < KEEP:
+                self._likely[operation.key] = (*tried, candidate)
+            tally.reason = (
+                f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
+            )
+
+    def _most(self, operation: Operation) -> int:
+        """Calls that are worth a try: few where all were refused in the same words, whatever they said."""
+        refused = self._refused.get(operation.key, [])
+        same = len(refused) >= FIRST_TRIES // 2 and len({rejection(item) for item in refused}) == 1
+        return FIRST_TRIES + (SAME_TRIES if same and operation.key not in self._good else MOST)
+
+    def _enough(self, operation: Operation) -> bool:
+        """Whether enough good calls are known that say something: one, where it takes its time or takes away."""
+        full = sum(not hollow(call) for call in self._good.get(operation.key, ()))
+        one = operation.key in self._takes_away or self.tally(*operation.key).slowest_s > 0.3
+        return full >= (1 if one else KEEP)
 
     async def _try(
         self, client: Client, operation: Operation, candidate: Mapping[str, Json], filler: Filler, timeout: float
@@ -194,25 +237,56 @@ class Reach:
         return (frame.value if frame is not None else None), volley.took.get(key, timeout)
 
 
-def _taught(operation: Operation, harvest: Harvest, refusals: list[Json]) -> Iterator[Mapping[str, Json]]:
-    """Arguments made of values that other operations gave and that refusals named, one place at a time."""
+def _declared(operation: Operation) -> Mapping[str, Json]:
+    """A value for each member that the schema declares."""
+    try:
+        made = valid(PlainChoices(full=True), plan_of(operation))
+    except CannotGenerate:
+        return {}
+    return made if isinstance(made, dict) else {}
+
+
+def _taught(
+    operation: Operation, likeliest: Mapping[str, Json], harvest: Harvest, refusals: list[Json]
+) -> Iterator[Mapping[str, Json]]:
+    """Arguments made of values that other operations gave and that refusals named, one place at a time; then the
+    likeliest call with them."""
+    told = list(dict.fromkeys(word for refusal in refusals[-3:] for word in hints(refusal)))[:6]
+    columns = _columns(operation, likeliest, harvest, told)
+    best = dict(likeliest)
+    for place, values in columns:
+        if values and not place.text.startswith("{workspace}"):
+            best = put(best, place, values[0])
+    yield best
+    rows = itertools.zip_longest(*(values for _, values in columns))
+    one_changed = (
+        put(likeliest, place, value)
+        for row in rows
+        for (place, _), value in zip(columns, row, strict=True)
+        if value is not None
+    )
+    yield from itertools.islice(one_changed, SECOND_TRIES // 2)
     try:
         base = valid(RandomChoices(0, "taught", operation.kind, operation.name), plan_of(operation))
     except CannotGenerate:
-        base = {}
-    start = base if isinstance(base, dict) else {}
-    places = [place for place in points(operation.schema, start) if "enum" not in place.schema]
-    told = list(dict.fromkeys(word for refusal in refusals[-3:] for word in hints(refusal)))[:6]
-    columns = [(place, [*harvest.values(place.name), *told]) for place in places]
-    best = dict(start)
+        return
+    best = base if isinstance(base, dict) else {}
+    columns = _columns(operation, best, harvest, told)
     for place, values in columns:
         if values:
             best = put(best, place, values[0])
-    if best != start:
-        yield best
+    yield best
     for place, values in columns:
         for value in values:
             yield put(best, place, value)
+
+
+def _columns(
+    operation: Operation, arguments: Mapping[str, Json], harvest: Harvest, told: list[str]
+) -> list[tuple[Point, list[str]]]:
+    """Values for each place of text."""
+    places = [place for place in points(operation.schema, arguments) if "enum" not in place.schema]
+    return [(place, [*harvest.values(place.name), *told]) for place in places]
 
 
 def _baited(arguments: Mapping[str, Json]) -> bool:

@@ -236,6 +236,8 @@ async def _learn(prepared: Prepared, settings: Settings, state: _State, surface:
             )
             if state.corpus is not None:
                 state.corpus.keep_good(learned.good)
+            if state.reach.harmed and state.supply.can_start:  # the attack finds the workspace as it was
+                await state.supply.fresh("a tool took a file of the workspace away")
             return learned
         except TargetError:
             await state.supply.fresh("it ended when an operation was first called")

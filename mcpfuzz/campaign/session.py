@@ -224,6 +224,8 @@ class CampaignSession:
                 )
                 if self._corpus is not None:
                     self._corpus.keep_good(self.surface.good)
+                if self._reach.harmed and self._supply.can_start:
+                    await self._supply.fresh("a tool took a file of the workspace away")
                 break
             except TargetError:
                 await self._supply.fresh("it ended when an operation was first called")

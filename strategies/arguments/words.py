@@ -20,6 +20,7 @@ _BY_NAME: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("host", "domain", "address", "ip_"), ("localhost", "127.0.0.1", "a.test", "192.0.2.7")),
     (("path", "file", "dir", "folder", "cwd", "root"), ("notes.txt", "alpha", "docs/notes.txt", "{scratch}/notes.txt",
                                                        "{scratch}")),
+    (("commit", "branch", "revision", "_ref", "treeish"), ("HEAD", "main", "master")),
     (("timezone", "tz"), ("UTC", "Europe/Berlin", "America/New_York")),
     (("datetime", "timestamp"), ("2026-01-02T03:04:05Z",)),
     (("date", "day", "since", "until"), ("2026-01-02", "2025-12-31")),
@@ -38,7 +39,7 @@ _BY_NAME: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
 
 def words_for(name: str, slots: bool) -> tuple[str, ...]:
     """Words for a property, by its name; with slots among them only where `slots` allows it."""
-    lowered = name[:80].lower()
+    lowered = "_" + name[:80].lower()  # so that a part may say that it begins a word
     for parts, words in _BY_NAME if name else ():
         if any(part in lowered for part in parts):
             return words if slots else tuple(word for word in words if not has_slots(word))

@@ -14,6 +14,7 @@ __all__ = ["ConfigEntry", "config_line", "read_config"]
 _SECTION = re.compile(r'\[([A-Za-z0-9.-]+)(?:[ \t]+"((?:[^"\\\n]|\\[^\n])*)")?[ \t]*\]')
 _KEY = re.compile(r"([A-Za-z][A-Za-z0-9-]*)[ \t]*(=?)")
 _VALUE = re.compile(r'((?:[^\\"\n#;]|\\[ntb"\\\n]|"(?:[^\\"\n]|\\[ntb"\\\n])*")*)(?:[#;][^\n]*)?(?=\n|\Z)')
+_BARE = re.compile(r'[^\s"\\#;]+(?: [^\s"\\#;]+)*')
 _ESCAPES = {"n": "\n", "t": "\t", "b": "\b", '"': '"', "\\": "\\", "\n": ""}
 ConfigEntry: TypeAlias = tuple[str, str | None, str, str | None]
 """(section, subsection, key, value)"""
@@ -48,7 +49,10 @@ def read_config(text: str) -> Iterator[ConfigEntry]:
 def config_line(section: str, subsection: str | None, key: str, value: str | None) -> str:
     """The entry under a section head of its own, which git reads as if it stood with the others."""
     name = section if subsection is None else f'{section} "{_escape(subsection)}"'
-    return f"[{name}]\n\t{key}\n" if value is None else f'[{name}]\n\t{key} = "{_escape(value)}"\n'
+    if value is None:
+        return f"[{name}]\n\t{key}\n"
+    # without quotes where it needs none, as git writes it: not everybody who looks for `url = ` reads like git
+    return f"[{name}]\n\t{key} = {value}\n" if _BARE.fullmatch(value) else f'[{name}]\n\t{key} = "{_escape(value)}"\n'
 
 
 def _escape(text: str) -> str:

@@ -25,6 +25,7 @@ from mcpfuzz.errors import UsageError
 __all__ = ["ScratchTree"]
 
 SHARED = Path("/var/tmp")
+GIT_NAME = "[user]\n\tname = mcpfuzz\n\temail = mcpfuzz@example.invalid\n"
 """Where everybody may write and no program keeps its data: servers allow their temporary folder, not this one."""
 
 
@@ -98,6 +99,8 @@ class ScratchTree:
             (young / ".git").write_text(f"gitdir: {self.root / 'no-repository'}\n", encoding="utf-8")
             for name in ("ws", "scratch", "home", "tmp", "watch", "stubs"):
                 (young / name).mkdir(mode=0o700)
+            # who has no name cannot commit, and a tool that commits could not be reached
+            (young / "home" / ".gitconfig").write_text(GIT_NAME, encoding="utf-8")
             young.rename(self.root)
         except OSError:
             remove_tree(young)
