@@ -20,6 +20,7 @@ from mcpfuzz.campaign.docket import Docket
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.pace import Pace
 from mcpfuzz.campaign.plan import Unit, units
+from mcpfuzz.campaign.pools import Pools
 from mcpfuzz.campaign.prover import Prover
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.score import ScenarioTally, Score
@@ -74,6 +75,7 @@ class Engine:
         cut: why it ended before the plan did; None: it did not.
         corpus: what earlier runs left, and where this one leaves its own; None: nowhere.
         journal: notes how far it has come; None: nothing does.
+        pools: arguments in the making by another generator; None: there are none.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Engine:
         self.cut: str | None = None
         self.corpus: Corpus | None = None
         self.journal: Journal | None = None
+        self.pools: Pools | None = None
 
     @property
     def findings(self) -> list[Finding]:
@@ -194,6 +197,12 @@ class Engine:
     async def _unit(self, unit: Unit) -> None:
         tally = self.tallies[unit.scenario.id]
         self._enter(unit)
+        if self.pools is not None:
+            drawn = await self.pools.onto(self._surface, unit)
+            if drawn is None:
+                tally.reasons.setdefault(f"{unit.key[2]}: {self.pools.why}")
+                return
+            self._surface = drawn
         if unit.key not in self._docket.dead_ends:
             guard = _Guard(len(self._voice.history)) if unit.operation is None and not unit.scenario.alone else None
             if guard is not None and not await self._vitals.ok():
