@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from mcpfuzz.campaign.shrink import simpler, weight
+from mcpfuzz.campaign.sizes import CLOSE
+from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.model import (
     Call,
@@ -103,16 +104,16 @@ class Prover:
 
     async def prove(self, case: Case, suspicion: Suspicion, *, shrink_s: float) -> Finding:
         """Shrink within `shrink_s` seconds, then confirm; never raises for what the server does."""
-        best, minimal, note = case.conversation, False, ""
+        best, minimal, rough, note = case.conversation, False, False, ""
         try:
             self.phase("shrinking")
-            best, minimal = await self._shrink(case, suspicion, min(self.until, time.monotonic() + shrink_s))
+            best, minimal, rough = await self._shrink(case, suspicion, min(self.until, time.monotonic() + shrink_s))
             self.phase("confirming")
             trace, why = await self._confirm(case, suspicion, best)
             for other in self._wider(case, suspicion, best):
                 if trace is not None:
                     break
-                best, minimal = other, False
+                best, minimal, rough = other, False, False
                 trace, why = await self._confirm(case, suspicion, best)
         except OutOfStarts as error:
             trace, why = None, str(error)
@@ -120,6 +121,8 @@ class Prover:
             return self._finding(suspicion, case, best, None, False, "suspect", why)
         if not minimal:
             note = "not minimal: the time to shrink it was spent"
+        elif rough:
+            note = f"its size is the least to within {CLOSE:.0%}"
         if len(best) > 1:
             note = f"needs {len(best)} steps" + (f"; {note}" if note else "")
         return self._finding(suspicion, case, best, trace, minimal, "proved", note)
@@ -204,27 +207,25 @@ class Prover:
 
     # ---- shrinking
 
-    async def _shrink(self, case: Case, suspicion: Suspicion, until: float) -> tuple[Conversation, bool]:
-        """The lightest conversation found that still shows it, and whether all neighbours were tried."""
+    async def _shrink(self, case: Case, suspicion: Suspicion, until: float) -> tuple[Conversation, bool, bool]:
+        """The lightest conversation found that still shows it, whether all neighbours were tried, and whether a size
+        was found only up to `sizes.CLOSE`."""
         best = case.conversation
         inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted" or bool(case.claims)
         roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
         if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
-            return best, True
-        tried = {repr(best)}
+            return best, True, False
         starts_until = self.supply.starts + max(4, min(SHRINK_STARTS, self.supply.starts_left // 3))
-        while True:
-            for candidate in simpler(best, inside=inside):
-                if repr(candidate) in tried or weight(candidate) >= weight(best) or not _keeps(case, candidate):
-                    continue
-                if time.monotonic() > until or self.supply.starts >= starts_until:
-                    return best, False
-                tried.add(repr(candidate))
-                if await self._still(suspicion, candidate, case):
-                    best = candidate
-                    break
-            else:
-                return best, True
+
+        async def shows(candidate: Conversation) -> bool:
+            return _keeps(case, candidate) and await self._still(suspicion, candidate, case)
+
+        def spent() -> bool:
+            return time.monotonic() > until or self.supply.starts >= starts_until
+
+        search = Smallest(best, shows, spent, inside=inside)
+        await search.find()
+        return search.best, search.minimal, search.rough
 
     async def _still(self, suspicion: Suspicion, candidate: Conversation, case: Case) -> bool:
         trace = await self._say(candidate, self.patience(), case.row, _linger(case, suspicion) / 10)

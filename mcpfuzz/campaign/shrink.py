@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mcpfuzz.campaign.sizes import EXACT
 from mcpfuzz.model import Action, Call, Conversation, Http, Json, Raw, Send, Step, Ws, replace
 
 __all__ = ["simpler", "weight"]
@@ -84,7 +85,7 @@ def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conv
     yield from (Conversation(kept) for kept in _fewer(steps))
     for index, step in enumerate(steps):
         if step.times > 1:
-            for times in (1, step.times // 2, step.times - 1):
+            for times in (1, step.times // 2, step.times - 1 if step.times <= EXACT else 0):
                 if 0 < times < step.times:
                     yield _with(conversation, index, replace(step, times=times))
     if not inside:
@@ -217,7 +218,8 @@ def _texts(text: str) -> Iterator[str]:
     repeated = _REPEAT.search(text)
     if repeated:
         count, unit = int(repeated.group(1)), repeated.group(2)
-        for fewer in (1, count // 100, count // 10, count // 2, count * 3 // 4, count * 9 // 10, count - 1):
+        nearer = (count * 3 // 4, count * 9 // 10, count - 1) if count <= EXACT else ()  # larger ones: `sizes`
+        for fewer in (1, count // 100, count // 10, count // 2, *nearer):
             if 0 < fewer < count:
                 made = f"{{repeat:{fewer}:{unit}}}" if fewer * len(unit) > 40 else unit * fewer
                 yield text[: repeated.start()] + made + text[repeated.end() :]
@@ -261,4 +263,4 @@ def _raw(data: bytes | str) -> Iterator[bytes | str]:
             shorter = body[:start] + body[start + part :]
             if shorter:
                 yield shorter + end
-        part = part // 2 if part > 1 and len(body) <= 4096 else 0
+        part = part // 2 if part > 1 and (len(body) <= 4096 or len(body) // part < 64) else 0
