@@ -93,7 +93,7 @@ class Corpus:
 
     def keep(self, case: Case, suspicion: Suspicion, finding: Finding) -> None:
         """Keep what showed a proved finding, as short as it is by now."""
-        case = replace(case, conversation=finding.conversation)
+        case, suspicion = replace(case, conversation=finding.conversation), replace(suspicion, title=finding.title)
         if not finding.minimal and (self.folder / f"case-{finding.fingerprint}.json").exists():
             return  # the one that is there may be shorter
         with contextlib.suppress(ValueError, RecursionError):  # an integer of 5,000 digits, 2,000 levels of nesting

@@ -127,6 +127,7 @@ class Docket:
                 continue
             case, suspicion = self._origin[finding.fingerprint]
             shorter = replace(case, conversation=finding.conversation)
+            suspicion = replace(suspicion, title=finding.title)
             better = await self._prover.prove(shorter, suspicion, shrink_s=(self._until - time.monotonic()) * 0.5)
             if better.confidence == "proved":
                 self._score.findings[position] = better

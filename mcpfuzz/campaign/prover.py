@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
+from mcpfuzz.campaign.telling import said
 from mcpfuzz.model import (
     Call,
     Case,
@@ -251,6 +252,8 @@ class Prover:
         place, title = suspicion.place, suspicion.title
         if suspicion.proof.kind == "accepted" and observed:  # shrinking may have found a plainer flaw
             place, title = replace(place, argument=None), f"{rule.title}: {observed.split(';')[0]}"[:200]
+        elif suspicion.rule in ANYTHING_GOES and _changed(case, conversation):
+            title = f"{rule.title}: {said(conversation)}"[:200]
         page = _page(place, conversation)
         if page is not None:  # one of many that were asked for together
             place, title = replace(place, name=page), f"{rule.title}: {case.label or page}"[:200]
@@ -272,6 +275,13 @@ class Prover:
             stderr=trace.stderr[-4000:] if trace is not None else "",
             note=note,
         )
+
+
+def _changed(case: Case, conversation: Conversation) -> bool:
+    """Whether shrinking changed what the case's label tells: what is said, or how much is said before."""
+    first = case.conversation.steps
+    same = all(step in first for step in conversation.steps)
+    return not same or (case.label.startswith("after ") and len(conversation) < len(first))
 
 
 def _page(place: Place, conversation: Conversation) -> str | None:

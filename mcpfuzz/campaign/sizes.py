@@ -127,7 +127,7 @@ def _turned(conversation: Conversation, fewer: Mapping[int, int]) -> Conversatio
         if number not in fewer:
             return match.group()
         count, unit = _count(match) - fewer[number], match.group(2) or match.group(3)
-        if match.group(2) is None or count * len(unit) <= WRITTEN:
+        if "{" in unit or "}" in unit or count * len(unit) <= WRITTEN:
             return unit * count
         return f"{{repeat:{count}:{unit}}}"
 
