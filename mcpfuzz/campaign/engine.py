@@ -31,7 +31,7 @@ from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.campaign.vitals import Vitals
 from mcpfuzz.campaign.voice import Voice
 from mcpfuzz.events import Event
-from mcpfuzz.model import Case, Finding, Surface, Suspicion, replace
+from mcpfuzz.model import Case, Finding, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace
 from mcpfuzz.oracles.proofs import observe
@@ -167,12 +167,21 @@ class Engine:
             self._voice.remember(await self._supply.client(), case.conversation.steps)
             try:
                 trace = await self._voice.say(case.conversation, case.row)
-                seen = observe(suspicion.proof, trace, self._bench)
+                shown = self._rejudged(case, suspicion, trace)
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue  # an entry that somebody changed, or a slot that this run has no value for
-            if seen is not None:
-                await self._docket.suspect(case, replace(suspicion, observed=seen), unit)
+            for again in shown:
+                await self._docket.suspect(case, again, unit)
         self._docket.dead_ends.clear()  # what is known to break a pair does not keep it from being tried anew
+
+    def _rejudged(self, case: Case, suspicion: Suspicion, trace: Trace) -> list[Suspicion]:
+        """What today's oracles say of what an earlier run found, under the same rule. Poisoning is nobody's but the
+        vitals' to see: its proof is looked for as it was."""
+        if suspicion.rule == "poisoned":
+            seen = observe(suspicion.proof, trace, self._bench)
+            return [] if seen is None else [replace(suspicion, observed=seen)]
+        today = judge_trace(case, trace, self._bench, self._surface)
+        return [replace(one, title=suspicion.title) for one in today if one.rule == suspicion.rule]
 
     def _keep(self, case: Case, suspicion: Suspicion, finding: Finding) -> None:
         if self.corpus is not None:

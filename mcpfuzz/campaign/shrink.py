@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from mcpfuzz.campaign.sizes import EXACT
+from mcpfuzz.campaign.sizes import EXACT, alone
 from mcpfuzz.model import Action, Call, Conversation, Http, Json, Raw, Send, Step, Ws, replace
 
 __all__ = ["simpler", "weight"]
@@ -253,6 +253,7 @@ def _raw(data: bytes | str) -> Iterator[bytes | str]:
     if isinstance(data, str):
         end = "\n" if data.endswith("\n") else ""
         body = data[: len(data) - len(end)]
+        yield from (made + end for made in alone(body))
         if _REPEAT.search(body):
             yield from (made + end for made in _texts(body))
         pieces = _PIECE.findall(body)

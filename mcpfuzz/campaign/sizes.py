@@ -13,7 +13,7 @@ from typing import Any
 
 from mcpfuzz.model import Action, Call, Conversation, Http, Raw, Send, Ws, replace
 
-__all__ = ["CLOSE", "EXACT", "Bisection", "Dial", "dials"]
+__all__ = ["CLOSE", "EXACT", "Bisection", "Dial", "alone", "dials"]
 
 FEW = 32
 """Below it a size is small: the plain neighbours (`shrink.simpler`) do."""
@@ -126,12 +126,24 @@ def _turned(conversation: Conversation, fewer: Mapping[int, int]) -> Conversatio
         number = next(seen)
         if number not in fewer:
             return match.group()
-        count, unit = _count(match) - fewer[number], match.group(2) or match.group(3)
-        if "{" in unit or "}" in unit or count * len(unit) <= WRITTEN:
-            return unit * count
-        return f"{{repeat:{count}:{unit}}}"
+        return _written(match, _count(match) - fewer[number])
 
     return _rewritten(conversation, turn)
+
+
+def alone(text: str) -> Iterator[str]:
+    """Each repetition of a text, and nothing else of it."""
+    for match in _RUN.finditer(text):
+        made = _written(match, _count(match))
+        if made != text and _count(match) > FEW:
+            yield made
+
+
+def _written(match: re.Match[str], count: int) -> str:
+    unit = match.group(2) or match.group(3)
+    if "{" in unit or "}" in unit or count * len(unit) <= WRITTEN:
+        return unit * count
+    return f"{{repeat:{count}:{unit}}}"
 
 
 def _count(match: re.Match[str]) -> int:
