@@ -28,7 +28,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         scenario=SCENARIO.id,
         place=Place(kind=operation.kind, name=operation.name, argument=label.argument or None),
         conversation=Conversation.of(bind(operation, label.value if isinstance(label.value, dict) else {})),
-        label=label.why,
+        label=f"arguments that obey the schema ({words})" if label.valid else label.why,
         valid=label.valid,
         coercible=label.coercible or label.keyword == "format",
     )

@@ -42,7 +42,7 @@ from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.surface import bind
 
-__all__ = ["LETHAL", "REFUTED", "Prover", "fingerprint"]
+__all__ = ["LETHAL", "ONLY_SLOW", "REFUTED", "Prover", "fingerprint"]
 
 LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
 """Rules whose proof leaves the server unfit: every try costs a start, or a wait."""
@@ -73,6 +73,13 @@ MAX_SHOWN = 12
 """Tools whose good calls may show a secret by design."""
 REFUTED = "a benign call shows the same"
 """The note of what its control shows, too: the attack did not cause it."""
+ONLY_SLOW = "asked again, it was answered in time"
+"""The note of an answer that did not come soon enough and came within `--timeout`: that is no finding."""
+WAITS = frozenset({"hang", "no-answer"})
+"""Rules about an answer that does not come, of which a busy machine may be the cause."""
+BEAT_SHARE = 0.02
+"""Of `--timeout`: a heartbeat that takes longer tells of a busy machine."""
+MOST_SLOW = 3.0
 BARRIER_S = 3.0
 LINGER_S = 1.0
 """For an effect that comes after the answer; while shrinking a tenth of it."""
@@ -143,23 +150,50 @@ class Prover:
             return None, "not confirmed: the time was spent"
         if suspicion.rule in LETHAL or not self.supply.quiet:
             await self.supply.fresh(f"to confirm {suspicion.rule}")
-        control = self.control(case, suspicion.rule)
-        if control is not None:
-            trace = await self._say(control, self.timeout)
+        timeout = self.timeout * (await self._slowness() if suspicion.rule in WAITS else 1.0)
+        shown = False
+        for control in self._controls(case, suspicion.rule):
+            trace = await self._say(control, timeout)
             if trace.ending.kind != "alive":  # what was said before may have ended it: on a fresh one it may show yet
                 await self.supply.fresh("the control found it ended")
-                trace = await self._say(control, self.timeout)
-            if suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None:
-                return None, REFUTED
+                trace = await self._say(control, timeout)
+            shown = suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None
             if trace.ending.kind != "alive":
                 await self.supply.fresh("the control ended it")
-        trace = await self._say(conversation, self.timeout, case.row, _linger(case, suspicion))
+            if not shown:
+                break
+        if shown:
+            return None, REFUTED
+        trace = await self._say(conversation, timeout, case.row, _linger(case, suspicion))
         seen = observe(suspicion.proof, trace, self.bench)
         if trace.ending.kind != "alive" or suspicion.rule in LETHAL:
             await self.supply.drop()
         if seen is None:
-            return None, "it did not show again on a fresh server"
+            return None, ONLY_SLOW if suspicion.rule in WAITS else "it did not show again on a fresh server"
         return trace, seen
+
+    async def _slowness(self) -> float:
+        """By how much more than `--timeout` an answer may take now, told by how long a heartbeat takes: a machine that
+        is busy with other things is not the server's fault."""
+        client, began = await self.supply.client(), time.monotonic()
+        await client.barrier(self.timeout)
+        beat = time.monotonic() - began
+        return min(MOST_SLOW, max(1.0, beat / (BEAT_SHARE * self.timeout)))
+
+    def _controls(self, case: Case, rule: str) -> Iterator[Conversation]:
+        """The benign twins, of which one that does not show it is enough. There is one; where the rule is about an
+        answer that does not come, all good calls of the operation: one may have been good only after what was said
+        before it."""
+        control = self.control(case, rule)
+        if control is None:
+            return
+        yield control
+        known = self.surface.good.get((case.place.kind, case.place.name), ())
+        operation = self.surface.operation(case.place.kind, case.place.name)
+        if rule in WAITS and operation is not None:
+            for arguments in known:
+                if (other := Conversation.of(bind(operation, arguments))) != control:
+                    yield other
 
     def control(self, case: Case, rule: str = "") -> Conversation | None:
         """The benign twin: the case's own, where the rule is one that it claims (or it claims none); else the good
