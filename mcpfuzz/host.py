@@ -111,19 +111,35 @@ def carries(pid: int, token: str) -> bool:
     return False
 
 
-def sweep(token: str) -> int:
-    """Kill what a run left behind, known by its mark, and reap it; how many there were."""
+CLOCK_SLACK_S = 2.0
+"""By how much the start of a process, which is told in ticks since the boot, may seem to lie before a file's time."""
+
+
+def sweep(token: str, *, since: float = 0.0) -> int:
+    """Kill what a run left behind, known by its mark, and reap it; how many there were.
+
+    Args:
+        since: `time.time()`; what began before is left alone.
+    """
     count = 0
     for _ in range(5):  # a fork bomb's children may be born while we look
         left = [pid for pid in marked(token) if _alive(pid)]
-        if not left:
+        ended = [pid for pid in left if _kill(pid, token, since)]
+        if not ended:
             break
-        count += len(left)
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        reap(left)
+        count += len(ended)
+        reap(ended)
     return count
+
+
+def _kill(pid: int, token: str, since: float) -> bool:
+    """Kill one process, should it be the one that was meant: its id may have been given to another meanwhile."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)  # from here on its start is known, and compared before the signal
+        if process.create_time() + CLOCK_SLACK_S >= since and carries(pid, token):
+            process.kill()
+            return True
+    return False
 
 
 def reap(pids: Iterable[int]) -> None:

@@ -19,7 +19,7 @@ from mcpfuzz.strategies.messages import fresh_id
 from mcpfuzz.surface import bind
 from mcpfuzz.wire import encode
 
-__all__ = ["CannotGenerate", "case_of", "good_arguments", "plan_of"]
+__all__ = ["CannotGenerate", "WHOLE_PERCENT", "case_of", "good_arguments", "grafted", "plan_of"]
 
 _MARK = "\x01arguments\x01"
 WHOLE_PERCENT = 25
@@ -59,7 +59,7 @@ def case_of(scenario: str, choices: Choices, surface: Surface, operation: Operat
         good = good_arguments(choices, surface, operation)
         arguments = labelled.value
         if good is not None and not choices.chance(WHOLE_PERCENT):
-            arguments = _grafted(good, labelled)
+            arguments = grafted(good, labelled)
         action = bind(operation, arguments if isinstance(arguments, dict) else {})
     return Case(
         scenario=scenario,
@@ -72,7 +72,7 @@ def case_of(scenario: str, choices: Choices, surface: Surface, operation: Operat
     )
 
 
-def _grafted(good: Mapping[str, Json], labelled: Labelled) -> Json:
+def grafted(good: Mapping[str, Json], labelled: Labelled) -> Json:
     """The good call with the flawed member in it (or out of it)."""
     value = labelled.value
     name = unescaped(labelled.argument.split("/")[1]) if labelled.argument else None

@@ -1,5 +1,5 @@
-"""Schemathesis on a server's OpenAPI document, in a process of its own that reaches nobody: what it would send goes to
-its parent as a line of JSON, and the parent says what came back.
+"""Schemathesis on a server's OpenAPI document, in a process of its own that reaches nobody (`aside`): what it would
+send goes to its parent as a line of JSON, and the parent says what came back.
 
     stdin    {"document", "prefix", "seed", "seconds", "examples", "methods"}, then one answer for each request:
              {"status", "headers": [[name, value]], "body": base64}, or {"error": words}
@@ -7,22 +7,19 @@ its parent as a line of JSON, and the parent says what came back.
              null}}, {"done": {"operations", "requests", "skipped", "spent"}}
     REQUEST  {"method", "path", "headers": [[name, value]], "body": base64 or null}
 
-Run as `python -m mcpfuzz.strategies.side_worker`. So what Schemathesis does to Hypothesis, and the seconds it takes,
-are nobody else's; whatever an untrusted document leads it to, it has no socket.
+Run as `python -m mcpfuzz.strategies.side_worker`.
 """
 
 from __future__ import annotations
 
 import base64
 import io
-import json
-import os
-import socket
 import time
-import warnings
 from collections.abc import Callable, Mapping
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
+
+from mcpfuzz.strategies.aside import Line, begin
 
 __all__ = ["main"]
 
@@ -44,25 +41,7 @@ class _Found(Exception):
     """A check failed: what Hypothesis shrinks."""
 
 
-class _Line:
-    """The parent, at the other end of two pipes."""
-
-    def __init__(self, read: IO[str], write: IO[str]) -> None:
-        self._read = read
-        self._write = write
-
-    def take(self) -> dict[str, Any]:
-        line = self._read.readline()
-        if not line:
-            raise SystemExit(0)  # the parent is gone
-        return dict(json.loads(line))
-
-    def tell(self, message: Mapping[str, Any]) -> None:
-        self._write.write(json.dumps(message) + "\n")
-        self._write.flush()
-
-
-def _adapter(line: _Line, log: list[dict[str, Any]]) -> Any:
+def _adapter(line: Line, log: list[dict[str, Any]]) -> Any:
     """What `requests` sends with: the last request of `log` is the one that was sent last."""
     import requests
     from requests.adapters import HTTPAdapter
@@ -105,7 +84,7 @@ def _text(value: Any) -> str:
 class _Survey:
     """All operations of one document."""
 
-    def __init__(self, line: _Line, order: Mapping[str, Any]) -> None:
+    def __init__(self, line: Line, order: Mapping[str, Any]) -> None:
         import requests
 
         self._line = line
@@ -207,18 +186,9 @@ class _Survey:
         hypothesis.seed(int(self._order["seed"]))(settings(given(drawn)))()
 
 
-def _unplugged(*_: Any, **__: Any) -> None:
-    raise OSError("this process reaches nobody")
-
-
 def main() -> None:
     """Take the order, play it, say what came of it."""
-    write = os.fdopen(os.dup(1), "w", encoding="ascii")
-    os.dup2(2, 1)  # what anybody prints is no message
-    line = _Line(os.fdopen(os.dup(0), encoding="ascii"), write)
-    for name in ("connect", "connect_ex", "bind", "sendto"):
-        setattr(socket.socket, name, _unplugged)
-    warnings.simplefilter("ignore")
+    line = begin()
     survey = _Survey(line, line.take())
     try:
         survey.run()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mcpfuzz import nights
+from mcpfuzz import __version__, nights
 from mcpfuzz.campaign.corpus import Corpus, may_recall
 from mcpfuzz.events import Event, Finished
 from mcpfuzz.model import (
@@ -22,6 +22,8 @@ from mcpfuzz.model import (
     Conversation,
     Operation,
     OperationStats,
+    Place,
+    Proof,
     Raw,
     Send,
     Step,
@@ -57,8 +59,20 @@ def test_a_case_comes_back_as_it_was_with_every_kind_of_step(tmp_path: Path) -> 
     for conversation in (sample_finding().conversation, steps, Conversation.of(Raw(b"\xff\x00"), Raw("{workspace}"))):
         case, suspicion = entry(conversation)
         corpus = Corpus(tmp_path, {})
-        corpus.keep(case, suspicion, replace(sample_finding(), conversation=conversation))
+        corpus.keep(case, suspicion, replace(sample_finding(), conversation=conversation, title=suspicion.title))
         assert corpus.cases() == [(case, suspicion)]
+
+
+def test_of_another_edition_only_the_stimulus_is_taken(tmp_path: Path) -> None:
+    case, suspicion = entry()
+    corpus = Corpus(tmp_path, {})
+    corpus.keep(case, suspicion, sample_finding())
+    (path,) = tmp_path.glob("case-*.json")
+    told = json.loads(path.read_text(encoding="utf-8"))
+    assert told["edition"].startswith(__version__)
+    path.write_text(json.dumps({**told, "edition": "0.0.9 0123456789abcdef"}), encoding="utf-8")
+    ((old, _),) = corpus.cases()
+    assert (old.claims, old.valid) == ((), None) and old.conversation == case.conversation
 
 
 def test_paths_of_this_run_become_slots_of_the_next(tmp_path: Path) -> None:
@@ -148,6 +162,24 @@ def test_a_later_run_shows_again_at_once_what_an_earlier_one_found(tmp_path: Pat
     lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text(encoding="utf-8").splitlines()]
     (confirming, *_) = [line for line in lines if line["event"] == "progress" and line["phase"] == "confirming"]
     assert confirming["cases"] == 1, "it was not said first"
+
+
+@pytest.mark.runs
+def test_a_claim_that_todays_schema_does_not_bear_out_is_not_told_again(tmp_path: Path) -> None:
+    words = ("--max-time", "8", "--scenario", "valid-arguments", "--scenario", "invalid-arguments")
+    run(tmp_path, *words, "--seed", "1")
+    (folder,) = (tmp_path / ".mcpfuzz" / "corpus").iterdir()
+    sent = Conversation.of(Call("tools/call", {"name": "add", "arguments": {"a": 1, "b": 2}}))
+    place = Place(kind="tool", name="add")
+    case = Case(scenario="invalid-arguments", place=place, conversation=sent, label="l", valid=False)
+    params: dict[str, Any] = {"tool": "add", "schema": {"type": "object", "required": ["never"]}, "extra": False}
+    suspicion = Suspicion(
+        rule="unvalidated-arguments", place=place, title="t", observed="o", cause="add",
+        proof=Proof(kind="accepted", expected="e", params=params),
+    )  # fmt: skip
+    Corpus(folder, {}).keep(case, suspicion, replace(sample_finding(), conversation=sent, title="t"))
+    again = run(tmp_path, *words)
+    assert [one["rule"] for one in again["findings"] if one["rule"] == "unvalidated-arguments"] == []
 
 
 @pytest.mark.runs

@@ -6,11 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpfuzz.campaign.shrink import simpler, weight
+from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.model import Action, Call, Close, Conversation, Open, Raw, Send, Step, Wait
+from mcpfuzz.slots import Filler
 
 TRIES = 20_000
 
@@ -38,6 +41,29 @@ def shrunk(start: Conversation, shows: Callable[[Conversation], bool], *, inside
                 break
         else:
             return best
+
+
+def smallest(
+    start: Conversation, shows: Callable[[Conversation], bool], *, most: int = 200, inside: bool = True
+) -> Smallest:
+    """The prover's search; it tries `most` conversations at most."""
+    tries = 0
+
+    async def tried(candidate: Conversation) -> bool:
+        nonlocal tries
+        tries += 1
+        return shows(candidate)
+
+    search = Smallest(start, tried, lambda: tries >= most, inside=inside)
+    trio.run(search.find)
+    assert shows(search.best)
+    return search
+
+
+def frame(conversation: Conversation) -> str:
+    action = conversation.steps[0].action
+    assert isinstance(action, Raw) and isinstance(action.data, str)
+    return str(Filler({}).fill(action.data))
 
 
 def shrunk_arguments(start: Any, shows: Callable[[Any], bool]) -> Any:
@@ -123,8 +149,48 @@ def test_a_repetition_slot_gets_exactly_long_enough() -> None:
             return len(text)
         return int(text.partition("{repeat:")[2].partition(":")[0])
 
-    made = shrunk(calling({"q": "{repeat:100000:x}"}), lambda conversation: length(conversation) >= 1_234)
-    assert length(made) == 1_234
+    made = smallest(calling({"q": "{repeat:100000:x}"}), lambda conversation: length(conversation) >= 77)
+    assert made.minimal and not made.rough and length(made.best) == 77
+    rough = smallest(calling({"q": "{repeat:100000:x}"}), lambda conversation: length(conversation) >= 1_234)
+    assert rough.minimal and rough.rough and 1_234 <= length(rough.best) <= 1_234 * 1.12
+
+
+@pytest.mark.parametrize(
+    "nest", ["{repeat:52231:[}{repeat:52231:]}", '{"k":' * 5_000 + "0" + "}" * 5_000], ids=["slot", "written out"]
+)
+def test_what_must_be_closed_is_turned_down_with_what_opens_it(nest: str) -> None:
+    def deep(conversation: Conversation) -> bool:
+        said = frame(conversation)
+        opened = max(said.count("["), said.count("{"))
+        return opened >= 993 and opened == max(said.count("]"), said.count("}"))
+
+    made = smallest(Conversation.of(Raw('{"jsonrpc":"2.0","id":1,"method":"ping","params":' + nest + "}\n")), deep)
+    said = frame(made.best)
+    assert 993 <= max(said.count("["), said.count("{")) <= 1_100
+
+
+def test_what_closes_is_left_out_where_it_does_not_matter() -> None:
+    start = Conversation.of(Raw('{"id":1,"params":{repeat:52231:[}{repeat:52231:]}}\n'))
+    made = smallest(start, lambda one: frame(one).count("[") >= 993)
+    assert made.minimal and made.rough
+    assert set(frame(made.best)) == {"[", "\n"} and frame(made.best).count("[") <= 1_100
+
+
+def test_a_size_costs_few_tries() -> None:
+    tries = 0
+
+    def shows(conversation: Conversation) -> bool:
+        nonlocal tries
+        tries += 1
+        return conversation.steps[0].times >= 7_654
+
+    made = smallest(Conversation((Step(action=Call("ping"), times=1_000_000),)), shows, inside=False)
+    assert 7_654 <= made.best.steps[0].times <= 8_500 and tries < 30
+
+
+def test_a_search_that_must_stop_keeps_what_it_has_and_does_not_call_it_minimal() -> None:
+    made = smallest(calling({"q": "{repeat:100000:x}"}), lambda one: "repeat" in repr(one), most=3)
+    assert not made.minimal
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])

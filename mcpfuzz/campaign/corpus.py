@@ -1,7 +1,8 @@
 """What one run leaves for the next, under `--state`: good calls, and the conversations that showed something.
 
     corpus/KEY/good-*.json     arguments that an operation answered normally
-    corpus/KEY/case-*.json     a case and its suspicion, shrunk, named by the finding's fingerprint
+    corpus/KEY/case-*.json     a case and its suspicion, shrunk, named by the finding's fingerprint, with the edition of
+                               mcpfuzz that claimed it
     corpus/KEY/journal-*.json  how far a run has come (`campaign.journal`)
 
 KEY stands for the target as it was written. Every entry is a file of its own, put there whole, so that shards and
@@ -23,11 +24,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mcpfuzz import model
+from mcpfuzz import __version__, model
 from mcpfuzz.events import LaunchRecord
 from mcpfuzz.model import Case, Finding, Json, Surface, Suspicion, replace
+from mcpfuzz.oracles.proofs import PROOFS
+from mcpfuzz.scenarios.catalogue import catalogue
 
-__all__ = ["UNREADABLE", "Corpus", "folder_of", "may_recall", "put"]
+__all__ = ["UNREADABLE", "Corpus", "edition", "folder_of", "may_recall", "put"]
 
 OPERATIONS = ("tool", "resource", "prompt", "completion")
 MOST_CASES = 300
@@ -80,25 +83,30 @@ class Corpus:
     # ---- cases
 
     def cases(self) -> list[tuple[Case, Suspicion]]:
-        """What showed something in earlier runs, newest first."""
+        """What showed something in earlier runs, newest first. Of one that another edition left only the stimulus is
+        taken: what that edition knew or claimed of it may have been its mistake."""
         if not self.read:
             return []
         made = []
         for path in self._newest("case-*.json"):
             with contextlib.suppress(*UNREADABLE):
-                case, suspicion = (_decoded(_loaded(path)[name]) for name in ("case", "suspicion"))
+                told = _loaded(path)
+                case, suspicion = (_decoded(told[name]) for name in ("case", "suspicion"))
                 if isinstance(case, Case) and isinstance(suspicion, Suspicion):
+                    if told.get("edition") != edition(case.scenario, suspicion.proof.kind):
+                        case = replace(case, claims=(), valid=None, coercible=False)
                     made.append((case, suspicion))
         return made
 
     def keep(self, case: Case, suspicion: Suspicion, finding: Finding) -> None:
         """Keep what showed a proved finding, as short as it is by now."""
-        case = replace(case, conversation=finding.conversation)
+        case, suspicion = replace(case, conversation=finding.conversation), replace(suspicion, title=finding.title)
         if not finding.minimal and (self.folder / f"case-{finding.fingerprint}.json").exists():
             return  # the one that is there may be shorter
         with contextlib.suppress(ValueError, RecursionError):  # an integer of 5,000 digits, 2,000 levels of nesting
+            stamp = {"edition": edition(case.scenario, suspicion.proof.kind)}
             entry = {"case": _encoded(case), "suspicion": _encoded(suspicion)}
-            self._put(f"case-{finding.fingerprint}.json", self._folded(entry))
+            self._put(f"case-{finding.fingerprint}.json", {**self._folded(entry), **stamp})
             self._prune("case-*.json", MOST_CASES)
 
     # ---- files
@@ -130,6 +138,18 @@ class Corpus:
         if isinstance(value, list | tuple):
             return [self._folded(item) for item in value]
         return value
+
+
+def edition(scenario: str, proof: str) -> str:
+    """What claims something: the version of mcpfuzz, and the text of the modules that draw such a case and see such a
+    proof, so that one in the making is told apart, too."""
+    parts = [__version__]
+    story = catalogue().get(scenario)
+    for act in (story.draw if story is not None else None, PROOFS.get(proof)):
+        code = getattr(act, "__code__", None)
+        with contextlib.suppress(OSError):
+            parts.append(Path(code.co_filename).read_text(encoding="utf-8") if code is not None else "")
+    return f"{__version__} {_digest(*parts)}"
 
 
 def may_recall(case: Case, surface: Surface, only: tuple[tuple[str, str], ...]) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from mcpfuzz.campaign.plan import Unit
-from mcpfuzz.campaign.prover import LETHAL, Prover, fingerprint
+from mcpfuzz.campaign.prover import LETHAL, ONLY_SLOW, Prover, fingerprint
 from mcpfuzz.campaign.score import Score
 from mcpfuzz.events import Found
 from mcpfuzz.model import Case, Finding, Suspicion, replace
@@ -76,6 +76,10 @@ class Docket:
         shrink_s = min(GENEROUS_S if generous else SHRINK_S, left * 0.2)
         finding = await self._prover.prove(case, suspicion, shrink_s=shrink_s)
         self._score.enter("attacking")
+        if finding.note == ONLY_SLOW:
+            self.dead_ends.discard(unit.key)
+            self._tried[key] = self._tried.get(key, 0) + 1
+            return
         if suspicion.rule in ENDS_PAIR and unit.operation is not None:
             self.dead_ends.add(unit.key)
         proved = finding.confidence == "proved"
@@ -127,6 +131,7 @@ class Docket:
                 continue
             case, suspicion = self._origin[finding.fingerprint]
             shorter = replace(case, conversation=finding.conversation)
+            suspicion = replace(suspicion, title=finding.title)
             better = await self._prover.prove(shorter, suspicion, shrink_s=(self._until - time.monotonic()) * 0.5)
             if better.confidence == "proved":
                 self._score.findings[position] = better

@@ -21,6 +21,7 @@ from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.novelty import MOST_REST, TRIES, Novelty
 from mcpfuzz.campaign.pace import Pace
 from mcpfuzz.campaign.plan import Unit, units
+from mcpfuzz.campaign.pools import Pools
 from mcpfuzz.campaign.prover import Prover
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.score import ScenarioTally, Score
@@ -31,7 +32,7 @@ from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.campaign.vitals import Vitals
 from mcpfuzz.campaign.voice import Voice
 from mcpfuzz.events import Event
-from mcpfuzz.model import Case, Exchange, Finding, Surface, Suspicion, replace
+from mcpfuzz.model import Case, Exchange, Finding, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace
 from mcpfuzz.oracles.proofs import observe
@@ -75,6 +76,7 @@ class Engine:
         cut: why it ended before the plan did; None: it did not.
         corpus: what earlier runs left, and where this one leaves its own; None: nowhere.
         journal: notes how far it has come; None: nothing does.
+        pools: arguments in the making by another generator; None: there are none.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Engine:
         self.cut: str | None = None
         self.corpus: Corpus | None = None
         self.journal: Journal | None = None
+        self.pools: Pools | None = None
 
     @property
     def findings(self) -> list[Finding]:
@@ -172,12 +175,21 @@ class Engine:
             self._voice.remember(await self._supply.client(), case.conversation.steps)
             try:
                 trace = await self._voice.say(case.conversation, case.row)
-                seen = observe(suspicion.proof, trace, self._bench)
+                shown = self._rejudged(case, suspicion, trace)
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue  # an entry that somebody changed, or a slot that this run has no value for
-            if seen is not None:
-                await self._docket.suspect(case, replace(suspicion, observed=seen), unit)
+            for again in shown:
+                await self._docket.suspect(case, again, unit)
         self._docket.dead_ends.clear()  # what is known to break a pair does not keep it from being tried anew
+
+    def _rejudged(self, case: Case, suspicion: Suspicion, trace: Trace) -> list[Suspicion]:
+        """What today's oracles say of what an earlier run found, under the same rule. Poisoning is nobody's but the
+        vitals' to see: its proof is looked for as it was."""
+        if suspicion.rule == "poisoned":
+            seen = observe(suspicion.proof, trace, self._bench)
+            return [] if seen is None else [replace(suspicion, observed=seen)]
+        today = judge_trace(case, trace, self._bench, self._surface)
+        return [replace(one, title=suspicion.title) for one in today if one.rule == suspicion.rule]
 
     def _keep(self, case: Case, suspicion: Suspicion, finding: Finding) -> None:
         if self.corpus is not None:
@@ -204,6 +216,12 @@ class Engine:
         tally = self.tallies[unit.scenario.id]
         before = tally.cases
         self._enter(unit)
+        if self.pools is not None:
+            drawn = await self.pools.onto(self._surface, unit)
+            if drawn is None:
+                tally.reasons.setdefault(f"{unit.key[2]}: {self.pools.why}")
+                return False
+            self._surface = drawn
         if self._novelty.rests(unit.key, unit.round):
             await trio.lowlevel.checkpoint()
         elif unit.key not in self._docket.dead_ends:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mcpfuzz import __version__
 from mcpfuzz.campaign.corpus import UNREADABLE, put
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.model import Surface
@@ -73,7 +74,7 @@ def _path(folder: Path, settings: Settings) -> Path:
 
 
 def _choices(settings: Settings) -> str:
-    names = [settings.profile, settings.revision, *(scenario.id for scenario in settings.scenarios)]
+    names = [__version__, settings.profile, settings.revision, *(scenario.id for scenario in settings.scenarios)]
     return hashlib.sha256("\x1f".join(names).encode()).hexdigest()
 
 

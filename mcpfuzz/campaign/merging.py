@@ -8,7 +8,7 @@ from typing import Literal
 from mcpfuzz.events import Finished, Outcome
 from mcpfuzz.model import SEVERITIES, Finding, OperationStats, ScenarioResult
 
-__all__ = ["distinct", "merged"]
+__all__ = ["NOTHING_ACCEPTED", "NOTHING_TESTED", "NOT_APPLICABLE", "distinct", "merged"]
 
 Status = Literal["clean", "findings", "partial", "not-run"]
 _OUTCOMES: tuple[Outcome, ...] = ("fault", "interrupted", "findings", "clean", "could-not-test")

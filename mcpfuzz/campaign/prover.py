@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from mcpfuzz.campaign.shrink import simpler, weight
+from mcpfuzz.campaign.sizes import CLOSE
+from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
+from mcpfuzz.campaign.telling import said
 from mcpfuzz.model import (
     Call,
     Case,
@@ -41,7 +43,7 @@ from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.surface import bind
 
-__all__ = ["LETHAL", "REFUTED", "Prover", "fingerprint"]
+__all__ = ["LETHAL", "ONLY_SLOW", "REFUTED", "Prover", "fingerprint"]
 
 LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
 """Rules whose proof leaves the server unfit: every try costs a start, or a wait."""
@@ -72,6 +74,13 @@ MAX_SHOWN = 12
 """Tools whose good calls may show a secret by design."""
 REFUTED = "a benign call shows the same"
 """The note of what its control shows, too: the attack did not cause it."""
+ONLY_SLOW = "asked again, it was answered in time"
+"""The note of an answer that did not come soon enough and came within `--timeout`: that is no finding."""
+WAITS = frozenset({"hang", "no-answer"})
+"""Rules about an answer that does not come, of which a busy machine may be the cause."""
+BEAT_SHARE = 0.02
+"""Of `--timeout`: a heartbeat that takes longer tells of a busy machine."""
+MOST_SLOW = 3.0
 BARRIER_S = 3.0
 LINGER_S = 1.0
 """For an effect that comes after the answer; while shrinking a tenth of it."""
@@ -141,16 +150,16 @@ class Prover:
                 self._showing.add(_shown_by(suspicion, trace.conversation.steps[exchange.step]))
 
     async def _prove(self, case: Case, suspicion: Suspicion, shrink_s: float) -> Finding:
-        best, minimal, note = case.conversation, False, ""
+        best, minimal, rough, note = case.conversation, False, False, ""
         try:
             self.phase("shrinking")
-            best, minimal = await self._shrink(case, suspicion, min(self.until, time.monotonic() + shrink_s))
+            best, minimal, rough = await self._shrink(case, suspicion, min(self.until, time.monotonic() + shrink_s))
             self.phase("confirming")
             trace, why = await self._confirm(case, suspicion, best)
             for other in self._wider(case, suspicion, best):
                 if trace is not None:
                     break
-                best, minimal = other, False
+                best, minimal, rough = other, False, False
                 trace, why = await self._confirm(case, suspicion, best)
         except OutOfStarts as error:
             trace, why = None, str(error)
@@ -158,6 +167,8 @@ class Prover:
             return self._finding(suspicion, case, best, None, False, "suspect", why)
         if not minimal:
             note = "not minimal: the time to shrink it was spent"
+        elif rough:
+            note = f"its size is the least to within {CLOSE:.0%}"
         if len(best) > 1:
             note = f"needs {len(best)} steps" + (f"; {note}" if note else "")
         return self._finding(suspicion, case, best, trace, minimal, "proved", note)
@@ -178,24 +189,51 @@ class Prover:
         keeps = case.control is not None and len(case.control) > 1  # what was taken in before, others show now
         if suspicion.rule in LETHAL or keeps or not self.supply.quiet:
             await self.supply.fresh(f"to confirm {suspicion.rule}")
-        control = self.control(case, suspicion.rule)
-        if control is not None:
-            trace = await self._say(control, self.timeout)
+        timeout = self.timeout * (await self._slowness() if suspicion.rule in WAITS else 1.0)
+        shown = False
+        for control in self._controls(case, suspicion.rule):
+            trace = await self._say(control, timeout)
             if trace.ending.kind != "alive":  # what was said before may have ended it: on a fresh one it may show yet
                 await self.supply.fresh("the control found it ended")
-                trace = await self._say(control, self.timeout)
-            if suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None:
-                self._note_showing(suspicion, trace)
-                return None, REFUTED
+                trace = await self._say(control, timeout)
+            shown = suspicion.rule not in INTRINSIC and observe(suspicion.proof, trace, self.bench) is not None
             if trace.ending.kind != "alive":
                 await self.supply.fresh("the control ended it")
-        trace = await self._say(conversation, self.timeout, case.row, _linger(case, suspicion))
+            if not shown:
+                break
+            self._note_showing(suspicion, trace)
+        if shown:
+            return None, REFUTED
+        trace = await self._say(conversation, timeout, case.row, _linger(case, suspicion))
         seen = observe(suspicion.proof, trace, self.bench)
         if trace.ending.kind != "alive" or suspicion.rule in LETHAL:
             await self.supply.drop()
         if seen is None:
-            return None, "it did not show again on a fresh server"
+            return None, ONLY_SLOW if suspicion.rule in WAITS else "it did not show again on a fresh server"
         return trace, seen
+
+    async def _slowness(self) -> float:
+        """By how much more than `--timeout` an answer may take now, told by how long a heartbeat takes: a machine that
+        is busy with other things is not the server's fault."""
+        client, began = await self.supply.client(), time.monotonic()
+        await client.barrier(self.timeout)
+        beat = time.monotonic() - began
+        return min(MOST_SLOW, max(1.0, beat / (BEAT_SHARE * self.timeout)))
+
+    def _controls(self, case: Case, rule: str) -> Iterator[Conversation]:
+        """The benign twins, of which one that does not show it is enough. There is one; where the rule is about an
+        answer that does not come, all good calls of the operation: one may have been good only after what was said
+        before it."""
+        control = self.control(case, rule)
+        if control is None:
+            return
+        yield control
+        known = self.surface.good.get((case.place.kind, case.place.name), ())
+        operation = self.surface.operation(case.place.kind, case.place.name)
+        if rule in WAITS and operation is not None:
+            for arguments in known:
+                if (other := Conversation.of(bind(operation, arguments))) != control:
+                    yield other
 
     def control(self, case: Case, rule: str = "") -> Conversation | None:
         """The benign twin: the case's own, where the rule is one that it claims (or it claims none); else the good
@@ -244,27 +282,25 @@ class Prover:
 
     # ---- shrinking
 
-    async def _shrink(self, case: Case, suspicion: Suspicion, until: float) -> tuple[Conversation, bool]:
-        """The lightest conversation found that still shows it, and whether all neighbours were tried."""
+    async def _shrink(self, case: Case, suspicion: Suspicion, until: float) -> tuple[Conversation, bool, bool]:
+        """The lightest conversation found that still shows it, whether all neighbours were tried, and whether a size
+        was found only up to `sizes.CLOSE`."""
         best = case.conversation
         inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted" or bool(case.claims)
         roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
         if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
-            return best, True
-        tried = {repr(best)}
+            return best, True, False
         starts_until = self.supply.starts + max(4, min(SHRINK_STARTS, self.supply.starts_left // 3))
-        while True:
-            for candidate in simpler(best, inside=inside):
-                if repr(candidate) in tried or weight(candidate) >= weight(best) or not _keeps(case, candidate):
-                    continue
-                if time.monotonic() > until or self.supply.starts >= starts_until:
-                    return best, False
-                tried.add(repr(candidate))
-                if await self._still(suspicion, candidate, case):
-                    best = candidate
-                    break
-            else:
-                return best, True
+
+        async def shows(candidate: Conversation) -> bool:
+            return _keeps(case, candidate) and await self._still(suspicion, candidate, case)
+
+        def spent() -> bool:
+            return time.monotonic() > until or self.supply.starts >= starts_until
+
+        search = Smallest(best, shows, spent, inside=inside)
+        await search.find()
+        return search.best, search.minimal, search.rough
 
     async def _still(self, suspicion: Suspicion, candidate: Conversation, case: Case) -> bool:
         trace = await self._say(candidate, self.patience(), case.row, _linger(case, suspicion) / 10)
@@ -290,6 +326,8 @@ class Prover:
         place, title = suspicion.place, suspicion.title
         if suspicion.proof.kind == "accepted" and observed:  # shrinking may have found a plainer flaw
             place, title = replace(place, argument=None), f"{rule.title}: {observed.split(';')[0]}"[:200]
+        elif suspicion.rule in ANYTHING_GOES and _changed(case, conversation):
+            title = f"{rule.title}: {said(conversation)}"[:200]
         page = _page(place, conversation)
         if page is not None:  # one of many that were asked for together
             place, title = replace(place, name=page), f"{rule.title}: {case.label or page}"[:200]
@@ -311,6 +349,13 @@ class Prover:
             stderr=trace.stderr[-4000:] if trace is not None else "",
             note=note,
         )
+
+
+def _changed(case: Case, conversation: Conversation) -> bool:
+    """Whether shrinking changed what the case's label tells: what is said, or how much is said before."""
+    first = case.conversation.steps
+    same = all(step in first for step in conversation.steps)
+    return not same or (case.label.startswith("after ") and len(conversation) < len(first))
 
 
 def _page(place: Place, conversation: Conversation) -> str | None:

@@ -15,6 +15,7 @@ from mcpfuzz.campaign.engine import TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED, NOTHING_TESTED
+from mcpfuzz.campaign.pools import Pools
 from mcpfuzz.campaign.prover import REFUTED
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import matrix_json, with_roles
@@ -162,6 +163,7 @@ async def _play(
                     )
                 for note in _warnings(prepared, surface):
                     emit(Noted(text=note))
+                surface, pools = Pools.begin(settings, surface, prepared.target.state, began, nursery)
                 surface = await _learn(prepared, settings, state, surface, began)
                 surface = await with_roles(prepared, settings, supply, surface)
                 surface = await with_side_surface(prepared, settings, supply, surface, emit)
@@ -180,7 +182,7 @@ async def _play(
                     strict=settings.strict,
                 )
                 state.engine = Engine(settings, supply, surface, bench, state.reach, emit, began)
-                state.engine.corpus = state.corpus
+                state.engine.corpus, state.engine.pools = state.corpus, pools
                 if state.corpus is not None:
                     state.engine.journal = Journal(state.corpus.folder, settings, surface)
                     if state.engine.journal.done:
@@ -366,7 +368,7 @@ def _scenarios(
             made.append(ScenarioResult(id=scenario.id, status="not-run", reason=reason))
             continue
         reason = "; ".join(tally.reasons) or None
-        if not tally.cases and tally.done >= tally.planned:
+        if not tally.cases and (tally.done >= tally.planned or tally.reasons):
             made.append(
                 ScenarioResult(
                     id=scenario.id, status="not-run", reason=reason or f"{NOT_APPLICABLE} to what is offered"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -17,6 +17,8 @@ from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import RESERVE_S, TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.merging import NOT_APPLICABLE
+from mcpfuzz.campaign.pools import SCENARIO as POOLED
+from mcpfuzz.campaign.pools import Pools
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import with_roles
 from mcpfuzz.campaign.run import NEEDED
@@ -31,6 +33,7 @@ from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.revisions import revision
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.scenarios.base import Scenario
+from mcpfuzz.scenarios.catalogue import catalogue
 from mcpfuzz.surface import Leave, discover
 from mcpfuzz.target import Prepared
 
@@ -63,15 +66,21 @@ class CampaignSession:
 
     Attributes:
         surface: what the server offers; good calls are learned before the first play.
+        foreseen: ids of scenarios that will be played, as far as that is known.
     """
 
-    def __init__(self, prepared: Prepared, settings: Settings, supply: Supply, surface: Surface) -> None:
+    def __init__(
+        self, prepared: Prepared, settings: Settings, supply: Supply, surface: Surface, nursery: trio.Nursery
+    ) -> None:
         self._prepared = prepared
         self._settings = settings
         self._supply = supply
         self.surface = surface
         self._reach = Reach()
         self._learned = False
+        self.foreseen: Collection[str] = ()
+        self._nursery = nursery
+        self._pools: Pools | None = None
         self._corpus: Corpus | None = None
         if settings.remember != "no":
             folder = folder_of(prepared.target.state, prepared.target.record)
@@ -95,7 +104,7 @@ class CampaignSession:
             except TargetError as error:
                 failure = error
             else:
-                yield cls(prepared, settings, supply, surface)
+                yield cls(prepared, settings, supply, surface, nursery)
             finally:
                 with trio.CancelScope(shield=True):
                     await supply.drop()
@@ -138,9 +147,10 @@ class CampaignSession:
                 await self._learn()
             except TargetError as error:
                 return Played(status="not-run", reason=str(error), lost=self._supply.starts_left > 0)
+            self._foresee(scenario)
             since = self._as_if_since(began, max_time)
             engine = Engine(settings, self._supply, self.surface, self._bench(), self._reach, emit, since)
-            engine.corpus = self._corpus
+            engine.corpus, engine.pools = self._corpus, self._pools
             await engine.run()
         if overall.cancelled_caught:
             await self._supply.drop()  # it was cut off in the middle of something
@@ -148,6 +158,13 @@ class CampaignSession:
                 return Played(status="not-run", reason="its time was spent on finding good calls")
             engine.cut = TIME_SPENT
         return self._played(engine, engine.tallies[scenario.id], self._why_none(scenario, operation))
+
+    def _foresee(self, scenario: Scenario) -> None:
+        """Pools for all tools at once, as soon as it is known that they will be asked for."""
+        if self._pools is None and POOLED in {scenario.id, *self.foreseen}:
+            settings = replace(self._settings, scenarios=(catalogue()[POOLED],), only=())
+            state, now = self._prepared.target.state, time.monotonic()
+            self.surface, self._pools = Pools.begin(settings, self.surface, state, now, self._nursery)
 
     def _why_none(self, scenario: Scenario, operation: Operation | None) -> str:
         """Why a scenario draws no case at all, should that come to pass."""

@@ -8,14 +8,18 @@ stays true, and what is left is the plainest case of the same kind.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
+from mcpfuzz.campaign.sizes import EXACT, alone
 from mcpfuzz.model import Action, Call, Conversation, Http, Json, Raw, Send, Step, Ws, replace
 
 __all__ = ["simpler", "weight"]
 
+_T = TypeVar("_T")
 _REPEAT = re.compile(r"\{repeat:(\d+):([^{}]+)\}")
+_PIECE = re.compile(r"\{repeat:\d+:[^{}]+\}|\{[a-z_]+(?::[^{}]*)?\}|.", re.DOTALL)
+"""What a frame is taken apart into: slots stay whole."""
 MAX_KEYS = 60
 """Members of one object or array that are tried one by one."""
 
@@ -84,7 +88,7 @@ def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conv
     yield from (Conversation(kept) for kept in _fewer(steps))
     for index, step in enumerate(steps):
         if step.times > 1:
-            for times in (1, step.times // 2, step.times - 1):
+            for times in (1, step.times // 2, step.times - 1 if step.times <= EXACT else 0):
                 if 0 < times < step.times:
                     yield _with(conversation, index, replace(step, times=times))
     if not inside:
@@ -117,6 +121,8 @@ def _actions(action: Action) -> Iterator[Action]:
         params = action.message.get("params")
         if isinstance(params, Mapping):
             yield from (Send({**action.message, "params": made}) for made in _params(params))
+    elif isinstance(action, Send) and isinstance(action.message, list):
+        yield from (Send(made) for made in _arrays(action.message))
     elif isinstance(action, Raw):
         yield from (Raw(data) for data in _raw(action.data))
     elif isinstance(action, Ws):
@@ -217,7 +223,8 @@ def _texts(text: str) -> Iterator[str]:
     repeated = _REPEAT.search(text)
     if repeated:
         count, unit = int(repeated.group(1)), repeated.group(2)
-        for fewer in (1, count // 100, count // 10, count // 2, count * 3 // 4, count * 9 // 10, count - 1):
+        nearer = (count * 3 // 4, count * 9 // 10, count - 1) if count <= EXACT else ()  # larger ones: `sizes`
+        for fewer in (1, count // 100, count // 10, count // 2, *nearer):
             if 0 < fewer < count:
                 made = f"{{repeat:{fewer}:{unit}}}" if fewer * len(unit) > 40 else unit * fewer
                 yield text[: repeated.start()] + made + text[repeated.end() :]
@@ -244,21 +251,25 @@ def _texts(text: str) -> Iterator[str]:
 def _raw(data: bytes | str) -> Iterator[bytes | str]:
     """Shorter frames; the line end stays."""
     if isinstance(data, str):
-        repeated = _REPEAT.search(data)
-        if repeated:
-            text = data[:-1] if data.endswith("\n") else data
-            yield from (made + data[len(text) :] for made in _texts(text))
-            return
-        data_end = "\n" if data.endswith("\n") else ""
-        body_text = data[: len(data) - len(data_end)]
-        yield from (made + data_end for made in _texts(body_text) if made)
+        end = "\n" if data.endswith("\n") else ""
+        body = data[: len(data) - len(end)]
+        yield from (made + end for made in alone(body))
+        if _REPEAT.search(body):
+            yield from (made + end for made in _texts(body))
+        pieces = _PIECE.findall(body)
+        yield from ("".join(kept) + end for kept in _without(pieces))
         return
-    end = b"\n" if data.endswith(b"\n") else b""
-    body = data[: len(data) - len(end)]
-    part = len(body) // 2
+    line_end = b"\n" if data.endswith(b"\n") else b""
+    said = data[: len(data) - len(line_end)]
+    yield from (bytes(kept) + line_end for kept in _without(said))
+
+
+def _without(items: Sequence[_T]) -> Iterator[list[_T]]:
+    """Halves, quarters ... left out, and each single one where there are not too many; something is always kept."""
+    part = len(items) // 2
     while part >= 1:
-        for start in range(0, len(body), part):
-            shorter = body[:start] + body[start + part :]
-            if shorter:
-                yield shorter + end
-        part = part // 2 if part > 1 and len(body) <= 4096 else 0
+        for start in range(0, len(items), part):
+            kept = [*items[:start], *items[start + part :]]
+            if kept:
+                yield kept
+        part = part // 2 if part > 1 and (len(items) <= 4096 or len(items) // part < 64) else 0

@@ -12,12 +12,8 @@ import base64
 import binascii
 import contextlib
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +21,7 @@ import trio
 
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
+from mcpfuzz.campaign.workers import TROUBLE, Worker
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Event, Noted
 from mcpfuzz.model import Check, Http, HttpFailure, Json, Surface, replace
@@ -94,7 +91,7 @@ async def with_side_surface(
         "seconds": seconds - LEAST_S / 2, "examples": EXAMPLES[settings.profile],
     }  # fmt: skip
     with trio.move_on_after(seconds):
-        await survey.play(order, Path(prepared.target.state))
+        await survey.play(order, prepared.target.state)
     await survey.settle()
     emit(Noted(text=f"{SCENARIO}: {path}, {survey.words(methods)}"))
     return replace(surface, places=surface.places | {"openapi"}, failures=survey.failures())
@@ -218,36 +215,17 @@ class _Survey:
         self._requests = 0
         self._trouble = ""
 
-    async def play(self, order: Mapping[str, Any], state: Path) -> None:
+    async def play(self, order: Mapping[str, Any], state: str) -> None:
         """Run it to its end; ended with us, whatever happens."""
-        package = str(Path(__file__).resolve().parents[2])
-        env = {
-            **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH")))),
-            "HYPOTHESIS_STORAGE_DIRECTORY": str((state / "hypothesis").resolve()),
-        }  # fmt: skip
-        worker = await trio.lowlevel.open_process(
-            [sys.executable, "-P", "-m", "mcpfuzz.strategies.side_worker"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, cwd="/",
-        )  # fmt: skip
         try:
-            assert worker.stdin is not None and worker.stdout is not None
-            await worker.stdin.send_all(_line(order))
-            rest = b""
-            async for chunk in worker.stdout:
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    answer = await self._heard(json.loads(line))
+            async with Worker.open("side_worker", state) as worker:
+                await worker.tell(order)
+                async for message in worker.messages():
+                    answer = await self._heard(message)
                     if answer is not None:
-                        await worker.stdin.send_all(_line(answer))
-        except (trio.BrokenResourceError, trio.ClosedResourceError, ValueError, KeyError, TypeError) as error:
+                        await worker.tell(answer)
+        except TROUBLE as error:
             self._trouble = f"Schemathesis ended early ({type(error).__name__})"
-        finally:
-            worker.kill()
-            with trio.CancelScope(shield=True):
-                await worker.wait()
-                for pipe in (worker.stdin, worker.stdout):
-                    if pipe is not None:
-                        await pipe.aclose()
 
     async def _heard(self, message: Mapping[str, Any]) -> Mapping[str, Any] | None:
         if "ask" in message:
@@ -320,10 +298,6 @@ class _Survey:
                 f"{skipped} not asked, since they may change something: give --workspace or --allow-destructive"
             )
         return ", ".join(words)
-
-
-def _line(message: Mapping[str, Any]) -> bytes:
-    return json.dumps(message).encode("ascii") + b"\n"
 
 
 def _packed(data: bytes) -> str:

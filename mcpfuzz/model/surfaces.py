@@ -99,6 +99,8 @@ class Surface:
     """The same as `--policy` says that it should be."""
     pages: Mapping[str, int] = field(default_factory=dict)
     """Method of a listing -> pages it came in."""
+    pools: Mapping[tuple[str, str], tuple[tuple[str, Json], ...]] = field(default_factory=dict)
+    """Operation key -> arguments that another generator made (`campaign.pools`), each with what it says they are."""
     failures: tuple[HttpFailure, ...] = ()
     """What the survey of the HTTP side surface saw (`campaign.side_surface`)."""
 

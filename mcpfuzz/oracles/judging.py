@@ -29,6 +29,8 @@ _VARIABLE = (
     (re.compile(r"\s+"), " "),
 )
 _NUMBERS = re.compile(r"[0-9a-f]*\d[0-9a-f]*")
+_TEMPORARY = re.compile(r"/.*/te?mp/[^/]+", re.IGNORECASE)
+"""A folder that each process makes anew, under a name of chance."""
 _FRAME = re.compile(r'File "([^"]+)", line \d+, in (\S+)')
 UNIVERSAL: tuple[tuple[str, str, str, dict[str, Any]], ...] = (
     ("crash", "process-exit", "the server stays alive", {}),
@@ -182,7 +184,8 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     if rule in ("wrong-id", "server-error", "stdout-pollution", "duplicate-answer"):
         return where if case.place.kind == "tool" or where == "reader" else case.place.kind
     if rule == "path-leak":
-        return _NUMBERS.sub("<n>", seen.rpartition("/")[0])  # one folder, however many operations show it
+        folder = seen.rpartition("/")[0]  # one folder, however many operations show it
+        return _NUMBERS.sub("<n>", _TEMPORARY.sub("<temporary>", folder))
     return f"{where} {normalised(seen)[:60]}"
 
 

@@ -190,6 +190,7 @@ class Campaign:
     def play(self, scenario: Scenario, operation: Operation | None, max_time: float) -> Played:
         """Blocking; the outcome is recorded for the reports."""
         session = self.session
+        session.foreseen = tuple(self.record.planned)
         work = lambda: session.play(scenario, operation, max_time=max_time)  # noqa: E731
         played = self._thread.call(work, seconds=max_time + 60)
         self.record.rows.append(

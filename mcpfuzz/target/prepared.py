@@ -34,6 +34,7 @@ from mcpfuzz.target.described import Target
 from mcpfuzz.target.filling import expand_variables, filled
 from mcpfuzz.target.listening import faces_a_network
 from mcpfuzz.target.modes import is_read_only
+from mcpfuzz.target.owned import Owned
 from mcpfuzz.tokens import find, forged
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
@@ -58,6 +59,7 @@ class Prepared:
         sandbox: where its servers run; may be off.
         issuer: the test authorization server, where the target was pointed at it.
         copies: the workspaces' copies.
+        owned: this run in the journal of processes; None: nothing of it can outlive it.
         on_secrets: told of secrets that are met on the way, such as a login's token.
     """
 
@@ -75,6 +77,7 @@ class Prepared:
     issuer: Issuer | None = None
     copies: Copies = field(default_factory=Copies)
     on_secrets: Callable[..., None] = lambda *secrets: None
+    owned: Owned | None = None
 
     @classmethod
     def of(cls, target: Target) -> Prepared:
@@ -172,9 +175,13 @@ class Prepared:
         # slots rather than folders: a reproducer that grows from an example must fit the next run's copy
         slotted = {folder: "{workspace}" if Path(copy) == workspace else copy for folder, copy in mapping.items()}
         examples = tuple(rewrite_json(example, slotted) for example in target.examples)
+        owned = Owned(tree.state, launch.token) if launch is not None and not sandbox.on else None
+        if owned is not None and owned.ended:
+            notes.append(f"ended {owned.ended} process{'es' if owned.ended > 1 else ''} of a run that was killed")
         return cls(
-            target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox, issuer, made
-        )
+            target, tree, launch, endpoint, identities, places, scene, examples, notes, secret, sandbox, issuer, made,
+            owned=owned,
+        )  # fmt: skip
 
     def restore(self) -> None:
         """Workspaces as they were, for a server that is about to start (`Copies.renew`), and fresh canaries."""
@@ -306,6 +313,9 @@ class Prepared:
         if self.issuer is not None:
             self.issuer.close()
         self.sandbox.close()
+        if self.owned is not None:
+            self.sweep()
+            self.owned.close()
         self.tree.remove()
 
 

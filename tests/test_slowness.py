@@ -1,0 +1,92 @@
+"""A busy machine is no finding: what is answered within --timeout when it is asked again was only slow, and a good call
+that is good only after others takes no proof away."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from playing import play
+
+from mcpfuzz.campaign.prover import Prover
+from mcpfuzz.model import Call, Case, Conversation, Operation, Place, Surface
+
+SERVER = """
+import json, os, pathlib, sys, time
+tags, noted = {"kiln"}, pathlib.Path(os.environ["HOME"], "calls")  # outlives this process
+TAG = {"type": "object", "properties": {"tag": {"type": "string"}}, "required": ["tag"], "additionalProperties": False}
+TOOLS = [{"name": "add_tag", "inputSchema": TAG}, {"name": "export", "inputSchema": TAG}]
+for line in sys.stdin:
+    try:
+        message = json.loads(line)
+    except ValueError:
+        continue
+    if not isinstance(message, dict) or "id" not in message:
+        continue
+    method, params = message.get("method"), message.get("params") or {}
+    result = {}
+    if method == "initialize":
+        result = {"protocolVersion": params["protocolVersion"], "capabilities": {"tools": {}},
+                  "serverInfo": {"name": "s", "version": "1"}}
+    elif method == "tools/list":
+        result = {"tools": TOOLS}
+    elif method == "tools/call":
+        calls = int(noted.read_text()) + 1 if noted.exists() else 1
+        noted.write_text(str(calls))
+        tag = (params.get("arguments") or {}).get("tag")
+        text = "tags: " + ", ".join(sorted(tags)[:3])
+        if not isinstance(tag, str):
+            text = "tag must be a text"
+        elif params["name"] == "add_tag":
+            tags.add(tag)
+        if 40 <= calls <= 44:
+            time.sleep(1.6)  # longer than is waited for at first
+        result = {"content": [{"type": "text", "text": text}], "isError": not isinstance(tag, str)}
+    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+"""
+
+
+def findings(folder: Path) -> tuple[list[dict[str, Any]], str]:
+    (folder / "server.py").write_text(SERVER, encoding="utf-8")
+    report, said = play(
+        folder, ["valid-arguments"], 1, "--revision", "2025-11-25", "--", sys.executable, str(folder / "server.py"),
+        max_time=20,
+    )  # fmt: skip
+    assert report["scenarios"][0]["cases"] > 20, said
+    return report["findings"], json.dumps(report["findings"], indent=1) + said
+
+
+@pytest.mark.runs
+def test_a_server_that_is_slow_for_a_while_is_silent(tmp_path: Path) -> None:
+    found, said = findings(tmp_path)
+    assert found == [], said
+
+
+def controls(rule: str) -> list[Any]:
+    """What the prover says beside a call of a tool with two good calls."""
+    tool = Operation(kind="tool", name="export", schema={"type": "object"})
+    surface = Surface(
+        revision="2025-11-25", revisions=(), server={}, capabilities={}, operations=(tool,),
+        good={tool.key: ({"tag": "made"}, {"tag": "kiln"})},
+    )  # fmt: skip
+    nothing: Any = None
+    prover = Prover(nothing, nothing, surface, 10.0, 0.0, nothing, nothing)
+    place = Place(kind="tool", name="export")
+    case = Case(scenario="s", place=place, conversation=Conversation.of(Call("tools/call")), label="")
+    said = [one.steps[0].action for one in prover._controls(case, rule)]
+    return [action.params["arguments"]["tag"] for action in said if isinstance(action, Call)]
+
+
+@pytest.mark.parametrize("rule", ["no-answer", "hang"])
+def test_a_good_call_that_was_good_only_after_others_takes_no_proof_of_silence_away(rule: str) -> None:
+    assert controls(rule) == ["made", "kiln"]
+
+
+def test_what_a_good_call_shows_too_is_no_proof_whatever_the_others_show() -> None:
+    assert controls("stack-trace-leak") == ["made"]
