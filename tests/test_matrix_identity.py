@@ -124,7 +124,15 @@ def test_the_hardened_lab_is_silent(kind: str, seed: int, tmp_path: Path) -> Non
     assert "served" in {cells["bob"] for cells in roles.values()}
 
 
-@pytest.mark.parametrize(("weakness", "rule"), [("session-hijack", "session-hijack"), ("log-shared", "bola"), ("", "")])
+@pytest.mark.parametrize(
+    ("weakness", "rule"),
+    [
+        ("session-hijack", "session-hijack"),
+        ("guessable-session", "guessable-session"),
+        ("log-shared", "bola"),
+        ("", ""),
+    ],
+)
 def test_over_an_event_stream_what_is_anothers_stays_so(weakness: str, rule: str, tmp_path: Path) -> None:
     switches = ("--weakness", weakness) if weakness else ()
     report, said, words = play(tmp_path, 1, *switches, jwt=False, transport="sse")
