@@ -20,9 +20,8 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 SCENARIO = Scenario(
     id="guessable-session",
     title="How session ids are made",
-    about="Two hundred sessions are begun, one after the other, over HTTP+SSE as many streams. Ids (there: the paths that "
-    "the streams give to post to) that repeat, that are counted up or that hold less than 64 bits of chance can be "
-    "guessed.",
+    about="Two hundred sessions are begun, one after the other. Ids (over HTTP+SSE: the paths that the streams give to "
+    "post to) that repeat, that are counted up or that hold less than 64 bits of chance can be guessed.",
     draw=draw,
     rules=("guessable-session",),
     cases=1,

@@ -6,9 +6,23 @@ import re
 from collections.abc import Iterator
 
 from mcpfuzz.likeness import FORMS
-from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Step, Surface, pointer
+from mcpfuzz.model import (
+    Call,
+    Case,
+    Claim,
+    Conversation,
+    Json,
+    Operation,
+    Place,
+    Proof,
+    Step,
+    Surface,
+    pointer,
+    replace,
+)
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.stories import Flow, also, flows, make, use
+from mcpfuzz.scenarios.task_stories import task_stories
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.relations import changes, free_texts, makes, reads_only, removes, words
@@ -29,6 +43,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 
 def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
+    yield from _tasks(surface, operation)
     if makes(operation) or SHARED.search(operation.description[:500]):
         return
     if reads_only(operation) and not operation.schema.get("required"):
@@ -126,6 +141,16 @@ def _completed(surface: Surface, flow: Flow) -> Case | None:
     }  # fmt: skip
     claims = [_claim("bola", "crossed-complete", params)]
     return _case(flow.user, None, steps, "its id completed for another caller", claims)
+
+
+def _tasks(surface: Surface, operation: Operation) -> Iterator[Case | None]:
+    """What a call becomes belongs to its caller, whatever the tool itself is about (2025-11-25, tasks, security)."""
+    for label, kind, steps, roles in task_stories(surface, operation):
+        claims = [_claim("bola", kind, roles)]
+        if kind == "task-read":
+            claims.append(_claim("existence-told", "task-existence", roles))
+        case = _case(operation, None, list(steps), label, claims)
+        yield None if case is None else replace(case, silence_ok=True)  # tasks/result may wait for long
 
 
 # ---- pieces ----------------------------------------------------------------------------------------

@@ -26,7 +26,9 @@ _NAMES: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """Methods with an Mcp-Name header, and the parameter that it repeats."""
 
-_STATUS: Final[Mapping[int, int]] = {-32601: 404, -32600: 400, -32602: 400, -32700: 400, -32020: 400, -32021: 400, -32022: 400}
+_STATUS: Final[Mapping[int, int]] = {
+    -32601: 404, -32600: 400, -32602: 400, -32700: 400, -32020: 400, -32021: 400, -32022: 400,
+}  # fmt: skip
 """JSON-RPC code -> HTTP status; all else is 200."""
 
 
