@@ -1,4 +1,4 @@
-"""What `object-level` tells of tasks: the first caller's call becomes one, the second asks for it, lists and ends it."""
+"""What `object-level` tells of tasks: the first caller's call becomes one, another asks for it, lists it, ends it."""
 
 from __future__ import annotations
 

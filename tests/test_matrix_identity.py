@@ -71,11 +71,12 @@ def play(
     scenarios: tuple[str, ...] = SCENARIOS,
     transport: str = "http",
 ) -> tuple[Report, str, list[str]]:
-    """One run of these scenarios against the lab over HTTP: report, what was printed, the words that hold secrets (the
-    callers, then the lab)."""
+    """One run of these scenarios against the lab: report, what was printed, the words that hold secrets (the callers, then
+    the lab)."""
     told, known = callers(jwt=jwt, issuer=issuer)
     served = lab("--transport", transport, "--port", "{port}", "--shuffle", str(seed), *known, *switches)
-    place = f"http://127.0.0.1:{{port}}/{'sse' if transport == 'sse' else 'mcp'}"
+    scheme, path = {"http": ("http", "mcp"), "sse": ("http", "sse"), "ws": ("ws", "ws")}[transport]
+    place = f"{scheme}://127.0.0.1:{{port}}/{path}"
     there = ("--allow-destructive", "--url", place, "--", *served)
     report, said = playing.play(folder, scenarios, seed, *told, *there, max_time=MAX_TIME)
     return report, said, [*told, "--", *served]
@@ -94,6 +95,17 @@ def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness
     one = next(item for item in report["findings"] if item["rule"] == weakness.expected[0])
     again = run("replay", str(tmp_path / "report.json"), "--finding", one["fingerprint"], *words)
     assert again.returncode == 1, again.stdout
+
+
+@pytest.mark.matrix(share=3)
+@pytest.mark.parametrize("transport", ["http", "ws"])
+@pytest.mark.parametrize("weakness", ["task-read", "task-list", "task-cancel", ""])
+def test_tasks_in_the_core_of_a_revision_are_their_owners(weakness: str, transport: str, tmp_path: Path) -> None:
+    """2025-11-25 has them in its core; the rows above play the extension, where the revision has that."""
+    switches = ("--era", "legacy", *(("--weakness", weakness) if weakness else ("--toolset", "samples")))
+    report, said, _ = play(tmp_path, 1, *switches, jwt=False, scenarios=("object-level",), transport=transport)
+    assert proved(report) == ({"bola"} if weakness else set()), said
+    assert weakness or not report["findings"], said
 
 
 def test_a_name_that_learning_wore_out_is_tried_on_an_untouched_server(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ EXTENSION: Final = PREFIX + "tasks"
 RELATED: Final = PREFIX + "related-task"
 QUEUE_S: Final = 1.0
 """Seconds that a task waits for its turn."""
-MOST: Final = 40
+MOST: Final = 200
 """Tasks of one identity; more are refused until one is forgotten."""
 PAGE: Final = 20
 USUAL_MS, LEAST_MS, LONGEST_MS = 60_000, 1_000, 600_000
