@@ -20,8 +20,9 @@ from mcpfuzz.model import (
     pointer,
     replace,
 )
+from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import Flow, also, flows, make, use
+from mcpfuzz.scenarios.stories import Flow, also, flows, make, subscription, use
 from mcpfuzz.scenarios.task_stories import task_stories
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
@@ -59,6 +60,8 @@ def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
         yield from (_changed(surface, flow) for flow in found)
         return
     yield from (_read(surface, flow, "got") for flow in found)
+    if operation.kind == "resource":
+        yield from (_watched(surface, flow) for flow in found)
     if "network" in surface.places:  # over stdio each of them would start a process
         yield from (_read(surface, flow, f"near-{form}") for flow in found[:1] for form in FORMS)
 
@@ -141,6 +144,34 @@ def _completed(surface: Surface, flow: Flow) -> Case | None:
     }  # fmt: skip
     claims = [_claim("bola", "crossed-complete", params)]
     return _case(flow.user, None, steps, "its id completed for another caller", claims)
+
+
+def _watched(surface: Surface, flow: Flow) -> Case | None:
+    """Made and seen by its owner, refused to another, who asks to be told of its changes; then its owner changes it."""
+    changed = next((call for item in surface.operations if (call := _change(surface, flow, item)) is not None), None)
+    absent, own = (subscription(surface, use(surface, flow, 1, how=how)) for how in ("like", "got"))
+    if changed is None or absent is None or own is None:
+        return None
+    view, ear = use(surface, flow, 1), Call(BY_DATE[surface.revision].barrier)
+    steps = [_own(make(surface, flow)), _own(view), _others(surface, view)]
+    steps += [_others(surface, absent), _others(surface, own), _own(changed), _own(view)]
+    steps += [_others(surface, ear), _others(surface, ear)]
+    params = {**_roles(flow, [], len(steps)), "own": 1, "refused": 2, "before": 4, "listens": [5, 6, 7, 8]}
+    return _case(flow.user, flow.argument, steps, "its changes told to another caller", [
+        _claim("bola", "crossed-watch", params),
+    ])  # fmt: skip
+
+
+def _change(surface: Surface, flow: Flow, writer: Operation) -> Call | None:
+    """The call by which its owner changes the thing."""
+    if writer.kind != "tool" or writer.skipped is not None or not changes(writer):
+        return None
+    named = also(surface, flow, writer)
+    call = use(surface, named, 1) if named is not None else None
+    field = next((name for name in free_texts(writer) if named is not None and name != named.argument), None)
+    if call is None or call.params is None or field is None:
+        return None
+    return bind(writer, {**call.params["arguments"], quote(field): "{canary:2}"})
 
 
 def _tasks(surface: Surface, operation: Operation) -> Iterator[Case | None]:

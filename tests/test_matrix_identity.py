@@ -71,8 +71,7 @@ def play(
     scenarios: tuple[str, ...] = SCENARIOS,
     transport: str = "http",
 ) -> tuple[Report, str, list[str]]:
-    """One run of these scenarios against the lab: report, what was printed, the words that hold secrets (the callers, then
-    the lab)."""
+    """One run of these scenarios against the lab: report, what was printed, the words that hold secrets."""
     told, known = callers(jwt=jwt, issuer=issuer)
     served = lab("--transport", transport, "--port", "{port}", "--shuffle", str(seed), *known, *switches)
     scheme, path = {"http": ("http", "mcp"), "sse": ("http", "sse"), "ws": ("ws", "ws")}[transport]

@@ -52,6 +52,8 @@ class Connection:
     emit: Callable[[Json], None] | None = None
     """Sends a message outside of an answer: progress, log lines, late answers. None: every call is answered in
     line."""
+    told: Callable[[Json], None] | None = None
+    """Sends what belongs to no request; None: there is no way for that."""
     identity: str = "local"
     revision: Revision | None = None
     """What `initialize` settled; None before it, and in the modern form."""
@@ -100,7 +102,7 @@ class Server:
             "modern": MODERN_METHODS | (MODERN_TASKS if self.tasks else set()),
         }
         """Era -> what is served in it."""
-        subscriptions = Subscriptions()
+        subscriptions = Subscriptions(lab, listing)
         lab.watchers.append(subscriptions.updated)
         self._handlers: dict[str, Handler] = {
             "initialize": self._initialize,
@@ -114,6 +116,8 @@ class Server:
             "resources/list": listing.resources,
             "resources/templates/list": listing.templates,
             "resources/read": listing.read,
+            "resources/subscribe": subscriptions.subscribe,
+            "resources/unsubscribe": subscriptions.unsubscribe,
             "completion/complete": listing.complete,
             "subscriptions/listen": subscriptions.listen,
         }
@@ -297,7 +301,7 @@ class Server:
             raise Refusal(-32602, "Invalid params: clientInfo needs a name and a version")
         wanted = params["protocolVersion"]
         connection.revision = request.revision = REVISIONS[wanted if wanted in LEGACY else LEGACY[-1]]
-        return connection.revision.initialized(self._declared())
+        return connection.revision.initialized(self._declared(), subscribe=connection.told is not None)
 
     def _declared(self) -> dict[str, Json] | None:
         """What is declared of tasks (2025-11-25): no list of them where nobody is told from anybody."""

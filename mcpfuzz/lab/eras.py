@@ -37,7 +37,9 @@ _BASE: Final = frozenset(
         "tools/list",
     }
 )
-LEGACY_METHODS: Final = _BASE | {"initialize", "ping", "logging/setLevel"}
+LEGACY_METHODS: Final = _BASE | {
+    "initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe",
+}  # fmt: skip
 MODERN_METHODS: Final = _BASE | {"server/discover", "subscriptions/listen"}
 LEGACY_TASKS: Final = frozenset({"tasks/get", "tasks/result", "tasks/list", "tasks/cancel"})
 MODERN_TASKS: Final = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
@@ -96,8 +98,13 @@ class Revision:
         """A definition, or a result, without members that this revision does not know."""
         return {name: value for name, value in definition.items() if self.knows(name)}
 
-    def capabilities(self, tasks: Mapping[str, Json] | None = None) -> dict[str, Json]:
-        """What the server declares; `tasks` of its own: None where no call becomes one."""
+    def capabilities(self, tasks: Mapping[str, Json] | None = None, *, subscribe: bool = True) -> dict[str, Json]:
+        """What the server declares.
+
+        Args:
+            tasks: what of tasks; None where no call becomes one.
+            subscribe: there is a way to tell of changes (legacy).
+        """
         if self.modern:  # told to those who listen
             told: Json = {"listChanged": True}
             return {
@@ -105,15 +112,18 @@ class Revision:
                 "completions": {}, "logging": {},
                 **({} if tasks is None else {"extensions": {PREFIX + "tasks": {}}}),
             }  # fmt: skip
-        declared: dict[str, Json] = {"tools": {}, "resources": {}, "prompts": {}, "completions": {}, "logging": {}}
+        resources: dict[str, Json] = {"subscribe": True} if subscribe else {}
+        declared: dict[str, Json] = {
+            "tools": {}, "resources": resources, "prompts": {}, "completions": {}, "logging": {},
+        }  # fmt: skip
         return self.trimmed(declared | ({} if tasks is None else {"tasks": tasks}))
 
-    def initialized(self, tasks: Mapping[str, Json] | None = None) -> dict[str, Json]:
+    def initialized(self, tasks: Mapping[str, Json] | None = None, *, subscribe: bool = True) -> dict[str, Json]:
         """The result of `initialize`."""
         info = _TITLED if self.knows("title") else SERVER_INFO
         return {
             "protocolVersion": self.date,
-            "capabilities": self.capabilities(tasks),
+            "capabilities": self.capabilities(tasks, subscribe=subscribe),
             "serverInfo": info,
             "instructions": INSTRUCTIONS,
         }

@@ -76,6 +76,12 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         kind="resource",
     ),
     _tool(
+        *("bola-subscription", 639, "bola", "resources/subscribe", "memo"),
+        title="Whoever knows a memo's id is told when it changes",
+        trigger="memo://ID of one identity, subscribed to by another, and changed by the first",
+        kind="resource",
+    ),
+    _tool(
         *("bola-completion", 639, "bola", "completion/complete", "memo"),
         title="Completing a memo's id tells everybody's ids",
         trigger="a memo of one identity, and memo://{memo} completed by another",

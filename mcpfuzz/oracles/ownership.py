@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcpfuzz.harvest import gained
-from mcpfuzz.model import Exchange, Json, Trace
+from mcpfuzz.model import Exchange, Frame, Json, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.reading import accepted, answered_result, strings
 from mcpfuzz.tasks import ENDED, task_of
@@ -99,6 +99,33 @@ def _crossed_complete(params: Mapping[str, Any], trace: Trace, bench: Bench) -> 
     if not named.search(_text(said.get(params["own"]))) or not named.search(_text(foreign)):
         return None
     return f"step {params['foreign'] + 1} tells another caller the id of what step {params['made'] + 1} made"
+
+
+def _crossed_watch(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Another caller, who is refused a resource, is told that it has changed, once its owner changed it."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    if said is None or not canary or not _shows(own := said.get(params["own"]), canary):
+        return None
+    refused = said.get(params["refused"])
+    if own is None or refused is None or refused.answer is None or accepted(refused):
+        return None
+    uri = _params(own).get("uri")
+    for step, exchange in said.items():
+        told = any(_updated(frame) == uri for frame in exchange.others)
+        if told and step <= params["before"]:
+            return None  # it is told whatever happens
+        if told and step in params["listens"] and trace.conversation.steps[step].as_ is not None:
+            return f"another caller is told that what step {params['made'] + 1} made has changed"
+    return None
+
+
+def _updated(frame: Frame) -> Json:
+    """The URI of the resource that a notification says has changed."""
+    value = frame.value if isinstance(frame.value, dict) else {}
+    params = value.get("params")
+    if value.get("method") != "notifications/resources/updated" or not isinstance(params, dict):
+        return ""
+    return params.get("uri")
 
 
 def _task_told(exchange: Exchange | None) -> str:
@@ -233,11 +260,15 @@ def _refusal(exchange: Exchange) -> str:
 
 def _asked(exchange: Exchange) -> list[str]:
     """The texts in a request's params, longest first: a refusal may repeat them."""
-    said = decode(exchange.sent).value
-    params = said.get("params") if isinstance(said, dict) else None
-    given = {name: value for name, value in params.items() if name != "_meta"} if isinstance(params, dict) else {}
+    given = {name: value for name, value in _params(exchange).items() if name != "_meta"}
     found = {line for value in (given, given.get("arguments")) for line in _leaves(value)}
     return sorted((one for one in found if len(one) > 3), key=len, reverse=True)
+
+
+def _params(exchange: Exchange) -> Mapping[str, Json]:
+    said = decode(exchange.sent).value
+    params = said.get("params") if isinstance(said, dict) else None
+    return params if isinstance(params, dict) else {}
 
 
 def _leaves(value: Json) -> Iterator[str]:
@@ -309,6 +340,7 @@ OWNERSHIP: Mapping[str, Seen] = {
     "crossed-read": _crossed_read,
     "crossed-list": _crossed_list,
     "crossed-complete": _crossed_complete,
+    "crossed-watch": _crossed_watch,
     "task-read": _task_read,
     "task-listed": _task_listed,
     "task-cancelled": _task_cancelled,
