@@ -17,7 +17,7 @@ import trio
 from mcpfuzz.errors import Gone, Late, TargetError, TooMuch
 from mcpfuzz.handshake import shake_hands
 from mcpfuzz.model import Frame, Json
-from mcpfuzz.revisions import Revision
+from mcpfuzz.revisions import META, Revision
 from mcpfuzz.rounds import MAX_ROUNDS, asks, following
 from mcpfuzz.session import Session, unagreed
 from mcpfuzz.transports.channel import Channel, Key, Reply, Sent
@@ -37,6 +37,7 @@ SLOWEST_READER = 4 << 20
 MAX_STRAYS = 10_000
 """Ids whose answers may still come and are then dropped."""
 ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
+SUBSCRIPTION = META + "subscriptionId"
 MAX_REPLIES = 200
 """Server requests that one volley answers: the client must not become the server's amplifier."""
 
@@ -95,6 +96,8 @@ class Client:
         self.largest = 0
         self.subscribed: Mapping[str, Json] | None = None
         self._listening: Key | None = None
+        self._opening: set[Key] = set()
+        """Further subscriptions that neither were acknowledged yet nor refused."""
 
     @classmethod
     async def connect(
@@ -256,6 +259,32 @@ class Client:
             await self._channel.listen(sent, time.monotonic() + timeout)
             self.sent += 1
 
+    async def subscribe(self, params: Json, *, timeout: float) -> tuple[Sent, list[Frame]]:
+        """A further subscription (`subscriptions/listen`); returns once it is acknowledged or refused, or time is up.
+        What it tells then is found among what nobody asked for.
+
+        Returns:
+            What was sent, and what else came meanwhile.
+
+        Raises:
+            Gone, TooMuch: as of receiving.
+        """
+        key, sent = self.request("subscriptions/listen", params)
+        self._strays[key] += 1
+        self._opening.add(key)
+        deadline = time.monotonic() + timeout
+        result = Volley()
+        try:
+            await self._channel.listen(sent, deadline)
+            self.sent += 1
+            while key in self._opening and time.monotonic() < deadline:
+                for raw in await self._channel.receive(deadline):
+                    self._sort(decode(raw), set(), result)
+        except Late:
+            pass
+        self._opening.discard(key)
+        return sent, result.extra
+
     async def barrier(self, timeout: float) -> Volley:
         """Whether the server still answers: a request that changes nothing."""
         request_id = self.session.next_id()
@@ -330,6 +359,7 @@ class Client:
                 return True
             if key is not None and key in self._strays:
                 self._strays[key] -= 1
+                self._opening.discard(key)
                 if not self._strays[key]:
                     del self._strays[key]
                 return False  # the late answer to something said before: not this volley's
@@ -338,6 +368,8 @@ class Client:
                 return True
         elif type(value) is list and any(type(item) is dict for item in value):
             return self._sort_batch(frame, value, due, result)
+        elif type(value) is dict and value["method"] == ACKNOWLEDGED and self._acknowledged(value):
+            return False
         elif type(value) is dict and value["method"] == ACKNOWLEDGED and self._listening is not None:
             params = value.get("params")
             agreed = params.get("notifications") if isinstance(params, dict) else None
@@ -346,6 +378,18 @@ class Client:
         if len(result.extra) < MAX_EXTRA:
             result.extra.append(frame)
         return False
+
+    def _acknowledged(self, value: Mapping[str, Json]) -> bool:
+        """Whether this is about a further subscription; one that does not say which is taken for the only one."""
+        params = value.get("params")
+        meta = params.get("_meta") if isinstance(params, dict) else None
+        key = id_key(meta.get(SUBSCRIPTION)) if isinstance(meta, dict) else None
+        if key is None and len(self._opening) == 1:
+            key = next(iter(self._opening))
+        if key not in self._opening:
+            return False
+        self._opening.discard(key)
+        return True
 
     def _settle(self, key: Key, frame: Frame, due: set[Key], result: Volley) -> None:
         now = time.monotonic()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcpfuzz.model import Json
+from mcpfuzz.tasks import task_of
 
 __all__ = ["gained", "members", "missing", "refusals", "similar"]
 
@@ -73,6 +74,7 @@ def members(result: Json) -> Iterator[tuple[str, Json]]:
     todo: list[tuple[str, Json, int]] = []
     if isinstance(result, dict):
         todo.append(("", result.get("structuredContent"), 0))
+        todo.append(("", task_of(result), 0))
         todo += [("", _parsed(text), 0) for text in _texts(result)]
     count = 0
     while todo and count < MAX_MEMBERS:

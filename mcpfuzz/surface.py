@@ -173,6 +173,7 @@ def _tool(entry: Json, leave: Leave) -> Operation | None:
     if not isinstance(entry, dict) or not _text(entry, "name"):
         return None
     schema, output, hints = entry.get("inputSchema"), entry.get("outputSchema"), entry.get("annotations")
+    execution = entry.get("execution")
     skipped = None
     if looks_destructive(entry) and not (leave.destructive or leave.contained):
         skipped = "may destroy or send something: give --workspace or --allow-destructive"
@@ -183,6 +184,7 @@ def _tool(entry: Json, leave: Leave) -> Operation | None:
         schema=schema if isinstance(schema, dict) else {},
         output_schema=output if isinstance(output, dict) else None,
         annotations=hints if isinstance(hints, dict) else {},
+        task=_text(execution, "taskSupport") if isinstance(execution, dict) else "",
         skipped=skipped,
     )
 

@@ -6,9 +6,24 @@ import re
 from collections.abc import Iterator
 
 from mcpfuzz.likeness import FORMS
-from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Step, Surface, pointer
+from mcpfuzz.model import (
+    Call,
+    Case,
+    Claim,
+    Conversation,
+    Json,
+    Operation,
+    Place,
+    Proof,
+    Step,
+    Surface,
+    pointer,
+    replace,
+)
+from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import Flow, also, flows, make, use
+from mcpfuzz.scenarios.stories import Flow, also, flows, make, subscription, use
+from mcpfuzz.scenarios.task_stories import task_stories
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.relations import changes, free_texts, makes, reads_only, removes, words
@@ -29,6 +44,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 
 def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
+    yield from _tasks(surface, operation)
     if makes(operation) or SHARED.search(operation.description[:500]):
         return
     if reads_only(operation) and not operation.schema.get("required"):
@@ -44,6 +60,8 @@ def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
         yield from (_changed(surface, flow) for flow in found)
         return
     yield from (_read(surface, flow, "got") for flow in found)
+    if operation.kind == "resource":
+        yield from (_watched(surface, flow) for flow in found)
     if "network" in surface.places:  # over stdio each of them would start a process
         yield from (_read(surface, flow, f"near-{form}") for flow in found[:1] for form in FORMS)
 
@@ -126,6 +144,44 @@ def _completed(surface: Surface, flow: Flow) -> Case | None:
     }  # fmt: skip
     claims = [_claim("bola", "crossed-complete", params)]
     return _case(flow.user, None, steps, "its id completed for another caller", claims)
+
+
+def _watched(surface: Surface, flow: Flow) -> Case | None:
+    """Made and seen by its owner, refused to another, who asks to be told of its changes; then its owner changes it."""
+    changed = next((call for item in surface.operations if (call := _change(surface, flow, item)) is not None), None)
+    absent, own = (subscription(surface, use(surface, flow, 1, how=how)) for how in ("like", "got"))
+    if changed is None or absent is None or own is None:
+        return None
+    view, ear = use(surface, flow, 1), Call(BY_DATE[surface.revision].barrier)
+    steps = [_own(make(surface, flow)), _own(view), _others(surface, view)]
+    steps += [_others(surface, absent), _others(surface, own), _own(changed), _own(view)]
+    steps += [_others(surface, ear), _others(surface, ear)]
+    params = {**_roles(flow, [], len(steps)), "own": 1, "refused": 2, "before": 4, "listens": [5, 6, 7, 8]}
+    return _case(flow.user, flow.argument, steps, "its changes told to another caller", [
+        _claim("bola", "crossed-watch", params),
+    ])  # fmt: skip
+
+
+def _change(surface: Surface, flow: Flow, writer: Operation) -> Call | None:
+    """The call by which its owner changes the thing."""
+    if writer.kind != "tool" or writer.skipped is not None or not changes(writer):
+        return None
+    named = also(surface, flow, writer)
+    call = use(surface, named, 1) if named is not None else None
+    field = next((name for name in free_texts(writer) if named is not None and name != named.argument), None)
+    if call is None or call.params is None or field is None:
+        return None
+    return bind(writer, {**call.params["arguments"], quote(field): "{canary:2}"})
+
+
+def _tasks(surface: Surface, operation: Operation) -> Iterator[Case | None]:
+    """What a call becomes belongs to its caller, whatever the tool itself is about (2025-11-25, tasks, security)."""
+    for label, kind, steps, roles in task_stories(surface, operation):
+        claims = [_claim("bola", kind, roles)]
+        if kind == "task-read":
+            claims.append(_claim("existence-told", "task-existence", roles))
+        case = _case(operation, None, list(steps), label, claims)
+        yield None if case is None else replace(case, silence_ok=True)  # tasks/result may wait for long
 
 
 # ---- pieces ----------------------------------------------------------------------------------------
@@ -213,9 +269,10 @@ SCENARIO = Scenario(
     id="object-level",
     title="Another caller's things",
     about="The first caller makes a thing with a canary in it and sees it; the second asks for it by its id, in other "
-    "spellings and JSON types, changes and removes it, and lets ids be completed. The canary in the second caller's "
-    "answer, or their mark in the first one's view, proves it, as does the id of what they are refused; a made-up id "
-    "and a listing that shows the thing to everybody are its controls.",
+    "spellings and JSON types, changes and removes it, lets ids be completed, and asks to be told of its changes; a task "
+    "of the first caller is asked for, listed and cancelled. The canary in the second caller's answer, or their mark in "
+    "the first one's view, proves it, as does the id, or a change, of what they are refused; a made-up id and a listing "
+    "that shows the thing to everybody are its controls.",
     draw=draw,
     rules=("bola", "existence-told"),
     kinds=("tool", "resource", "completion"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from mcpfuzz.model import Case, Claim, Conversation, Http, Json, Open, Place, Proof, Step, Surface
 from mcpfuzz.revisions import BY_DATE, LATEST_LEGACY
 
-__all__ = ["CLIENT", "beginning", "bare", "entered", "era", "session_case"]
+__all__ = ["CLIENT", "beginning", "bare", "entered", "era", "session_case", "stream_begun"]
 
 CLIENT = "c2"
 """The connection whose credential goes along."""
@@ -42,6 +42,12 @@ def bare(surface: Surface, method: str, session: str | None, message: Json = Non
     body = json.dumps(message) if message is not None else None
     action = Http(method, "{endpoint}", tuple(headers), body)
     return Step(action=action, on=CLIENT, as_=_first(surface) if credential else None)
+
+
+def stream_begun(surface: Surface) -> Step:
+    """HTTP+SSE: a stream of its own, left as soon as it has said where its messages go."""
+    action = Http("GET", "{address}", (("Host", "{authority}"), ("Accept", "text/event-stream")))
+    return Step(action=action, on=CLIENT, as_=_first(surface))
 
 
 def beginning(surface: Surface) -> Mapping[str, Json]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcpfuzz.model import Call, Conversation, Json, Operation, Step, Surface
+from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.arguments import valid
@@ -15,7 +16,7 @@ from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.strategies.relations import affinity, free_texts, id_arguments, makes, reads_only, words
 from mcpfuzz.surface import bind
 
-__all__ = ["Flow", "also", "flows", "make", "passes", "plain", "readings", "use", "walk"]
+__all__ = ["Flow", "also", "flows", "make", "passes", "plain", "readings", "subscription", "use", "walk"]
 
 MOST_FLOWS = 4
 LISTINGS: Mapping[str, str] = {
@@ -125,6 +126,17 @@ def walk(surface: Surface, method: str, first: int) -> Iterator[Call]:
     for page in range(surface.pages.get(method, 1)):
         cursor = {} if page == 0 else {"cursor": f"{{step:{first + page - 1}#/result/nextCursor}}"}
         yield Call(method, cursor)
+
+
+def subscription(surface: Surface, reading: Call | None) -> Call | None:
+    """The request to be told when what a reading reads changes; None where the server does not offer that."""
+    offered = surface.capabilities.get("resources")
+    params = reading.params if reading is not None else None
+    if not isinstance(offered, dict) or offered.get("subscribe") is not True or not isinstance(params, dict):
+        return None
+    if BY_DATE[surface.revision].era == "modern":
+        return Call("subscriptions/listen", {"notifications": {"resourceSubscriptions": [params["uri"]]}})
+    return Call("resources/subscribe", {"uri": params["uri"]})
 
 
 def _slot(name: str) -> str:

@@ -111,9 +111,9 @@ def test_a_long_argument_is_refused_by_its_schema_and_not_by_its_size(lab: Drive
         ("M1", {"method": "no/such"}, (-32601, 77)),
         ("M1", {"method": "rpc.discover"}, (-32601, 77)),
         ("M1", {"method": "Tools/List"}, (-32601, 77)),
-        ("M2", {"method": "resources/subscribe"}, (-32601, 77)),
+        ("M2", {"method": "tasks/get", "params": {"taskId": "1"}}, (-32601, 77)),
         ("M2", {"method": "tasks/list"}, (-32601, 77)),
-        ("M2", {"method": "resources/unsubscribe"}, (-32601, 77)),
+        ("M2", {"method": "roots/list"}, (-32601, 77)),
         ("N3", {"method": "notifications/initialized"}, (-32601, 77)),
     ],
 )

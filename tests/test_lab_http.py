@@ -867,7 +867,7 @@ def test_a_subscription_tells_its_own_listener_of_what_it_asked_for_until_they_l
     )
     key = made.messages[-1]["result"]["structuredContent"]["id"]
     streams = []
-    for number, (other, uri) in enumerate(zip(others, (f"note://{key}", "note://other"), strict=True)):
+    for number, (other, uri) in enumerate(zip(others, (f"note://{key}", "note://n-1001"), strict=True)):
         wanted = {"toolsListChanged": True, "resourceSubscriptions": [uri]}
         params = {"notifications": wanted, "_meta": ENVELOPE}
         body = json.dumps({"jsonrpc": "2.0", "id": f"s{number}", "method": "subscriptions/listen", "params": params})

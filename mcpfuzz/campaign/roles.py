@@ -37,13 +37,14 @@ async def with_roles(prepared: Prepared, settings: Settings, supply: Supply, sur
     Raises:
         TargetError: the server is gone.
     """
+    if supply.transport == "sse":
+        surface = replace(surface, places=surface.places | {"stream"})
     if not prepared.identities or (prepared.endpoint is None and len(prepared.identities) < 2):
         return surface
     until = time.monotonic() + settings.max_time * ROLES_SHARE
     found = await survey(supply, surface, timeout=min(settings.timeout, 5.0), until=until)
     places = surface.places | ({"authenticated"} if authenticated(found) else set())
-    places |= {"stream"} if supply.transport == "sse" else set()
-    return replace(surface, roles=found, policy=settings.policy, places=frozenset(places))
+    return replace(surface, roles=found, policy=settings.policy, places=places)
 
 
 async def survey(supply: Supply, surface: Surface, *, timeout: float, until: float) -> Matrix:

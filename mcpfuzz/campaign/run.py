@@ -22,6 +22,7 @@ from mcpfuzz.campaign.roles import matrix_json, with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
+from mcpfuzz.campaign.tasks import with_tasks
 from mcpfuzz.errors import TargetError, UsageError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
@@ -166,6 +167,7 @@ async def _play(
                 surface, pools = Pools.begin(settings, surface, prepared.target.state, began, nursery)
                 surface = await _learn(prepared, settings, state, surface, began)
                 surface = await with_roles(prepared, settings, supply, surface)
+                surface = await with_tasks(settings, supply, surface)
                 surface = await with_side_surface(prepared, settings, supply, surface, emit)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)

@@ -16,8 +16,9 @@ from mcpfuzz.lab.eras import CAPABILITIES, LEVELS, Refusal, Revision
 from mcpfuzz.lab.kit import Ask, Call, Later, Names, Reply, Tool, ToolError, World
 from mcpfuzz.lab.schema import Invalid, Schema, closed, conform, quoted
 
-if TYPE_CHECKING:  # core imports us; the request is its
+if TYPE_CHECKING:  # core imports us; the request is its, and tasks are made of our workers
     from mcpfuzz.lab.core import Request
+    from mcpfuzz.lab.tasks import Tasks
 
 __all__ = ["PENDING", "Calls", "Pending"]
 
@@ -86,8 +87,9 @@ _WRITERS = (
 class Calls:
     """All tools, under the names they are served by."""
 
-    def __init__(self, lab: World, tools: list[Tool]) -> None:
+    def __init__(self, lab: World, tools: list[Tool], tasks: Tasks | None = None) -> None:
         self.lab = lab
+        self._tasks = tasks
         self.workers = Workers()
         self._tools: dict[str, tuple[Tool, Names]] = {}
         for tool in tools:
@@ -117,6 +119,8 @@ class Calls:
         }
         if tool.output is not None:
             definition["outputSchema"] = tool.output
+        if tool.task:
+            definition["execution"] = {"taskSupport": "optional"}
         return definition
 
     # ---- calls ----
@@ -150,6 +154,8 @@ class Calls:
         if self.lab.read_only and self._writes(tool):
             return _content(Reply("The server is in read-only mode.", is_error=True), request.revision)
         _round(request)
+        if self._tasks is not None and self._tasks.wanted(request, tool.task):
+            return self._tasks.begin(request, lambda stopped: self._done(name, arguments, request, stopped))
         if not tool.slow:
             return self._answer(name, arguments, request, lambda reply: None)
         done = threading.Event()
@@ -182,6 +188,13 @@ class Calls:
             )
         request.connection.running.pop(key, None)
         return result
+
+    def _done(
+        self, name: str, arguments: dict[str, Json], request: Request, stopped: threading.Event
+    ) -> dict[str, Json]:
+        """What a task comes to: the call's own result."""
+        result = self._answer(name, arguments, request, lambda reply: None, stopped)
+        return {} if isinstance(result, Pending) else result
 
     def _writes(self, tool: Tool) -> bool:
         """Whether a tool does more than read."""

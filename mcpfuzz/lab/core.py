@@ -20,9 +20,11 @@ from mcpfuzz.lab.codec import Json
 from mcpfuzz.lab.eras import (
     LEGACY,
     LEGACY_METHODS,
+    LEGACY_TASKS,
     LEVELS,
     MODERN,
     MODERN_METHODS,
+    MODERN_TASKS,
     REVISIONS,
     Refusal,
     Revision,
@@ -32,6 +34,7 @@ from mcpfuzz.lab.eras import (
 from mcpfuzz.lab.kit import Tool, World
 from mcpfuzz.lab.listing import Listing
 from mcpfuzz.lab.subscriptions import Subscriptions
+from mcpfuzz.lab.tasks import Tasks
 
 __all__ = ["Connection", "Request", "Server"]
 
@@ -49,6 +52,8 @@ class Connection:
     emit: Callable[[Json], None] | None = None
     """Sends a message outside of an answer: progress, log lines, late answers. None: every call is answered in
     line."""
+    told: Callable[[Json], None] | None = None
+    """Sends what belongs to no request; None: there is no way for that."""
     identity: str = "local"
     revision: Revision | None = None
     """What `initialize` settled; None before it, and in the modern form."""
@@ -90,14 +95,20 @@ class Server:
     def __init__(self, lab: World, tools: list[Tool], listing: Listing, *, era: str = "both") -> None:
         self.lab = lab
         self.era = era
-        self.calls = Calls(lab, tools)
-        subscriptions = Subscriptions()
+        self.tasks = Tasks(lab) if any(tool.task for tool in tools) else None
+        self.calls = Calls(lab, tools, self.tasks)
+        self.methods = {
+            "legacy": LEGACY_METHODS | (LEGACY_TASKS if self.tasks else set()),
+            "modern": MODERN_METHODS | (MODERN_TASKS if self.tasks else set()),
+        }
+        """Era -> what is served in it."""
+        subscriptions = Subscriptions(lab, listing)
         lab.watchers.append(subscriptions.updated)
-        self._handlers: Mapping[str, Handler] = {
+        self._handlers: dict[str, Handler] = {
             "initialize": self._initialize,
             "ping": lambda request: {},
             "logging/setLevel": self._set_level,
-            "server/discover": lambda request: request.revision.discovered(),
+            "server/discover": lambda request: request.revision.discovered(self._declared()),
             "tools/list": lambda request: listing.page(request, "tools", self.calls.definitions(request)),
             "tools/call": self.calls.call,
             "prompts/list": listing.prompts,
@@ -105,9 +116,19 @@ class Server:
             "resources/list": listing.resources,
             "resources/templates/list": listing.templates,
             "resources/read": listing.read,
+            "resources/subscribe": subscriptions.subscribe,
+            "resources/unsubscribe": subscriptions.unsubscribe,
             "completion/complete": listing.complete,
             "subscriptions/listen": subscriptions.listen,
         }
+        if self.tasks is not None:
+            self._handlers |= {
+                "tasks/get": self.tasks.get,
+                "tasks/result": self.tasks.result,
+                "tasks/list": self.tasks.listing,
+                "tasks/cancel": self.tasks.cancel,
+                "tasks/update": self.tasks.update,
+            }
         deep, frame = lab.on("crash-depth"), lab.on("crash-frame")
         # nan-out: json.loads reads NaN unless told otherwise, and comparing it with bounds finds nothing wrong.
         # crash-surrogate: json.loads reads a lone surrogate too; sys.stdout then cannot encode the answer.
@@ -236,7 +257,7 @@ class Server:
         return () if method == "tools/call" else (Exception,)
 
     def _handler(self, method: str) -> Handler:
-        known = {"legacy": LEGACY_METHODS, "modern": MODERN_METHODS, "both": LEGACY_METHODS | MODERN_METHODS}[self.era]
+        known = self.methods.get(self.era, self.methods["legacy"] | self.methods["modern"])
         if method in known:
             return self._handlers[method]
         if self.lab.on("unknown-method-result"):
@@ -252,15 +273,17 @@ class Server:
         if self.era == "modern" or (
             self.era == "both" and (enveloped(meta) or (fresh and method == "server/discover"))
         ):
-            if method in self._handlers and method not in MODERN_METHODS:
+            if method in self._handlers and method not in self.methods["modern"]:
                 raise Refusal(-32601, "Method not found")
             connection.modern_seen = True
             open_envelope(meta)
             return REVISIONS[MODERN]
         if connection.revision is not None:
-            if method in self._handlers and method not in LEGACY_METHODS:
+            revision = connection.revision
+            tasks = method in LEGACY_TASKS and not revision.knows("tasks")
+            if (method in self._handlers and method not in self.methods["legacy"]) or tasks:
                 raise Refusal(-32601, "Method not found")
-            return connection.revision
+            return revision
         if method == "initialize" or (method == "ping" and not connection.modern_seen):
             return REVISIONS[LEGACY[-1]]
         raise Refusal(-32602, "Invalid params: initialize first, or send the _meta envelope of 2026-07-28")
@@ -278,7 +301,14 @@ class Server:
             raise Refusal(-32602, "Invalid params: clientInfo needs a name and a version")
         wanted = params["protocolVersion"]
         connection.revision = request.revision = REVISIONS[wanted if wanted in LEGACY else LEGACY[-1]]
-        return connection.revision.initialized()
+        return connection.revision.initialized(self._declared(), subscribe=connection.told is not None)
+
+    def _declared(self) -> dict[str, Json] | None:
+        """What is declared of tasks (2025-11-25): no list of them where nobody is told from anybody."""
+        if self.tasks is None:
+            return None
+        listed: dict[str, Json] = {"list": {}} if self.lab.identified else {}
+        return {**listed, "cancel": {}, "requests": {"tools": {"call": {}}}}
 
     def _set_level(self, request: Request) -> dict[str, Json]:
         level = request.params.get("level")

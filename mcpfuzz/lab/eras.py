@@ -37,8 +37,13 @@ _BASE: Final = frozenset(
         "tools/list",
     }
 )
-LEGACY_METHODS: Final = _BASE | {"initialize", "ping", "logging/setLevel"}
+LEGACY_METHODS: Final = _BASE | {
+    "initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe",
+}  # fmt: skip
 MODERN_METHODS: Final = _BASE | {"server/discover", "subscriptions/listen"}
+LEGACY_TASKS: Final = frozenset({"tasks/get", "tasks/result", "tasks/list", "tasks/cancel"})
+MODERN_TASKS: Final = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
+"""Served where some tool's call may become a task."""
 CACHED: Final = frozenset(
     {"server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list", "resources/read"}
 )
@@ -50,8 +55,12 @@ _SINCE: Final[Mapping[str, str]] = {
     "title": "2025-06-18",
     "outputSchema": "2025-06-18",
     "structuredContent": "2025-06-18",
+    "execution": "2025-11-25",
+    "tasks": "2025-11-25",
 }
 """Members that older revisions do not know, and the revision that brought them. Dates compare as text."""
+_LEFT: Final = frozenset({"execution", "tasks"})
+"""Members that 2026-07-28 dropped: there tasks are an extension."""
 
 
 class Refusal(Exception):
@@ -83,34 +92,45 @@ class Revision:
         return self.date < "2025-11-25"
 
     def knows(self, member: str) -> bool:
-        return self.date >= _SINCE.get(member, "")
+        return self.date >= _SINCE.get(member, "") and not (self.modern and member in _LEFT)
 
     def trimmed(self, definition: Mapping[str, Json]) -> dict[str, Json]:
         """A definition, or a result, without members that this revision does not know."""
         return {name: value for name, value in definition.items() if self.knows(name)}
 
-    def capabilities(self) -> dict[str, Json]:
+    def capabilities(self, tasks: Mapping[str, Json] | None = None, *, subscribe: bool = True) -> dict[str, Json]:
+        """What the server declares.
+
+        Args:
+            tasks: what of tasks; None where no call becomes one.
+            subscribe: there is a way to tell of changes (legacy).
+        """
         if self.modern:  # told to those who listen
             told: Json = {"listChanged": True}
             return {
                 "tools": told, "resources": {"listChanged": True, "subscribe": True}, "prompts": told,
                 "completions": {}, "logging": {},
+                **({} if tasks is None else {"extensions": {PREFIX + "tasks": {}}}),
             }  # fmt: skip
-        return self.trimmed({"tools": {}, "resources": {}, "prompts": {}, "completions": {}, "logging": {}})
+        resources: dict[str, Json] = {"subscribe": True} if subscribe else {}
+        declared: dict[str, Json] = {
+            "tools": {}, "resources": resources, "prompts": {}, "completions": {}, "logging": {},
+        }  # fmt: skip
+        return self.trimmed(declared | ({} if tasks is None else {"tasks": tasks}))
 
-    def initialized(self) -> dict[str, Json]:
+    def initialized(self, tasks: Mapping[str, Json] | None = None, *, subscribe: bool = True) -> dict[str, Json]:
         """The result of `initialize`."""
         info = _TITLED if self.knows("title") else SERVER_INFO
         return {
             "protocolVersion": self.date,
-            "capabilities": self.capabilities(),
+            "capabilities": self.capabilities(tasks, subscribe=subscribe),
             "serverInfo": info,
             "instructions": INSTRUCTIONS,
         }
 
-    def discovered(self) -> dict[str, Json]:
+    def discovered(self, tasks: Mapping[str, Json] | None = None) -> dict[str, Json]:
         """The result of `server/discover`."""
-        return {"supportedVersions": [MODERN], "capabilities": self.capabilities(), "instructions": INSTRUCTIONS}
+        return {"supportedVersions": [MODERN], "capabilities": self.capabilities(tasks), "instructions": INSTRUCTIONS}
 
     def finished(self, method: str, result: Mapping[str, Json]) -> dict[str, Json]:
         """The result as this revision sends it."""

@@ -115,6 +115,8 @@ class Tool:
     """What `run` may raise without harm to the server."""
     explain: Callable[[BaseException], str] = no_words
     """Words for an exception that is no ToolError. The sound answer tells nothing of it."""
+    task: bool = False
+    """Its call may become a task (`lab.tasks`)."""
     tickets: Callable[[Json], Json] | None = None
     """Turns a request's id into the key its slow call waits under."""
 
@@ -191,6 +193,8 @@ class World:
         self._workspace = workspace
         self.watchers: list[Callable[[str], None]] = []
         """Told the URI of every resource that changes."""
+        self.identified = True
+        """Callers can be told apart: by their tokens, or since there is one alone (stdio)."""
         self.settings = {
             "api_token": os.environ.get("API_TOKEN") or "sk_live_" + os.urandom(16).hex(),
             "database": os.environ.get("DATABASE_URL")

@@ -174,6 +174,10 @@ class Listing:
             self._read_before[uri] = result
         return result
 
+    def readable(self, uri: str, identity: str) -> bool:
+        """Whether somebody may read what is there."""
+        return self._contents(uri, identity) is not None
+
     def _contents(self, uri: str, identity: str) -> dict[str, Json] | None:
         if uri == "shop://logo":
             return {"mimeType": "image/png", "blob": _LOGO}

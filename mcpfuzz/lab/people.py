@@ -18,8 +18,8 @@ _SOCKETS: Final = ("ws", "wss")
 
 def _tool(name: str, cwe: int, rule: str, where: str, argument: str | None, **more: Any) -> Weakness:
     return Weakness(
-        name=name, cwe=cwe, expected=(rule,), group="identity", toolset="tenants", where=where,
-        argument=argument, **{"transports": _NETWORK, "kind": "tool", **more},
+        name=name, cwe=cwe, expected=(rule,), group="identity", where=where, argument=argument,
+        **{"transports": _NETWORK, "kind": "tool", "toolset": "tenants", **more},
     )  # fmt: skip
 
 
@@ -76,10 +76,34 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         kind="resource",
     ),
     _tool(
+        *("bola-subscription", 639, "bola", "resources/subscribe", "memo"),
+        title="Whoever knows a memo's id is told when it changes",
+        trigger="memo://ID of one identity, subscribed to by another, and changed by the first",
+        kind="resource",
+    ),
+    _tool(
         *("bola-completion", 639, "bola", "completion/complete", "memo"),
         title="Completing a memo's id tells everybody's ids",
         trigger="a memo of one identity, and memo://{memo} completed by another",
         kind="completion",
+    ),
+    _tool(
+        *("task-read", 639, "bola", "fire_sample", None),
+        title="Anybody who has a task's id may see how it fares and what came of it",
+        trigger="a task of one identity, asked for by another with tasks/get or tasks/result",
+        toolset="samples",
+    ),
+    _tool(
+        *("task-list", 639, "bola", "fire_sample", None),
+        title="The list of tasks holds everybody's",
+        trigger="a task of one identity, and tasks/list of another (2025-11-25: --era legacy); needs two --token",
+        toolset="samples",
+    ),
+    _tool(
+        *("task-cancel", 639, "bola", "fire_sample", None),
+        title="Anybody who has a task's id may cancel it",
+        trigger="a task of one identity, cancelled by another, seen by the first",
+        toolset="samples",
     ),
     _tool(
         *("log-shared", 639, "bola", "notifications/message", None),

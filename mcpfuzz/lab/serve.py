@@ -23,7 +23,7 @@ __all__ = ["TOOLSETS", "build", "main", "selected", "served_names"]
 
 TOOLSETS: Final[Mapping[str, tuple[str, str]]] = {
     name: (f"mcpfuzz.lab.{name}", name.capitalize())
-    for name in ("files", "bundles", "data", "lookups", "formats", "net", "state", "desk", "tenants", "kiln")
+    for name in ("files", "bundles", "data", "lookups", "formats", "net", "state", "desk", "tenants", "kiln", "samples")
 }
 """Toolset -> module and class of its tools, imported when it is served. `core` is always served."""
 

@@ -73,7 +73,7 @@ def serve(server: Server) -> int:
             sys.stdout.write(text)
             sys.stdout.flush()
 
-    connection = Connection(emit=write)
+    connection = Connection(emit=write, told=write)
     try:
         # no-shutdown: the reader takes the end of input for a pause
         for line in lines(sys.stdin.fileno(), wait_at_end=lab.on("no-shutdown")):

@@ -93,12 +93,14 @@ class Tenants:
         self._memo(call, anybody=self.lab.on("bola-write"))
         owner, _ = self.memos[call.args["memo"]]
         self.memos[call.args["memo"]] = (owner, call.args["text"])
+        self.lab.changed(f"memo://{call.args['memo']}")
         return Reply("Changed.")
 
     def delete(self, call: Call) -> Reply:
         # bola-delete: DELETE FROM memos WHERE id = ?
         self._memo(call, anybody=self.lab.on("bola-delete"))
         self.memos.pop(call.args["memo"], None)
+        self.lab.changed(f"memo://{call.args['memo']}")
         return Reply("Deleted.")
 
     # ---- parcels ----

@@ -29,6 +29,8 @@ class Operation:
     description: str = ""
     output_schema: Mapping[str, Json] | None = None
     annotations: Mapping[str, Json] = field(default_factory=dict)
+    task: str = ""
+    """What a tool says of its calls becoming tasks (2025-11-25): forbidden, optional, required; empty: nothing."""
     template: str | None = None
     """RFC 6570 template of a templated resource."""
     skipped: str | None = None
@@ -97,6 +99,9 @@ class Surface:
     """Operation key -> caller -> served, refused or untried (`campaign.roles`); empty where no identity was given."""
     policy: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     """The same as `--policy` says that it should be."""
+    tasks: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """Operation key -> seconds until a task of it ended, infinite where that was not waited for; of tools that were
+    seen to answer with one (`campaign.tasks`)."""
     pages: Mapping[str, int] = field(default_factory=dict)
     """Method of a listing -> pages it came in."""
     pools: Mapping[tuple[str, str], tuple[tuple[str, Json], ...]] = field(default_factory=dict)

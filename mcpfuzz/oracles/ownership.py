@@ -7,13 +7,15 @@ Pure, as all proofs.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcpfuzz.harvest import gained
-from mcpfuzz.model import Exchange, Trace
+from mcpfuzz.model import Exchange, Frame, Json, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.reading import accepted, answered_result, strings
+from mcpfuzz.tasks import ENDED, task_of
+from mcpfuzz.wire import decode
 
 __all__ = ["OWNERSHIP"]
 
@@ -99,6 +101,92 @@ def _crossed_complete(params: Mapping[str, Any], trace: Trace, bench: Bench) -> 
     return f"step {params['foreign'] + 1} tells another caller the id of what step {params['made'] + 1} made"
 
 
+def _crossed_watch(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Another caller, who is refused a resource, is told that it has changed, once its owner changed it."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    if said is None or not canary or not _shows(own := said.get(params["own"]), canary):
+        return None
+    refused = said.get(params["refused"])
+    if own is None or refused is None or refused.answer is None or accepted(refused):
+        return None
+    uri = _params(own).get("uri")
+    for step, exchange in said.items():
+        told = any(_updated(frame) == uri for frame in exchange.others)
+        if told and step <= params["before"]:
+            return None  # it is told whatever happens
+        if told and step in params["listens"] and trace.conversation.steps[step].as_ is not None:
+            return f"another caller is told that what step {params['made'] + 1} made has changed"
+    return None
+
+
+def _updated(frame: Frame) -> Json:
+    """The URI of the resource that a notification says has changed."""
+    value = frame.value if isinstance(frame.value, dict) else {}
+    params = value.get("params")
+    if value.get("method") != "notifications/resources/updated" or not isinstance(params, dict):
+        return ""
+    return params.get("uri")
+
+
+def _task_told(exchange: Exchange | None) -> str:
+    """What an answer tells of a task that its request does not: since when there is one, or what came of it."""
+    if exchange is None or not accepted(exchange):
+        return ""
+    result = answered_result(exchange) or {}
+    made = result.get("createdAt")
+    if isinstance(made, str):
+        return made
+    return strings({name: value for name, value in result.items() if name != "_meta"})
+
+
+def _task_read(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Another caller is told of a task what its owner is told; of an id that nobody has they are told nothing."""
+    said = _steps(params, trace)
+    if said is None or not (told := _task_told(said.get(params["own"]))):
+        return None
+    absent, foreign = said.get(params["absent"]), said.get(params["foreign"])
+    if absent is None or absent.answer is None or accepted(absent) or _task_told(foreign) != told:
+        return None
+    return f"step {params['foreign'] + 1}, by another caller, tells of the task that step {params['made'] + 1} made"
+
+
+def _task_listed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """One caller's task stands in the list of another's."""
+    said = _steps(params, trace)
+    made, foreign = (said.get(params["made"]), said.get(params["foreign"])) if said is not None else (None, None)
+    if said is None or not _task_told(said.get(params["own"])) or foreign is None or not accepted(foreign):
+        return None
+    task = task_of(answered_result(made)) if made is not None else None
+    tasks = (answered_result(foreign) or {}).get("tasks")
+    listed = [one.get("taskId") for one in tasks if isinstance(one, dict)] if isinstance(tasks, list) else []
+    if task is None or task["taskId"] not in listed:
+        return None
+    return f"step {params['foreign'] + 1}, another caller's list, holds the task that step {params['made'] + 1} made"
+
+
+def _task_cancelled(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A task that was under way is cancelled for its owner after another caller cancelled it."""
+    said = _steps(params, trace)
+    own, foreign = (said.get(params["own"]), said.get(params["foreign"])) if said is not None else (None, None)
+    if said is None or own is None or foreign is None or not accepted(foreign) or not _task_told(own):
+        return None
+    if (answered_result(own) or {}).get("status") in ENDED:
+        return None
+    for step in params["again"]:
+        again = said.get(step)
+        if again is not None and (answered_result(again) or {}).get("status") == "cancelled":
+            return f"step {step + 1}: the task of step {params['made'] + 1} is cancelled, by another caller"
+    return None
+
+
+def _task_existence(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Another caller is refused in other words where the task exists than where it does not."""
+    said = _steps(params, trace)
+    if said is None or not _task_told(said.get(params["own"])):
+        return None
+    return _other_words(said.get(params["absent"]), said.get(params["foreign"]))
+
+
 def _overheard(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """A notification to another caller holds what the first alone had said."""
     said = _steps(params, trace)
@@ -143,8 +231,14 @@ def _existence(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
     said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
     if said is None or not canary or not _shows(said.get(params["own"]), canary):
         return None
-    absent, foreign = said.get(params["absent"]), said.get(params["foreign"])
-    if absent is None or foreign is None or accepted(absent) or accepted(foreign) or _shared(params, said, canary):
+    if _shared(params, said, canary):
+        return None
+    return _other_words(said.get(params["absent"]), said.get(params["foreign"]))
+
+
+def _other_words(absent: Exchange | None, foreign: Exchange | None) -> str | None:
+    """Where both are refused: in which words each is, where they differ."""
+    if absent is None or foreign is None or accepted(absent) or accepted(foreign):
         return None
     one, two = _refusal(absent), _refusal(foreign)
     if not one or not two or one == two:
@@ -153,13 +247,34 @@ def _existence(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
 
 
 def _refusal(exchange: Exchange) -> str:
-    """The words of a refusal, ids and numbers taken out."""
+    """The words of a refusal, ids and numbers taken out, and what was asked for."""
     value = exchange.answer.value if exchange.answer is not None else None
     error = value.get("error") if isinstance(value, dict) else None
     result = answered_result(exchange) or {}
     text = f"{error.get('code')} {error.get('message')}" if isinstance(error, dict) else strings(result.get("content"))
+    for name in _asked(exchange):
+        text = text.replace(name, "#")
     text = re.sub(r"^(?:type|text)\n", "", text, flags=re.MULTILINE)
     return re.sub(r"[\w-]*\d[\w.,:-]*", "#", text)
+
+
+def _asked(exchange: Exchange) -> list[str]:
+    """The texts in a request's params, longest first: a refusal may repeat them."""
+    given = {name: value for name, value in _params(exchange).items() if name != "_meta"}
+    found = {line for value in (given, given.get("arguments")) for line in _leaves(value)}
+    return sorted((one for one in found if len(one) > 3), key=len, reverse=True)
+
+
+def _params(exchange: Exchange) -> Mapping[str, Json]:
+    said = decode(exchange.sent).value
+    params = said.get("params") if isinstance(said, dict) else None
+    return params if isinstance(params, dict) else {}
+
+
+def _leaves(value: Json) -> Iterator[str]:
+    for item in value.values() if isinstance(value, dict) else ():
+        if isinstance(item, str):
+            yield item
 
 
 def _took_effect(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
@@ -225,6 +340,11 @@ OWNERSHIP: Mapping[str, Seen] = {
     "crossed-read": _crossed_read,
     "crossed-list": _crossed_list,
     "crossed-complete": _crossed_complete,
+    "crossed-watch": _crossed_watch,
+    "task-read": _task_read,
+    "task-listed": _task_listed,
+    "task-cancelled": _task_cancelled,
+    "task-existence": _task_existence,
     "overheard": _overheard,
     "crossed-write": _crossed_write,
     "crossed-delete": _crossed_delete,

@@ -25,6 +25,7 @@ LEAST_BITS = 64.0
 """Chance in an id below which it can be guessed (OWASP, session management)."""
 NEAR = 1 << 24
 """Ids that are usually nearer to the one before are counted up."""
+MOST_OF_A_PATH = 2_000
 _HEADER = "mcp-session-id"
 
 
@@ -47,7 +48,19 @@ def _guessable(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
     said = _steps(params, trace)
     if said is None:
         return None
-    return weakness_of([dict(exchange.headers).get(_HEADER, "") for _, exchange in sorted(said.items())])
+    ids = [_id_of(exchange) for _, exchange in sorted(said.items())]
+    # streams that all name the same path have no id in it: the connection is the session
+    return None if len(set(ids)) == 1 and ids[0].startswith(("/", "http")) else weakness_of(ids)
+
+
+def _id_of(exchange: Exchange) -> str:
+    """The session that a request began: of a header, or, over HTTP+SSE, of the path that the stream names first."""
+    headers = dict(exchange.headers)
+    if headers.get("content-type", "").partition(";")[0].strip().lower() == "text/event-stream" and (
+        exchange.sent.startswith(b"GET ")
+    ):
+        return exchange.body[:MOST_OF_A_PATH].decode("utf-8", "replace").strip()
+    return headers.get(_HEADER, "")
 
 
 def weakness_of(given: Sequence[str]) -> str | None:

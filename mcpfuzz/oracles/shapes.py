@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from mcpfuzz.model import Json
 from mcpfuzz.revisions import Revision
 from mcpfuzz.rounds import REQUIRED, declared, undeclared
+from mcpfuzz.tasks import STATES, asked_for, task_of
 
 __all__ = ["shape_faults"]
 
@@ -37,6 +38,13 @@ def shape_faults(method: str, result: Json, revision: Revision, params: Json = N
         faults.append("no resultType (JR-20)")
     if result.get("resultType") == REQUIRED and revision.result_type:
         return [*faults, *_asking(method, result, declared(params))]
+    if (
+        method == "tools/call"
+        and "content" not in result
+        and "structuredContent" not in result
+        and (result.get("resultType") == "task" or task_of(result) is not None)
+    ):
+        return [*faults, *_task(result, params)]
     if revision.result_type and method in _CACHED:
         faults += _hints(result, _CACHED[method])
     checker = _CHECKERS.get(method)
@@ -60,6 +68,21 @@ def _asking(method: str, result: Mapping[str, Json], known: Mapping[str, Json]) 
     for request in list((requests or {}).values())[:50]:
         if (asked := undeclared(request, known)) is not None:
             yield f"it asks for {asked} (EL-04, EL-06)"
+
+
+def _task(result: Mapping[str, Json], params: Json) -> Iterator[str]:
+    """A call that became a task (2025-11-25, tasks; 2026-07-28, the extension)."""
+    if not asked_for(params):
+        yield "it answers with a task that the request did not ask for"
+    task = task_of(result)
+    if task is None:
+        yield "it answers with a task that has no string taskId (TK-03)"
+        return
+    if task.get("status") not in STATES:
+        yield "the task's status is none of a task's (TK-05)"
+    for name in ("createdAt", "lastUpdatedAt"):
+        if not isinstance(task.get(name), str):
+            yield f"the task's {name} is missing or no string (TK-07, TK-08)"
 
 
 def _hints(result: Mapping[str, Json], row: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import trio
 
 from mcpfuzz.client import Client, Sent, Volley
-from mcpfuzz.errors import Fault, TargetError
+from mcpfuzz.errors import Fault, Gone, TargetError, TooMuch
 from mcpfuzz.model import Call, Close, Conversation, Ending, Exchange, Http, Json, Open, Step, Trace, Wait, replace
 from mcpfuzz.replies import answer_of, take_own, with_reply
 from mcpfuzz.rounds import MAX_ROUNDS
@@ -24,6 +24,9 @@ from mcpfuzz.wire import encode, id_key
 
 __all__ = ["converse"]
 
+LISTEN = "subscriptions/listen"
+ACKNOWLEDGE_S = 0.5
+"""For a subscription to be acknowledged or refused: without, what is told before it stands would be missed."""
 BATCH = 25
 """Repeated calls that are in flight together."""
 STAGGER_S = 0.002
@@ -214,6 +217,8 @@ async def _say(
         return Ending()
     if len(steps) == 1 and steps[0].times > 1:
         return await _repeat(talk, client, steps[0], indices[0], exchanges)
+    if len(steps) == 1 and isinstance(action := steps[0].action, Call) and action.method == LISTEN:
+        return await _listen(talk, client, action, indices[0], exchanges)
     made = [outgoing(client, step, talk.filler, talk.owed) for step in steps]
     things = [sent for sent, _, _ in made]
     owed = all(due for _, _, due in made)
@@ -240,6 +245,19 @@ async def _say(
             return ending
         detail = f"nothing was answered on {steps[-1].on}; the first connection is served"
         return Ending(kind="closed", at_step=indices[-1], detail=detail, serves=True)
+    return Ending()
+
+
+async def _listen(talk: Talk, client: Client, action: Call, index: int, exchanges: list[Exchange]) -> Ending:
+    """A subscription: it goes on while the conversation does, and is answered, if at all, when it ends."""
+    params = filled(talk.filler, action.params)
+    try:
+        sent, others = await client.subscribe(params, timeout=min(talk.patience, ACKNOWLEDGE_S))
+    except Gone as gone:
+        return gone_ending(client, index, gone)
+    except TooMuch as error:
+        return Ending(kind="closed", at_step=index, detail=str(error))
+    exchanges.append(Exchange(step=index, sent=sent.data, id=sent.due[0][1], others=tuple(others), due=False))
     return Ending()
 
 

@@ -11,7 +11,10 @@ from mcpfuzz.revisions import META
 
 __all__ = ["encoded", "learn", "mirrored"]
 
-NAMED = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+NAMED = {
+    "tools/call": "name", "prompts/get": "name", "resources/read": "uri",
+    "tasks/get": "taskId", "tasks/update": "taskId", "tasks/cancel": "taskId",
+}  # fmt: skip
 """Methods with an Mcp-Name header, and the parameter that it repeats."""
 VERSION = META + "protocolVersion"
 MAX_VALUE = 8_000

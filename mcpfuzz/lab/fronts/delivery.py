@@ -32,6 +32,8 @@ class Delivery:
     def __init__(self, exchange: Exchange, answers: str) -> None:
         self._exchange = exchange
         self._answers = answers
+        self.streams = answers != "json"
+        """Whether event streams are spoken at all."""
 
     def out(
         self,

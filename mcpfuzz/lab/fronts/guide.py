@@ -30,7 +30,7 @@ from fastapi.responses import Response as Answer
 from pydantic import BaseModel, StringConstraints
 from starlette.requests import HTTPConnection
 
-from mcpfuzz.lab.codec import MAX_LINE
+from mcpfuzz.lab.codec import MAX_LINE, Json
 from mcpfuzz.lab.core import Connection
 from mcpfuzz.lab.fronts.exchange import Exchange
 from mcpfuzz.lab.fronts.guard import METADATA, Guard, Refused
@@ -246,6 +246,12 @@ class _Socket:
         loop = asyncio.get_running_loop()
         out: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
         writer = asyncio.create_task(self._write(out))
+
+        def told(message: Json) -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(out.put_nowait, (self._exchange.text(message), False))
+
+        connection.told = told
         try:
             count = 0
             while most is None or count < most:

@@ -95,14 +95,16 @@ class Legacy:
         if starting and self.lab.on("malformed-init-poison"):
             # malformed-init-poison: the session is entered first, and its client when initialize has gone well
             session = self.sessions.new(identity, None)
-        connection = Connection(identity=identity)
+        connection, own = Connection(identity=identity), Outlet(ends_with_answer=False)
+        if self._delivery.streams:
+            connection.told = lambda message: own.put(self._exchange.text(message), answer=False)
         answers = self._exchange.say(request.body, connection, lambda text, answer: None)
         if connection.revision is None:
             text = self._exchange.text(answers[-1]).encode() if answers else b""
             return Response(400, text, fields) if text else refusal(400, "Parse error", -32700)
         if session is None:
             session = self.sessions.new(identity, client, request.get(SESSION))
-        session.client, session.connection = client, connection
+        session.client, session.connection, session.own = client, connection, own
         body = self._exchange.text(answers[-1]).encode()
         # cookie-bare: for the page that shows the sessions; its script reads the id from there
         cookie = (("Set-Cookie", f"session={session.key}; Path=/"),) if self.lab.on("cookie-bare") else ()
@@ -149,14 +151,21 @@ class Legacy:
         return None
 
     def _listen(self, request: Request, stream: Stream, session: Session, fields: Fields) -> None:
-        """This server says nothing of its own accord, so the stream stays silent until the session ends."""
+        """What belongs to no request, until the session ends. It is said once, and not kept."""
         events = Events(stream, request, fields)
         revision = session.connection.revision
         if revision is not None and revision.date >= _PRIMED:
             events.event("", key=f"{Outlet().key}_0")
         said = time.monotonic()
-        while not session.ended.wait(TICK_S):
-            if stream.gone():
+        while not session.ended.is_set():
+            texts, full = session.own.after(0, TICK_S)
+            for text in texts:
+                events.event(text, name="message")
+                said = time.monotonic()
+            session.own.forget(len(texts))
+            if full:
+                break  # nobody had read it for long
+            if not texts and stream.gone():
                 raise Gone
             if time.monotonic() - said > COMMENT_S:
                 events.comment()

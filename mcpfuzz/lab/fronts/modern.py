@@ -9,7 +9,7 @@ from typing import Final
 
 from mcpfuzz.lab.codec import Json
 from mcpfuzz.lab.core import Connection
-from mcpfuzz.lab.eras import LEGACY_METHODS, MODERN_METHODS, VERSION, Refusal, open_envelope
+from mcpfuzz.lab.eras import VERSION, Refusal, open_envelope
 from mcpfuzz.lab.fronts.delivery import Delivery
 from mcpfuzz.lab.fronts.exchange import Exchange
 from mcpfuzz.lab.fronts.outlets import Outlet, is_answer
@@ -20,10 +20,15 @@ __all__ = ["MISMATCH", "Modern", "meta_of"]
 
 MISMATCH: Final = -32020
 
-_NAMES: Final[Mapping[str, str]] = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+_NAMES: Final[Mapping[str, str]] = {
+    "tools/call": "name", "prompts/get": "name", "resources/read": "uri",
+    "tasks/get": "taskId", "tasks/update": "taskId", "tasks/cancel": "taskId",
+}  # fmt: skip
 """Methods with an Mcp-Name header, and the parameter that it repeats."""
 
-_STATUS: Final[Mapping[int, int]] = {-32601: 404, -32600: 400, -32602: 400, -32700: 400, -32020: 400, -32022: 400}
+_STATUS: Final[Mapping[int, int]] = {
+    -32601: 404, -32600: 400, -32602: 400, -32700: 400, -32020: 400, -32021: 400, -32022: 400,
+}  # fmt: skip
 """JSON-RPC code -> HTTP status; all else is 200."""
 
 
@@ -69,9 +74,11 @@ class Modern:
         method = message.get("method")
         if message.get("jsonrpc") != "2.0" or not isinstance(method, str):
             return  # no request: the core says so
-        if "id" in message and method in LEGACY_METHODS - MODERN_METHODS and self._exchange.server.era == "both":
+        server = self._exchange.server
+        legacy, modern = server.methods["legacy"], server.methods["modern"]
+        if "id" in message and method in legacy - modern and server.era == "both":
             raise Refusal(-32601, "Method not found")
-        if "id" in message and method not in MODERN_METHODS:
+        if "id" in message and method not in modern:
             return  # the core knows what to say
         versions, version = request.all("mcp-protocol-version"), meta_of(message).get(VERSION)
         if len(versions) != 1 or (isinstance(version, str) and versions[0] != version):

@@ -64,6 +64,7 @@ def serve(server: Server, network: Network) -> int:
         OSError: the port is taken, or the authority's file cannot be written.
     """
     lab = server.lab
+    lab.identified = bool(network.access.tokens)
     secure = network.tls or network.transport == "wss"
     tls: ssl.SSLContext | None = None
     if secure:

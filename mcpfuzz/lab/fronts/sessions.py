@@ -34,6 +34,8 @@ class Session:
         self.identity = identity
         self.client = client
         """What `initialize` said of the client, where it said it well."""
+        self.own = Outlet(ends_with_answer=False)
+        """What belongs to no request."""
         self.connection = Connection(identity=identity)
         self.used = time.monotonic()
         self.ended = threading.Event()
@@ -96,6 +98,8 @@ class Sessions:
     def _drop(self, session: Session) -> None:
         self._all.pop(session.key, None)
         session.ended.set()
+        for cancelled in list(session.connection.running.values()):
+            cancelled.set()
 
     def find(self, key: str, identity: str) -> Session | None:
         """The session with this id, if it is this identity's."""

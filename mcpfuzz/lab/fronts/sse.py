@@ -46,6 +46,7 @@ class Sse:
             return refusal(406, "Accept names text/event-stream")
         session = self._sessions.new(identity, None)
         outlet = self._outlets[session.key] = Outlet(ends_with_answer=False)
+        session.connection.told = lambda message: outlet.put(self._exchange.text(message), answer=False)
         try:
             self._carry(Events(stream, request, self.guard.cors(request)), stream, session, outlet)
         finally:

@@ -160,7 +160,9 @@ class _Talk:
         self._stream = stream
         self._address = front.guard.address(request)
         self._identity = identity
-        self._connection = Connection(identity=identity or ANONYMOUS)
+        self._connection = Connection(
+            identity=identity or ANONYMOUS, told=lambda message: self._later(front.exchange.text(message), answer=False)
+        )
         self._binary = False
         self._parts: list[bytes] = []
         self._opcode = Opcode.TEXT
