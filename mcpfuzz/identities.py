@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -22,9 +23,11 @@ from mcpfuzz.errors import UsageError
 from mcpfuzz.model import Json
 from mcpfuzz.rsa import RsaKey
 
-__all__ = ["ANONYMOUS", "GARBAGE", "Identity", "read_identities"]
+__all__ = ["ANONYMOUS", "GARBAGE", "PASSWORD", "Identity", "read_identities"]
 
 ANONYMOUS, GARBAGE = "anonymous", "garbage"
+PASSWORD = re.compile(r"pass(?:word|wd|code|phrase)?$|^pwd$|^pin$|secret$", re.IGNORECASE)
+"""Names of what holds a password, where somebody signs in."""
 _SPECS = (
     "header:Name: value, query:key=value, env:KEY=VALUE, subprotocol:value, first-message:JSON, key:SECRET, "
     "login:JSON, ticket:JSON or issuer:SUBJECT"

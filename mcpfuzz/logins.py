@@ -21,21 +21,23 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
-from urllib.parse import urlencode, urljoin
+from urllib.parse import quote_plus, urlencode, urljoin
 
 from mcpfuzz.errors import HandshakeError, Unauthorized, UsageError
-from mcpfuzz.identities import Identity
-from mcpfuzz.model import Json, at_pointer
+from mcpfuzz.identities import PASSWORD, Identity
+from mcpfuzz.model import Http, Json, at_pointer
+from mcpfuzz.slots import quote, quoted
 from mcpfuzz.tokens import ends, find
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.once import OneReply, request_once
 
-__all__ = ["Gained", "Login", "sign_in"]
+__all__ = ["Gained", "Login", "guess", "sign_in"]
 
 Kind = Literal["login", "ticket"]
 
 _KEYS: Final = ("url", "method", "json", "form", "headers", "token", "use", "lifetime")
 _USE: Final[Mapping[str, str]] = {"login": "header:Authorization: Bearer {token}", "ticket": "query:ticket={token}"}
+GUESSED: Final = "{canary:password}"
 SHORTEST_SECRET: Final = 6
 """Characters from which on a cookie's value is hunted for in what the server says."""
 
@@ -119,6 +121,46 @@ class Gained:
     """`time.monotonic()` at which it ends; None: nobody said."""
     lifetime: float | None = None
     """Seconds, from when it was given; None: nobody said."""
+
+
+def guess(endpoint: Endpoint, who: str, given: Mapping[str, Json]) -> Http | None:
+    """The request of a login as a step, with `GUESSED` for every password in it; None where there is no password to
+    be seen in its body, or where it goes to another origin than the endpoint's.
+
+    Args:
+        given: what stands behind `login`.
+    """
+    login = Login.of(who, "login", given)
+    scheme = "https" if endpoint.secure else "http"
+    try:
+        there = Endpoint.of(urljoin(f"{scheme}://{endpoint.authority}{endpoint.target.partition('?')[0]}", login.url))
+    except UsageError:
+        return None
+    body, form = given.get("json"), given.get("form")
+    if isinstance(body, Mapping):
+        text = json.dumps(_guessed(body))
+    elif isinstance(form, Mapping):
+        pairs = ((str(name), value if isinstance(value, str) else json.dumps(value)) for name, value in form.items())
+        text = "&".join(
+            f"{quote_plus(name)}={GUESSED if PASSWORD.search(name) else quote_plus(value)}" for name, value in pairs
+        )
+    else:
+        return None
+    same_host = there.host == endpoint.host or (there.loopback and endpoint.loopback)
+    if GUESSED not in text or there.scheme != scheme or there.port != endpoint.port or not same_host:
+        return None
+    headers = (("Host", "{authority}"), ("Accept", "application/json"), *login.headers)
+    return Http(login.method, quote(there.target), headers, text)
+
+
+def _guessed(value: Json) -> Json:
+    """With other passwords; texts that look like slots are none."""
+    if isinstance(value, Mapping):
+        return {
+            quote(name): GUESSED if PASSWORD.search(name) and isinstance(item, str) else _guessed(item)
+            for name, item in value.items()
+        }
+    return [_guessed(item) for item in value] if isinstance(value, list) else quoted(value)
 
 
 async def sign_in(endpoint: Endpoint, login: Login, as_: Identity, deadline: float, *, remote: bool = False) -> Gained:

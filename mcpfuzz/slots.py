@@ -19,6 +19,8 @@
     {near-FORM:K:NAME} the same id in another form (`mcpfuzz.likeness.FORMS`)
     {inputs:K}         a yes to all that step K's answer asks for (`mcpfuzz.rounds`)
     {swapped:K:A:B}    the requestState of step K's answer, canary A in it exchanged for canary B
+    {browser:WHAT}     what a browser goes on with after what it was shown (`mcpfuzz.onward`): onward, form, fields,
+                       cookies, code
     {wanted:K}         the argument that step K's refusal says is missing
     {brace}            a literal "{" (`quote` writes it)
 
@@ -40,6 +42,7 @@ from mcpfuzz.errors import Fault
 from mcpfuzz.harvest import gained, missing, similar
 from mcpfuzz.likeness import near
 from mcpfuzz.model import Json, at_pointer
+from mcpfuzz.onward import Browser
 from mcpfuzz.rounds import agreed, altered
 from mcpfuzz.wire import encode
 
@@ -60,6 +63,7 @@ _SLOT = re.compile(
     |inputs:(\d{1,4})
     |swapped:(\d{1,4}):([A-Za-z0-9_.-]+):([A-Za-z0-9_.-]+)
     |(got|like|wanted|near-[a-z0-9]+):(\d{1,4})(?::([A-Za-z0-9_.-]*))?
+    |browser:(onward|form|fields|cookies|code)
     |archive:(climb|absolute|link|plain)\.(zip|tar|tgz)
     )\}""",
     re.VERBOSE,
@@ -121,6 +125,7 @@ class Filler:
         self._places = dict(places or {})
         self._fresh = fresh
         self.canaries: dict[str, str] = dict(known or {})
+        self.browser = Browser(self._places.get("issuer", ""))
         self._answers: dict[int, Json] = {}
         self._made_up: dict[str, Json] = {}
         self._grown = 0
@@ -171,11 +176,9 @@ class Filler:
 
     def _value(self, match: re.Match[str]) -> Any:
         place, name, number, count, unit, step, path, packed, inputs, swapped, old, new, *rest = match.groups()
-        how, source, wish, trick, form = rest
-        if place == "brace":
-            return "{"
+        how, source, wish, browser, trick, form = rest
         if place:
-            return self._places[place]
+            return "{" if place == "brace" else self._places[place]
         if name:
             return self.canaries.setdefault(name, self._fresh())
         if number:
@@ -192,6 +195,8 @@ class Filler:
         if swapped:
             state = at_pointer(self._answers[int(swapped) - 1], "/result/requestState")
             return altered(state, self.canaries[old], self.canaries.setdefault(new, self._fresh()))
+        if browser:
+            return self.browser.value(browser)
         if trick:
             name = f"{self.canaries.setdefault('1', self._fresh())}.txt"
             return base64.b64encode(archive(form, trick, self._places["watch"], name)).decode("ascii")

@@ -45,6 +45,8 @@ class Scenario:
     """Cases are played one by one, never in a volley."""
     fresh: bool = False
     """Each case begins on a server that was just started, where we start it: what was said before would change it."""
+    spoils: bool = False
+    """What it leaves behind is not wanted: another server is started after it, where we start it."""
     references: tuple[str, ...] = field(default=())
 
 

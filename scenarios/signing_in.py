@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mcpfuzz.identities import PASSWORD
 from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Surface, pointer
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.stories import plain
@@ -12,7 +13,6 @@ from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.surface import bind
 
-PASSWORD = re.compile(r"pass(?:word|wd|code|phrase)?$|^pwd$|^pin$|secret$", re.IGNORECASE)
 NAME = re.compile(r"^(?:user|login|account)?_?(?:name|id)?$|user|mail|login", re.IGNORECASE)
 SIGNS_IN = re.compile(r"\b(?:sign|log)[ _-]?(?:in|on)\b|\blogin\b|\bauthenticat|\bpassword", re.IGNORECASE)
 TRIES = 30

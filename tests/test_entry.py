@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,11 +15,13 @@ import trio
 
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError, Unauthorized
-from mcpfuzz.model import Open, Step
+from mcpfuzz.model import Http, Open, Step, replace
 from mcpfuzz.target import Prepared, Target
+from mcpfuzz.transports.once import http_exchange
 
 KEY = "5ac4f7-a-key-that-no-tutorial-has-91be"
 LOGIN = {"url": "/login", "json": {"username": "alice", "password": "pw-alice"}, "token": "/access_token"}
+GUESS = json.dumps({"username": "alice", "password": "a guess"})
 BOB = {"url": "/login", "json": {"username": "bob", "password": "wrong"}, "token": "/access_token"}
 
 
@@ -139,4 +142,31 @@ def test_the_issuers_tokens_open_and_false_ones_do_not(tmp_path: Path) -> None:
 
     identities = {"alice": ("issuer:alice",), "bob": ('issuer:{"sub": "bob", "scope": "notes"}',)}
     with Prepared.of(target(tmp_path, identities, "--issuer", "{issuer}")) as prepared:
+        trio.run(main, prepared)
+
+
+def test_anew_is_another_login_and_a_refused_one_leaves_what_there_was(tmp_path: Path) -> None:
+    async def main(prepared: Prepared) -> None:
+        async with supplied(prepared) as supply:
+            await supply.first()
+            good = prepared.identities["alice"]
+            prepared.identities["alice"] = good.garbage()  # as if it had been another one
+            step = Step(action=Open(), as_="alice~anew", on="c2")
+            client = await supply.opener()(step, Open())
+            assert client.alive and shown(prepared) == dict(good.headers)["Authorization"]
+            await client.close()
+            again = shown(prepared)
+            assert prepared.endpoint is not None
+            headers = (("Host", prepared.endpoint.authority), ("Content-Type", "application/json"))
+            wrong = Http("POST", "/login", headers, GUESS)
+            for _ in range(6):
+                await http_exchange(prepared.endpoint, wrong, 0, time.monotonic() + 10)
+            with pytest.raises(TargetError, match="429"):
+                await supply.opener()(step, Open())
+            assert shown(prepared) == again
+            client = await supply.opener()(replace(step, as_="alice"), Open())
+            assert client.alive
+            await client.close()
+
+    with Prepared.of(target(tmp_path, {"alice": login()}, *SIGNS_IN)) as prepared:
         trio.run(main, prepared)

@@ -57,6 +57,13 @@ def test_there_is_nothing_else(issuer: Issuer) -> None:
     caught.value.close()
 
 
+def test_any_code_is_worth_a_token(issuer: Issuer) -> None:
+    asked = urllib.request.Request(f"{issuer.url}/token", b"grant_type=authorization_code&code=any", method="POST")
+    with urllib.request.urlopen(asked, timeout=5) as answer:
+        given = json.load(answer)
+    assert given["token_type"] == "Bearer" and claims(given["access_token"])["iss"] == issuer.url
+
+
 def test_a_token_says_for_whom_it_is_and_what_was_asked_for(issuer: Issuer) -> None:
     token = issuer.token({"sub": "alice", "scope": "notes"}, AUDIENCE)
     told = claims(token)

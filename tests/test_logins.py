@@ -15,7 +15,7 @@ import trio
 
 from mcpfuzz.errors import HandshakeError, LaunchError, Unauthorized, UsageError
 from mcpfuzz.identities import Identity
-from mcpfuzz.logins import Gained, Login, sign_in
+from mcpfuzz.logins import Gained, Login, guess, sign_in
 from mcpfuzz.reports import known_secrets
 from mcpfuzz.reports.launch import stored
 from mcpfuzz.reports.redact import Redactor
@@ -203,3 +203,14 @@ def test_the_report_holds_the_shape_of_a_login_and_not_its_password() -> None:
     told = stored(record, Redactor(known_secrets(record, {"PW": "from-outside"})))
     assert "hunter" not in str(told.identities) and '"username": "alice"' in told.identities["a"][0]
     assert "${PW}" in told.identities["b"][0]
+
+
+def test_a_guess_is_the_login_with_another_password_and_goes_nowhere_else() -> None:
+    endpoint = Endpoint.of("http://127.0.0.1:8000/mcp")
+    asked = guess(endpoint, "alice", JSON)
+    assert asked is not None and (asked.method, asked.path) == ("POST", "/login")
+    assert json.loads(str(asked.body)) == {"username": "alice", "password": "{canary:password}"}
+    form = guess(endpoint, "alice", {"url": "/login", "form": {"user": "a b", "pwd": "x"}, "token": "/t"})
+    assert form is not None and form.body == "user=a+b&pwd={canary:password}"
+    assert guess(endpoint, "alice", {**JSON, "url": "http://127.0.0.1:9/login"}) is None
+    assert guess(endpoint, "alice", {**JSON, "json": {"code": "1"}}) is None

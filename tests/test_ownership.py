@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from mcpfuzz.errors import UsageError
-from mcpfuzz.model import Call, Conversation, Exchange, Frame, Proof, Trace, replace
+from mcpfuzz.model import Call, Conversation, Ending, Exchange, Frame, Http, Open, Proof, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.session_proofs import bare_cookie, weakness_of
@@ -152,6 +152,30 @@ def test_thirty_refusals_alike_are_no_limit_unless_they_speak_of_one() -> None:
     assert shows("unthrottled", trace(*[NO] * 30), steps=30)
     assert not shows("unthrottled", trace(*[later] * 30), steps=30)
     assert not shows("unthrottled", trace(*[NO] * 5, *[FORBIDDEN] * 25), steps=30)
+
+
+def refused(status: int = 401, took_s: float = 0.002, body: bytes = b"wrong", header: str = "x-a") -> Exchange:
+    return Exchange(step=0, sent=b"", status=status, took_s=took_s, body=body, headers=((header, "1"),))
+
+
+def logins(*tried: Exchange) -> Trace:
+    steps = Conversation.of(*[Http("POST", "/login")] * len(tried), Open())
+    said = tuple(replace(exchange, step=step) for step, exchange in enumerate(tried))
+    return Trace(conversation=steps, exchanges=said)
+
+
+def test_wrong_passwords_that_are_all_refused_alike_are_no_limit() -> None:
+    params = {"tries": 25, "steps": 26}
+    assert shows("never-slowed", logins(*[refused()] * 25), **params)
+    last = [
+        refused(429), refused(423), refused(took_s=0.9), refused(body=b"locked"), refused(header="retry-after"),
+        refused(200),
+    ]  # fmt: skip
+    for slowed in last:
+        assert not shows("never-slowed", logins(*[refused()] * 10, *[slowed] * 15), **params)
+        assert not shows("never-slowed", logins(*[replace(slowed, took_s=0.002)] * 25), **params) or slowed.took_s > 0.5
+    locked = replace(logins(*[refused()] * 25), ending=Ending(kind="closed", serves=True))
+    assert not shows("never-slowed", locked, **params)
 
 
 def test_anothers_list_that_holds_what_is_ones_own_is_proof() -> None:

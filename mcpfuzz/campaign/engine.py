@@ -168,6 +168,8 @@ class Engine:
                 return
             if case.scenario not in stories or not may_recall(case, self._surface, self._settings.only):
                 continue
+            if stories[case.scenario].spoils:
+                continue  # in its own turn, behind the others
             operation = self._surface.operation(case.place.kind, case.place.name)
             unit = Unit(stories[case.scenario], operation, 0, 1, 0)
             self._enter(unit)
@@ -384,6 +386,8 @@ class Engine:
         if unit.key not in self._docket.dead_ends:
             self._pace.waste(sum(exchange.waited_s for exchange in trace.exchanges))
         self._score.tell()
+        if unit.scenario.spoils and self._supply.can_start:
+            await self._supply.fresh("what was done may last")
         return trace.ending.kind != "alive"
 
 

@@ -25,6 +25,8 @@ MOST_LOGINS = 200
 """Of one run, all callers together."""
 LONGEST_WAIT_S = 10.0
 """Until a ticket's time is over; one that lives longer is not waited for."""
+ANEW = "~anew"
+"""Behind a caller's name: they sign in once more, whatever they have."""
 SOON = 0.1
 """Share of a credential's life that is left when it is renewed."""
 
@@ -96,9 +98,16 @@ class Entry:
         """
         endpoint = self._prepared.endpoint
         first = next(iter(self._written), "")
+        anew, name = name is not None and name.endswith(ANEW), name.removesuffix(ANEW) if name else name
         base = (name or first).partition("~")[0]
         async with self._turn:
-            await self._ready(first if base in (ANONYMOUS, GARBAGE) else base, deadline)
+            before = self._gained.pop(base, None) if anew else None
+            try:
+                await self._ready(first if base in (ANONYMOUS, GARBAGE) else base, deadline)
+            except TargetError:
+                if before is not None:  # what they had is as good as it was
+                    self._gained[base] = before
+                raise
         who = self._prepared.identity(name)
         if who.ticket is None or endpoint is None:
             return self._prepared.way_of(who)

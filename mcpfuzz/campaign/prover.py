@@ -8,11 +8,13 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.campaign.telling import said
+from mcpfuzz.campaign.walks import is_walk, shortest
 from mcpfuzz.model import (
     Call,
     Case,
@@ -287,16 +289,21 @@ class Prover:
         was found only up to `sizes.CLOSE`."""
         best = case.conversation
         inside = suspicion.rule in ANYTHING_GOES or suspicion.proof.kind == "accepted" or bool(case.claims)
-        roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
-        if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
-            return best, True, False
         starts_until = self.supply.starts + max(4, min(SHRINK_STARTS, self.supply.starts_left // 3))
-
-        async def shows(candidate: Conversation) -> bool:
-            return _keeps(case, candidate) and await self._still(suspicion, candidate, case)
 
         def spent() -> bool:
             return time.monotonic() > until or self.supply.starts >= starts_until
+
+        if is_walk(best):
+            trace = await self._say(best, self.patience(), case.row)
+            best, minimal = await shortest(best, trace, partial(self._still, suspicion, case=case), spent)
+            return best, minimal, False
+        roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
+        if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
+            return best, True, False
+
+        async def shows(candidate: Conversation) -> bool:
+            return _keeps(case, candidate) and await self._still(suspicion, candidate, case)
 
         search = Smallest(best, shows, spent, inside=inside)
         await search.find()

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import trio
 
+from mcpfuzz.campaign.authorization import with_authorization
 from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
@@ -54,6 +55,12 @@ NEEDED = {
     "bearer": "the first caller shows no bearer token",
     "ticket": "give the first caller tickets with --identity NAME=ticket:JSON",
     "ticket-life": "its answer, or lifetime in ticket:JSON, must tell that a ticket lives 10 s or less",
+    "authorization-server": "no metadata names an authorization server on the server's own origin",
+    "issuer": "point the server at the test authorization server, {issuer}",
+    "registration": "its authorization server registers no clients",
+    "authorization-code": "no code, or no token for it, can be had without a person who signs in",
+    "sign-in": "give the first caller a password to sign in with at this server: --identity NAME=login:JSON; where "
+    "mcpfuzz does not start the server, --allow-destructive too",
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
@@ -168,6 +175,7 @@ async def _play(
                 surface = await _learn(prepared, settings, state, surface, began)
                 surface = await with_roles(prepared, settings, supply, surface)
                 surface = await with_tasks(settings, supply, surface)
+                surface = await with_authorization(prepared, settings, supply, surface)
                 surface = await with_side_surface(prepared, settings, supply, surface, emit)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)

@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 import trio
 
+from mcpfuzz.campaign.authorization import with_authorization
 from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.engine import RESERVE_S, TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
@@ -247,6 +248,7 @@ class CampaignSession:
             except TargetError:
                 await self._supply.fresh("it ended when an operation was first called")
         self.surface = await with_roles(self._prepared, settings, self._supply, self.surface)
+        self.surface = await with_authorization(self._prepared, settings, self._supply, self.surface)
         self._learned = True
 
 

@@ -3,8 +3,10 @@ OpenID Connect Discovery), a key set (RFC 7517), and tokens that any key of ours
 
     {issuer}/.well-known/oauth-authorization-server     {issuer}/.well-known/openid-configuration
     {issuer}/jwks.json                                  {issuer}/.well-known/jwks.json
+    {issuer}/token                                      a token, whatever is sent
 
-The key is made when it is first needed, and forgotten with the run.
+Nobody is ever asked at {issuer}/authorize: a browser that is led there is as good as back (`mcpfuzz.onward`). The key
+is made when it is first needed, and forgotten with the run.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ __all__ = ["Issuer"]
 LIFE_S: Final = 3600
 """Of a token."""
 IDLE_S: Final = 10.0
+MOST_BYTES: Final = 64 << 10
+"""Of a request's body."""
 
 
 class Issuer:
@@ -54,8 +58,16 @@ class Issuer:
         self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
         pages = _pages(self.url, self.key)
 
+        issuer = self
+
         class Handler(_Handler):
             documents = pages
+
+            def granted(self) -> Mapping[str, Json]:
+                return {
+                    "access_token": issuer.token({"sub": "mcpfuzz"}, issuer.url), "token_type": "Bearer",
+                    "expires_in": LIFE_S,
+                }  # fmt: skip
 
         self._server = QuietServer(sock.getsockname(), Handler, bind_and_activate=False)
         self._server.socket.close()
@@ -119,6 +131,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body or b"{}")
 
     do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        size = self.headers.get("content-length", "0")
+        self.rfile.read(min(int(size), MOST_BYTES)) if size.isdigit() else b""
+        known = self.path.partition("?")[0] == "/token"
+        body = json.dumps(self.granted()).encode() if known else b"{}"
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def granted(self) -> Mapping[str, Json]:
+        raise NotImplementedError
 
     def log_message(self, format: str, *args: Any) -> None:
         """Nobody reads it."""

@@ -129,6 +129,17 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         trigger="thirty wrong passwords for one name",
         transports=("stdio", *_NETWORK),
     ),
+    Weakness(
+        name="login-unlimited",
+        cwe=307,
+        expected=("login-unthrottled",),
+        group="identity",
+        kind="endpoint",
+        where="/login",
+        transports=("http",),
+        title="Passwords may be tried at /login as fast as one likes",
+        trigger="wrong passwords in a row for one name; needs --login",
+    ),
     # ---- tokens ----
     _token(
         *("jwt-unverified", 347, "auth-unchecked"),

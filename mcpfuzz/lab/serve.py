@@ -165,6 +165,12 @@ def _network_options(group: Any) -> None:
         metavar="NAME=PASSWORD",
         help="NAME signs in at /login, and gets tickets at /api/ws-ticket",
     )
+    group.add_argument(
+        "--authority",
+        action="store_true",
+        help="an authorization server beside it: /authorize, /token, /register (http)",
+    )
+    group.add_argument("--upstream", default="", metavar="URL", help="where people sign in, behind --authority")
     group.add_argument("--life", type=int, default=3600, metavar="S", help="seconds that a login's token lives (3600)")
     group.add_argument("--ticket-life", type=float, default=30, metavar="S", help="seconds that a ticket lives (30)")
     group.add_argument(
@@ -254,6 +260,8 @@ def _access(options: argparse.Namespace) -> Mapping[str, Any]:
         "tokens": tokens,
         "issuer": options.issuer,
         "passwords": passwords,
+        "authority": options.authority,
+        "upstream": options.upstream,
         "life_s": options.life,
         "ticket_s": options.ticket_life,
         "jwt_key": options.jwt_key,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from mcpfuzz.lab.attacks import ATTACKS
+from mcpfuzz.lab.authorities import AUTHORITIES
 from mcpfuzz.lab.network import NETWORK
 from mcpfuzz.lab.people import PEOPLE
 from mcpfuzz.lab.robustness import ROBUSTNESS
@@ -17,7 +18,7 @@ from mcpfuzz.lab.weakness import Weakness
 
 __all__ = ["MASKS", "TABLE", "Weakness", "by_name"]
 
-TABLE: Final[tuple[Weakness, ...]] = ROBUSTNESS + ATTACKS + NETWORK + PEOPLE
+TABLE: Final[tuple[Weakness, ...]] = ROBUSTNESS + ATTACKS + NETWORK + PEOPLE + AUTHORITIES
 
 MASKS: Final[Mapping[str, tuple[str, ...]]] = {
     "origin-unchecked": ("origin-prefix",),

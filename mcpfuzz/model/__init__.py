@@ -18,7 +18,16 @@ from __future__ import annotations
 from mcpfuzz.model.cases import Case, Claim, Proof, Suspicion
 from mcpfuzz.model.conversations import Action, Call, Close, Conversation, Http, Open, Raw, Send, Step, Wait, Ws
 from mcpfuzz.model.findings import SEVERITIES, Confidence, Finding, ScenarioResult, Severity
-from mcpfuzz.model.surfaces import Check, HttpFailure, Operation, OperationKind, OperationStats, Place, Surface
+from mcpfuzz.model.surfaces import (
+    AuthorizationServer,
+    Check,
+    HttpFailure,
+    Operation,
+    OperationKind,
+    OperationStats,
+    Place,
+    Surface,
+)
 from mcpfuzz.model.traces import STANDING, Effect, EffectKind, Ending, EndingKind, Exchange, Frame, Trace
 from mcpfuzz.model.values import Json, at_pointer, pointer, replace, unescaped
 
@@ -26,6 +35,7 @@ __all__ = [
     "SEVERITIES",
     "STANDING",
     "Action",
+    "AuthorizationServer",
     "Call",
     "Case",
     "Check",

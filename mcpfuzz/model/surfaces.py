@@ -9,7 +9,16 @@ from typing import Literal
 from mcpfuzz.model.conversations import Http
 from mcpfuzz.model.values import Json
 
-__all__ = ["Check", "HttpFailure", "Operation", "OperationKind", "OperationStats", "Place", "Surface"]
+__all__ = [
+    "AuthorizationServer",
+    "Check",
+    "HttpFailure",
+    "Operation",
+    "OperationKind",
+    "OperationStats",
+    "Place",
+    "Surface",
+]
 
 OperationKind = Literal["tool", "resource", "prompt", "completion", "transport", "session", "endpoint"]
 Check = Literal["server-error", "response-schema", "lost"]
@@ -67,6 +76,19 @@ class HttpFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationServer:
+    """The endpoints of an authorization server on the same origin (RFC 8414): paths, "" where there is none."""
+
+    authorize: str
+    token: str
+    register: str
+    methods: tuple[str, ...] = ()
+    """`code_challenge_methods_supported`."""
+    resource: str = ""
+    """What a token is asked for (RFC 8707), as the resource's metadata names it, `{authority}` in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
     """What discovery learned of a server."""
 
@@ -108,6 +130,11 @@ class Surface:
     """Operation key -> arguments that another generator made (`campaign.pools`), each with what it says they are."""
     failures: tuple[HttpFailure, ...] = ()
     """What the survey of the HTTP side surface saw (`campaign.side_surface`)."""
+
+    authorization: AuthorizationServer | None = None
+    """Which authorization server the server is itself, or stands before."""
+    sign_in: Http | None = None
+    """The first caller's login with `{canary:password}` for the password, where such requests may be tried."""
 
     def operation(self, kind: str, name: str) -> Operation | None:
         return next((o for o in self.operations if o.kind == kind and o.name == name), None)

@@ -150,7 +150,8 @@ IDENTITY_RULES = (
          references=("CWE-204", "CWE-203", "OWASP-API2")),
     Rule(id="login-unthrottled", title="Passwords may be tried without end", cwe=307, severity="medium",
          about="A short list of passwords opens some account.",
-         proof="Thirty wrong passwords in a row for one name are all refused in the same words and in no more time.",
+         proof="Thirty wrong passwords in a row for one name (25 for a login over HTTP, where the right one is then "
+         "taken) are all refused in the same words and in no more time.",
          mend="Slow the name and the address down after a few failures, and say so (429, Retry-After).",
          references=("CWE-307", "OWASP-API2")),
 )  # fmt: skip

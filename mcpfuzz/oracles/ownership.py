@@ -7,7 +7,7 @@ Pure, as all proofs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mcpfuzz.harvest import gained
@@ -21,6 +21,8 @@ __all__ = ["OWNERSHIP"]
 
 
 _SLOWED = re.compile(r"too many|too often|wait|locked|blocked|later|limit|slow down|throttl", re.IGNORECASE)
+WRONG_PASSWORD = frozenset({302, 303, 400, 401, 403, 404, 422})
+"""Statuses of a login that is refused for what it says; 423, 429 and 503 are those of one that is slowed."""
 SLOWER_S = 0.1
 """By which a slowed answer comes later, at least."""
 
@@ -328,12 +330,43 @@ def _unthrottled(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str |
         or any(exchange.status == 429 for exchange in said.values())
     ):
         return None
-    times = [exchange.took_s for _, exchange in sorted(said.items())]
+    late = _no_later([exchange.took_s for _, exchange in sorted(said.items())])
+    if late is None:
+        return None
+    return f"{len(said)} wrong passwords in a row: {words.pop()[:80]!r} each time, after {late * 1000:.0f} ms"
+
+
+def _no_later(times: Sequence[float]) -> float | None:
+    """Seconds that the last answers took; None where that is clearly more than the first ones did."""
     third = len(times) // 3
     early, late = (sorted(part)[third // 2] for part in (times[:third], times[-third:]))
-    if late > 3 * early + SLOWER_S:
+    return None if late > 3 * early + SLOWER_S else late
+
+
+def _never_slowed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """The same over HTTP; that the right password is taken behind them is the last step: it opens a connection."""
+    said, tries = _steps(params, trace), int(params["tries"])
+    if said is None or any(step not in said or said[step].status is None for step in range(tries)):
         return None
-    return f"{len(times)} wrong passwords in a row: {words.pop()[:80]!r} each time, after {late * 1000:.0f} ms"
+    tried = [said[step] for step in range(tries)]
+    status, words = {exchange.status for exchange in tried}, {_page_words(exchange) for exchange in tried}
+    if len(status) != 1 or len(words) != 1 or not status & WRONG_PASSWORD or _SLOWED.search(words.pop()):
+        return None
+    if any(name == "retry-after" for exchange in tried for name, _ in exchange.headers):
+        return None
+    late = _no_later([exchange.took_s for exchange in tried])
+    if late is None:
+        return None
+    return (
+        f"{tries} wrong passwords in a row: HTTP {status.pop()} each time, after {late * 1000:.0f} ms; the right one "
+        "is taken after them"
+    )
+
+
+def _page_words(exchange: Exchange) -> str:
+    """What a page says and where it leads, ids and numbers taken out."""
+    led = [value for name, value in exchange.headers if name == "location"]
+    return re.sub(r"[\w-]*\d[\w.,:-]*", "#", " ".join((*led, exchange.body[:4_000].decode("utf-8", "replace"))))
 
 
 OWNERSHIP: Mapping[str, Seen] = {
@@ -351,6 +384,7 @@ OWNERSHIP: Mapping[str, Seen] = {
     "existence": _existence,
     "told-apart": _told_apart,
     "unthrottled": _unthrottled,
+    "never-slowed": _never_slowed,
     "took-effect": _took_effect,
     "refused-to": _refused_to,
 }

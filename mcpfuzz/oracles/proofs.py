@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from mcpfuzz.errors import Fault
 from mcpfuzz.model import Proof, Trace
 from mcpfuzz.oracles.answer_proofs import ANSWERS
+from mcpfuzz.oracles.authorization_proofs import AUTHORIZATION
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.challenges import CHALLENGES
 from mcpfuzz.oracles.http_proofs import HTTP
@@ -42,6 +43,7 @@ _BUNDLED: Mapping[str, Seen] = {
     **OWNERSHIP,
     **SESSIONS,
     **CHALLENGES,
+    **AUTHORIZATION,
     **SOCKETS,
     **SURFACES,
     **PAGES,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcpfuzz.oracles.attack_rules import ATTACK_RULES
+from mcpfuzz.oracles.authorization_rules import AUTHORIZATION_RULES
 from mcpfuzz.oracles.identity_rules import IDENTITY_RULES
 from mcpfuzz.oracles.load_rules import LOAD_RULES
 from mcpfuzz.oracles.network_rules import NETWORK_RULES
@@ -130,7 +131,8 @@ _ROWS = (
 )  # fmt: skip
 
 _BUNDLED = {
-    rule.id: rule for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *PAGE_RULES, *IDENTITY_RULES, *LOAD_RULES)
+    rule.id: rule
+    for rule in (*_ROWS, *ATTACK_RULES, *NETWORK_RULES, *PAGE_RULES, *IDENTITY_RULES, *AUTHORIZATION_RULES, *LOAD_RULES)
 }
 _known = dict(_BUNDLED)
 RULES: Mapping[str, Rule] = _known

@@ -13,7 +13,7 @@ Modules, each knowing only those above it:
 from __future__ import annotations
 
 from mcpfuzz.runner.conversing import converse
-from mcpfuzz.runner.steps import call_message, outgoing, owes_answer
+from mcpfuzz.runner.steps import call_message, on_this_origin, outgoing, owes_answer
 from mcpfuzz.runner.talk import Opener, Talk
 
-__all__ = ["Opener", "Talk", "call_message", "converse", "outgoing", "owes_answer"]
+__all__ = ["Opener", "Talk", "call_message", "converse", "on_this_origin", "outgoing", "owes_answer"]

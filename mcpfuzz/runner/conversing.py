@@ -27,6 +27,8 @@ __all__ = ["converse"]
 LISTEN = "subscriptions/listen"
 ACKNOWLEDGE_S = 0.5
 """For a subscription to be acknowledged or refused: without, what is told before it stands would be missed."""
+COOKIES = "{browser:cookies}"
+"""A header of nothing else is left out while there are none."""
 BATCH = 25
 """Repeated calls that are in flight together."""
 STAGGER_S = 0.002
@@ -295,12 +297,7 @@ async def _below(
     async def one(step: Step, index: int) -> None:
         action = step.action
         assert isinstance(action, Http)
-        request = Http(
-            action.method, filled(talk.filler, action.path),
-            tuple((name, filled(talk.filler, value)) for name, value in action.headers),
-            filled(talk.filler, action.body) if isinstance(action.body, str) else action.body,
-        )  # fmt: skip
-        if not (request := on_this_origin(endpoint, request)).path:
+        if not (request := on_this_origin(endpoint, _filled_request(talk.filler, action))).path:
             return  # an earlier answer names no page of this server
         if step.as_ is not None:  # said as somebody: their credential goes along
             path = endpoint.target if endpoint.target.startswith(f"{request.path}?") else request.path
@@ -322,9 +319,27 @@ async def _below(
     for index in indices:
         exchange = made.get(index, Exchange(step=index, sent=b"", due=False))
         exchanges.append(exchange)
-        if exchange.answer is not None:
-            talk.filler.remember(index, exchange.answer.value)
+        _remember(talk.filler, exchange)
     return (await ending_of(talk, client, indices[-1]))[0] if failed else Ending()
+
+
+def _filled_request(filler: Filler, action: Http) -> Http:
+    """With its slots filled."""
+    headers = tuple((name, filled(filler, value)) for name, value in action.headers)
+    if not filler.browser.value("cookies"):
+        headers = tuple(pair for pair, (_, value) in zip(headers, action.headers, strict=True) if value != COOKIES)
+    body = filled(filler, action.body) if isinstance(action.body, str) else action.body
+    return Http(action.method, filled(filler, action.path), headers, body)
+
+
+def _remember(filler: Filler, exchange: Exchange) -> None:
+    """What came, for the slots of later steps."""
+    if exchange.answer is not None:
+        filler.remember(exchange.step, exchange.answer.value)
+    if exchange.status is not None:
+        line = exchange.sent.partition(b"\r\n")[0].decode("utf-8", "replace")
+        path = line.partition(" ")[2].rpartition(" ")[0]
+        filler.browser.shown(path, exchange.status, exchange.headers, exchange.body)
 
 
 def _file(

@@ -97,7 +97,7 @@ def filled(filler: Filler, value: Json) -> Json:
 def on_this_origin(endpoint: Endpoint, action: Http) -> Http:
     """With the path alone where it is a whole URL of this origin, as metadata gives it; without one where it is of
     another, or where it is a slot that could not be filled: nobody else is ever asked."""
-    if action.path.startswith("{step:"):
+    if action.path.startswith(("{step:", "{browser:")):
         return replace(action, path="")
     if not action.path.lower().startswith(("http://", "https://")):
         return action

@@ -20,7 +20,8 @@ from mcpfuzz.effects.scene import Scene
 from mcpfuzz.effects.workspace import Copies, ScratchTree, rewrite, rewrite_json
 from mcpfuzz.errors import Fault, UsageError
 from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
-from mcpfuzz.model import Json, Surface
+from mcpfuzz.logins import guess
+from mcpfuzz.model import Http, Json, Surface
 from mcpfuzz.sandbox.box import Sandbox, open_sandbox
 from mcpfuzz.target.credentials import (
     OF_CALLERS,
@@ -262,7 +263,20 @@ class Prepared:
             places -= {"endpoint"}  # it is where the stream is: no session begins, and none ends, with a request to it
         if addresses:
             places |= {"address-header"}
-        return replace(surface, places=places, callers=tuple(self.identities), headers=addresses)
+        sign_in = self._sign_in()
+        if sign_in is not None:
+            places |= {"sign-in"}
+        return replace(surface, places=places, callers=tuple(self.identities), headers=addresses, sign_in=sign_in)
+
+    def _sign_in(self) -> Http | None:
+        """The first caller's login, to be tried with wrong passwords: of a server that is ours to lock somebody out
+        of, or where that is allowed."""
+        first = self.identity(None)
+        if first.login is None or self.endpoint is None or self.endpoint.scheme not in ("http", "https"):
+            return None
+        if self.launch is None and not self.target.allow_destructive:
+            return None
+        return guess(self.endpoint, first.name, first.login)
 
     def _variant(self, who: Identity, name: str, variant: str) -> Identity:
         """A caller whose credential is changed in one point (`mcpfuzz.tokens`), or stands in the URL (`query`).

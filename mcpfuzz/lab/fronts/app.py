@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Mapping
 
 from mcpfuzz.lab.codec import dumps
+from mcpfuzz.lab.fronts.authority import Authority
 from mcpfuzz.lab.fronts.exchange import Exchange
 from mcpfuzz.lab.fronts.guard import METADATA, Access, Guard, Refused
 from mcpfuzz.lab.fronts.pages import Pages
@@ -34,6 +35,7 @@ class Application:
         self.lab = exchange.lab
         self.guard = guard
         self._signing = Signing(guard)
+        self._authority = Authority(guard)
         self._routes = dict(_routes(exchange, guard, transport, answers))
         self._pages = Pages(self.lab)
         if self.lab.on("old-endpoint"):
@@ -75,6 +77,9 @@ class Application:
             return handler(request, stream)
         if self._signing.answers(request):
             return self._signing.answer(request)
+        served = self._authority.answer(request)
+        if served is not None:
+            return served
         self.guard.door(request)
         self.guard.admit(f"strays from {self.guard.address(request)}")
         page = self._pages.answer(request)

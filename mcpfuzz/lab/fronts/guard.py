@@ -57,6 +57,10 @@ class Access:
     """Of a token that a login gave."""
     ticket_s: float = 30.0
     """Of a ticket."""
+    authority: bool = False
+    """An authorization server is served beside the endpoint (`authority.Authority`)."""
+    upstream: str = ""
+    """URL of the server that people sign in at, behind that one; empty: there is none."""
     rate: float = 2000.0
     """Requests a second."""
     burst: int = 20_000
@@ -178,9 +182,10 @@ class Guard:
         """The protected resource's metadata (RFC 9728). The authorization server is a name that is reserved."""
         # metadata-wrong: copied from the service that was there first
         path = "/api/v1" if self.lab.on("metadata-wrong") else self.resource
+        server = self.base if self.access.authority else self.access.issuer or "https://auth.example"
         return {
             "resource": self.base + path,
-            "authorization_servers": [self.access.issuer or "https://auth.example"],
+            "authorization_servers": [server],
             "bearer_methods_supported": ["header"],
         }
 

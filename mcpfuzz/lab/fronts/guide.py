@@ -38,6 +38,7 @@ from mcpfuzz.lab.fronts.reading import Request, Stream
 from mcpfuzz.lab.fronts.replying import Response
 from mcpfuzz.lab.fronts.streamable import Streamable
 from mcpfuzz.lab.fronts.tokens import mint
+from mcpfuzz.lab.fronts.tries import SLOWED_S, Tries
 
 __all__ = ["application", "run"]
 
@@ -61,6 +62,7 @@ class Accounts:
 
     def __init__(self, guard: Guard) -> None:
         self.lab, self.life_s = guard.lab, guard.access.ticket_s
+        self.tries = Tries(guard.lab)
         self._lock = threading.Lock()
         self._sql = sqlite3.connect(":memory:", check_same_thread=False)
         self._sql.execute("CREATE TABLE users (name TEXT PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL)")
@@ -133,9 +135,11 @@ def _signing(app: FastAPI, guard: Guard, accounts: Accounts) -> None:
     @app.post("/login")
     def login(asked: Asked, given: Credentials) -> dict[str, object]:
         guard.door(_plain(asked))
-        guard.admit(f"attempts for {given.username}")
+        if accounts.tries.too_many(given.username):
+            raise HTTPException(429, "Too many tries", {"Retry-After": f"{SLOWED_S:.0f}"})
         if not accounts.known(given.username, given.password):
             raise HTTPException(401, "Bad username or password")
+        accounts.tries.forget(given.username)
         access = guard.access
         token = mint(given.username, access.jwt_key, access.life_s) if access.jwt_key else access.tokens[given.username]
         return {"access_token": token, "token_type": "bearer", "expires_in": access.life_s}

@@ -17,16 +17,14 @@ from mcpfuzz.lab.fronts.guard import Guard
 from mcpfuzz.lab.fronts.reading import Request
 from mcpfuzz.lab.fronts.replying import Response, refusal
 from mcpfuzz.lab.fronts.tokens import mint
+from mcpfuzz.lab.fronts.tries import SLOWED_S, Tries
 
 __all__ = ["LOGIN", "TICKET", "Signing"]
 
 LOGIN: Final = "/login"
 TICKET: Final = "/api/ws-ticket"
 KEPT: Final = 1_000
-"""Tickets, and names that were tried; the oldest go first."""
-TRIES: Final = 5
-SLOWED_S: Final = 2.0
-"""Seconds without a try after which a name may be tried again."""
+"""Tickets; the oldest go first."""
 LOOK_S: Final = 0.05
 """That the race's gap is wide."""
 
@@ -39,7 +37,7 @@ class Signing:
         self.guard = guard
         self._lock = threading.Lock()
         self._tickets: OrderedDict[str, tuple[str, float]] = OrderedDict()
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._tries = Tries(guard.lab)
 
     def answers(self, request: Request) -> bool:
         """Whether the request is for one of them."""
@@ -61,28 +59,16 @@ class Signing:
 
     def _login(self, name: str, password: str) -> Response:
         access = self.guard.access
-        if self._tried(name):
-            return refusal(429, "Too many tries").plus(("Retry-After", "2"))
+        if self._tries.too_many(name):
+            return refusal(429, "Too many tries").plus(("Retry-After", f"{SLOWED_S:.0f}"))
         known = access.passwords.get(name, "")
         right = hmac.compare_digest(known.encode(), password.encode("utf-8", "surrogatepass"))
         if not known or not right:
             return refusal(401, "The name or the password is wrong")
-        with self._lock:
-            self._wrong.pop(name, None)
+        self._tries.forget(name)
         token = mint(name, access.jwt_key, access.life_s) if access.jwt_key else access.tokens.get(name, "")
         told = {"access_token": token, "token_type": "bearer"}
         return Response(200, dumps({**told, "expires_in": access.life_s} if access.jwt_key else told).encode())
-
-    def _tried(self, name: str) -> bool:
-        """Count a try; whether there were too many."""
-        with self._lock:
-            count, last = self._wrong.pop(name, (0, 0.0))
-            now = time.monotonic()
-            count = 1 if now - last > SLOWED_S else count + 1
-            self._wrong[name] = (count, now)
-            while len(self._wrong) > KEPT:
-                self._wrong.popitem(last=False)
-            return count > TRIES
 
     # ---- tickets ----
 
