@@ -50,6 +50,6 @@ SCENARIO = Scenario(
     rounds=1,
     early=True,
     alone=True,
-    needs=("network", "pages", "authorization-server", "registration", "authorization-code"),
+    needs=("network", "pages", "authorization-server", "registration", "authorization-token"),
     references=("CWE-287", "CWE-294", "OWASP-API2", "RFC 7636 4.6", "RFC 6749 10.5"),
 )

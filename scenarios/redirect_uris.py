@@ -61,6 +61,6 @@ SCENARIO = Scenario(
     rounds=1,
     early=True,
     alone=True,
-    needs=("network", "pages", "authorization-server", "registration"),
+    needs=("network", "pages", "authorization-server", "registration", "authorization-code"),
     references=("CWE-601", "OWASP-API2", "RFC 9700 4.1.3", "RFC 6749 3.1.2"),
 )

@@ -91,3 +91,17 @@ def test_a_server_that_is_not_ours_is_tried_only_with_leave(tmp_path: Path) -> N
         assert report["scenarios"][0]["status"] == "not-run", said
         report, said = playing.play(tmp_path, ("login-attempts",), 1, "--allow-destructive", *words, max_time=MAX_TIME)
         assert proved(report) == {"login-unthrottled"}, said
+
+
+def test_clients_are_registered_only_at_servers_of_ours(tmp_path: Path) -> None:
+    from mcpfuzz.lab.served import Served
+
+    scenarios = ("consent-markup", "code-exchange")
+    with Served("http", "--authority", "--weakness", "consent-markup") as served:
+        report, said = playing.play(tmp_path, scenarios, 1, "--url", served.url, max_time=MAX_TIME)
+        assert {item["id"]: item["status"] for item in report["scenarios"]} == {
+            "consent-markup": "clean", "code-exchange": "not-run",
+        }, said  # fmt: skip
+        more = ("--allow-destructive", "--url", served.url)
+        report, said = playing.play(tmp_path, scenarios, 1, *more, max_time=MAX_TIME)
+        assert proved(report) == {"unsafe-output"}, said

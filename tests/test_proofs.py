@@ -30,6 +30,7 @@ from mcpfuzz.model import (
     Trace,
     replace,
 )
+from mcpfuzz.oracles.authorization_proofs import AUTHORIZATION
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.challenges import CHALLENGES
 from mcpfuzz.oracles.http_proofs import HTTP
@@ -199,7 +200,7 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
 }
 
 
-FAMILIES = (SIGHTINGS, STATEFUL, SURFACES, OWNERSHIP, SESSIONS, PAGES, HTTP, CHALLENGES, SOCKETS)
+FAMILIES = (SIGHTINGS, STATEFUL, SURFACES, OWNERSHIP, SESSIONS, PAGES, HTTP, CHALLENGES, SOCKETS, AUTHORIZATION)
 ELSEWHERE = {kind for family in FAMILIES for kind in family}
 """Kinds whose pairs stand in test files of their own."""
 

@@ -16,7 +16,7 @@ from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import TargetError
 from mcpfuzz.model import AuthorizationServer, Http, Json, Surface, replace
-from mcpfuzz.oracles.authorization_proofs import token_of
+from mcpfuzz.oracles.authorization_proofs import has_code, token_of
 from mcpfuzz.runner import Talk, converse, on_this_origin
 from mcpfuzz.scenarios.authorizing import whole_flow
 from mcpfuzz.slots import quote
@@ -33,8 +33,8 @@ KINDS = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configu
 
 
 async def with_authorization(prepared: Prepared, settings: Settings, supply: Supply, surface: Surface) -> Surface:
-    """The surface with the authorization server's endpoints and the places `authorization-server`, `registration` and
-    `authorization-code`, as far as they are there.
+    """The surface with the authorization server's endpoints and the places `authorization-server`, `registration`,
+    `authorization-code` and `authorization-token`, as far as they are there.
 
     Raises:
         TargetError: the server is gone and does not come up again.
@@ -48,11 +48,12 @@ async def with_authorization(prepared: Prepared, settings: Settings, supply: Sup
         return surface
     if prepared.places.get("port") == str(endpoint.port):  # another one at replay
         found = replace(found, resource=found.resource.replace(f":{endpoint.port}", ":{port}", 1))
-    places = surface.places | {NEEDS} | ({"registration"} if found.register else set())
-    surface = replace(surface, authorization=found, places=places)
-    if found.register and found.token and await _completes(supply, surface, min(settings.timeout, REQUEST_S)):
-        surface = replace(surface, places=surface.places | {"authorization-code"})
-    return surface
+    places = surface.places | {NEEDS}
+    if prepared.launch is None and not prepared.target.allow_destructive:
+        found = replace(found, register="")  # clients that are registered stay: not at a server that is not ours
+    if found.register:
+        places |= {"registration"} | await _walked(supply, found, min(settings.timeout, REQUEST_S))
+    return replace(surface, authorization=found, places=places)
 
 
 async def _found(endpoint: Endpoint) -> AuthorizationServer | None:
@@ -117,10 +118,11 @@ def _here(endpoint: Endpoint, url: str) -> str:
     return on_this_origin(endpoint, Http("GET", url)).path
 
 
-async def _completes(supply: Supply, surface: Surface, timeout: float) -> bool:
-    """Whether a client that registers gets a token where nobody but a browser says yes."""
-    assert surface.authorization is not None
+async def _walked(supply: Supply, server: AuthorizationServer, timeout: float) -> frozenset[str]:
+    """What a client that registers gets where nobody but a browser says yes: a code, and a token for it."""
     client = await supply.client()
     talk = Talk(client, supply.filler(), timeout, opener=supply.opener(), effects=supply.effects)
-    trace = await converse(talk, whole_flow(surface.authorization))
-    return bool(trace.exchanges) and bool(token_of(trace.exchanges[-1]))
+    trace = await converse(talk, whole_flow(server))
+    token = bool(trace.exchanges) and bool(token_of(trace.exchanges[-1]))
+    made = {"authorization-code": has_code(trace), "authorization-token": token}
+    return frozenset(name for name, there in made.items() if there)

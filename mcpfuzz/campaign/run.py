@@ -57,8 +57,9 @@ NEEDED = {
     "ticket-life": "its answer, or lifetime in ticket:JSON, must tell that a ticket lives 10 s or less",
     "authorization-server": "no metadata names an authorization server on the server's own origin",
     "issuer": "point the server at the test authorization server, {issuer}",
-    "registration": "its authorization server registers no clients",
-    "authorization-code": "no code, or no token for it, can be had without a person who signs in",
+    "registration": "its authorization server registers no clients, or mcpfuzz does not start it: --allow-destructive",
+    "authorization-code": "no code can be had without a person who signs in",
+    "authorization-token": "no code, or no token for it, can be had without a person who signs in",
     "sign-in": "give the first caller a password to sign in with at this server: --identity NAME=login:JSON; where "
     "mcpfuzz does not start the server, --allow-destructive too",
     "second": "give two callers or more with --identity NAME=SPEC",

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from mcpfuzz.model import Exchange, Http, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 
-__all__ = ["AUTHORIZATION", "token_of"]
+__all__ = ["AUTHORIZATION", "has_code", "token_of"]
 
 ANSWERS = frozenset(
     {"code", "state", "error", "error_description", "error_uri", "iss", "session_state", "access_token", "id_token"}
@@ -124,6 +124,11 @@ def token_of(exchange: Exchange) -> str:
     value = exchange.answer.value if exchange.answer is not None else None
     found = value.get("access_token") if exchange.status == 200 and isinstance(value, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def has_code(trace: Trace) -> bool:
+    """Whether a redirect brings a code."""
+    return any(_CODE.search(location) for _, location in _led(_steps(trace)))
 
 
 def _given(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:

@@ -5,7 +5,7 @@ shrinking, the benign control, and a replay from the report.
 Each returns what was observed, in words, or None where the effect is absent. They live beside what they look at,
 each module with a table of its own: `process_proofs`, `answer_proofs`, `schema_proofs`, `row_proofs` for what any
 case may show; `sightings`, `stateful`, `ownership`, `session_proofs`, `socket_proofs`, `surfaces`, `page_proofs`,
-`http_proofs` for what attacks claim.
+`authorization_proofs`, `http_proofs` for what attacks claim.
 """
 
 from __future__ import annotations
