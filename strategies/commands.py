@@ -86,11 +86,18 @@ def shell(base: str) -> tuple[Payload, ...]:
     return tuple({payload.text: payload for payload in made}.values())
 
 
+def _no_option(option: str) -> str | None:
+    """What shows a file without being obeyed: the same path behind a word that no program knows. Who reads it then
+    reads any path."""
+    name, sign, value = option.partition("=")
+    return f"--{{canary:unknown}}{sign}{value}" if value.startswith("{outside}") else None
+
+
 @lru_cache(maxsize=4096)
 def options(base: str) -> tuple[Payload, ...]:
     """Payloads for a program's arguments, most likely first."""
     made = []
     for template, words in OPTIONS:
         option = template.removeprefix("BASE ")  # an option is a word of some program: not shortened
-        made.append(Payload(template.replace("BASE", base), words, (option,), "argument-injection"))
+        made.append(Payload(template.replace("BASE", base), words, (option,), "argument-injection", _no_option(option)))
     return tuple({payload.text: payload for payload in made}.values())

@@ -201,3 +201,9 @@ def test_a_product_in_braces_has_a_control_without_them() -> None:
     for payload in evaluations.templates("Dear you"):
         assert payload.benign and payload.benign != payload.text
         assert "{number:1}" in payload.text and "{number:2}" in payload.text
+
+
+def test_an_option_that_shows_a_file_has_a_word_that_is_none_for_its_control() -> None:
+    shown = [payload for payload in commands.options("x") if "{outside}" in payload.text]
+    assert shown and all(payload.benign == payload.text.replace("files0-from", "{canary:unknown}") for payload in shown)
+    assert all(payload.benign is None for payload in commands.options("x") if "{outside}" not in payload.text)

@@ -66,6 +66,7 @@ PYDANTIC_MORE = (
         ({}, AJV, {"count": 3}), ({"limit": "a"}, PYDANTIC, {"limit": 1, "mode": "fast"}),
         ({"alpha": 1}, PYDANTIC_MORE, {}), ({}, "Missing required parameter: title", {"title": "alpha"}),
         ({}, "'repo_path' is a required property", {"repo_path": "{workspace}"}),
+        ({"mode": "x", "a": "y"}, "Invalid mode 'x'. Must be one of: append, prepend", {"mode": "append", "a": "y"}),
         ({"a": 1}, "It is raining.", None), ({"a": 1}, "Not found: 7", None),
     ],
 )  # fmt: skip

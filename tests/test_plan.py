@@ -52,6 +52,18 @@ def test_what_a_user_gave_something_for_comes_first_and_in_larger_shares() -> No
     assert work == [("given", 16), ("other", 8), ("given", 8)]
 
 
+def test_what_is_found_most_often_comes_first_and_many_operations_share_the_first_turn() -> None:
+    given = scenario("given", 24, kinds=True, alone=True, early=True, needs=("workspace",))
+    cheap, frequent = (
+        scenario("cheap", 4, kinds=True, early=True),
+        scenario("command-injection", 48, kinds=True, early=True),
+    )
+    likely = scenario("ssrf", 32, kinds=True, early=True)
+    work = list(units((cheap, given, likely, frequent), offering(20, "workspace"), 1))
+    assert list(dict.fromkeys(unit.scenario.id for unit in work)) == ["command-injection", "given", "ssrf", "cheap"]
+    assert {unit.count for unit in work[:20]} == {8}
+
+
 def test_a_second_round_goes_on_where_the_first_ended() -> None:
     work = [unit.first for unit in units((scenario("each", 20, kinds=True),), offering(1), 2)]
     assert work == [0, 16, 20, 36]

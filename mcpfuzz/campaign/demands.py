@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mcpfuzz.campaign.harvest import hints
 from mcpfuzz.harvest import missing, refusals
 from mcpfuzz.model import Json
 from mcpfuzz.slots import quote
@@ -55,20 +56,24 @@ def amended(
         place: for what speaks of a place (`{workspace}`), where there is one.
     """
     made: Mapping[str, Json] = arguments
-    for count, demand in enumerate(_demands(refusal)):
+    for count, demand in enumerate(_demands(refusal, arguments)):
         if count == MOST:
             break
         made = _met(made, demand, declared, place)
     return made if made != arguments else None
 
 
-def _demands(refusal: Json) -> Iterator[_Demand]:
+def _demands(refusal: Json, arguments: Mapping[str, Json]) -> Iterator[_Demand]:
     for text in refusals(refusal):
         text = text[:8_000]
         found = [*_issues(text), *_pydantic(text)]
         found += [_Demand((name,), extra=True) for name in _UNKNOWN.findall(text)]
         if found:
             yield from found
+            return
+        named = [name for name, value in arguments.items() if isinstance(value, str) and _names(text, value)]
+        if len(named) == 1 and (options := tuple(hints(refusal))):  # "Invalid mode 'x': must be one of a, b"
+            yield _Demand((named[0],), options=options)
             return
     try:
         yield _Demand((missing(refusal),))
@@ -163,6 +168,10 @@ def _value(demand: _Demand, old: Json, declared: Mapping[str, Json], place: str 
     if kind in ("url", "uri"):
         return "{listener}/page"
     return words_for(kind if kind and wanted is None else name, slots=False)[0]
+
+
+def _names(text: str, value: str) -> bool:
+    return any(f"{sign}{value}{sign}" in text for sign in "'\"`") if value else False
 
 
 def _strings(value: Json) -> tuple[str, ...]:

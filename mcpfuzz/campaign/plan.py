@@ -72,8 +72,10 @@ def units(
             left = [(pair, count) for pair, count in left if 0 < step * slice_of(pair[0], crowd) < count]
 
 
-FREQUENT = ("command-injection", "path-traversal", "file-write", "ssrf", "argument-injection", "sql-injection")
-"""What published flaws of MCP servers are most often, the most frequent first: these come before what costs less."""
+FREQUENT = ("path-traversal", "file-write", "command-injection")
+"""What published flaws of MCP servers are most often: first of all that is asked of each operation."""
+LIKELY = ("ssrf", "argument-injection", "sql-injection")
+"""What they are next most often: before what costs less."""
 GIVEN = frozenset({"workspace", "upstream", "address-header", "credential", "second", "ticket", "read-only"})
 """Needs that only a user's word fills: what they were given for is tried before all else, since it is asked about."""
 
@@ -105,11 +107,12 @@ def _pairs(
         scenarios,
         key=lambda item: (
             not item.early,
+            item.early and bool(item.kinds) and item.id not in FREQUENT,
             item.early and GIVEN.isdisjoint(item.needs),
             bool(item.kinds) if item.early else item.rounds is not None,
             bool(item.kinds),
             bool(item.kinds) and item.alone,  # what goes out in volleys first: it costs least
-            FREQUENT.index(item.id) if item.id in FREQUENT else len(FREQUENT),
+            LIKELY.index(item.id) if item.id in LIKELY else len(LIKELY),
             item.cases,
             item.id,
         ),
