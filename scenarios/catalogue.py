@@ -4,6 +4,7 @@ anywhere else), and those of the user's own, which `mcpfuzz.extensions` hands in
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import importlib
 import pkgutil
@@ -46,9 +47,12 @@ def chosen(wanted: Sequence[str] = (), unwanted: Sequence[str] = ()) -> tuple[Sc
         UsageError: a glob fits none.
     """
     known = catalogue()
-    for glob in (*wanted, *unwanted):
-        if not fnmatch.filter(known, glob):
-            raise UsageError(f"--scenario {glob}: fits none of {', '.join(known)}")
+    for option, globs in (("--scenario", wanted), ("--exclude", unwanted)):
+        for glob in globs:
+            if not fnmatch.filter(known, glob):
+                near = difflib.get_close_matches(glob, known, 3)
+                hint = f"did you mean {', '.join(near)}?" if near else "see: mcpfuzz list scenarios"
+                raise UsageError(f"{option} {glob}: fits none of {len(known)} scenarios; {hint}")
     kept = [
         scenario
         for name, scenario in known.items()

@@ -25,7 +25,7 @@ __all__ = ["main"]
 
 SHARES: tuple[tuple[Mode, int], ...] = (("boundary", 2), ("invalid", 1), ("valid", 1))
 """Quarters of an operation's draws."""
-NICE = 10
+NICE = 5
 MAX_BYTES = 12_000
 """JSON text of one value: what is larger takes longer to send than it is worth."""
 

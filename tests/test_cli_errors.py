@@ -280,3 +280,17 @@ def test_explain_tells_meaning_proof_and_remedy(mcpfuzz: Callable[..., Done]) ->
     done = mcpfuzz("explain", "crash")
     assert done.code == 0
     assert all(words in done.out for words in ("CWE-", "How it is proved", "How to mend it"))
+
+
+def test_a_reader_that_leaves_costs_neither_a_report_nor_the_exit_code(tmp_path: Path) -> None:
+    words = [
+        sys.executable, "-m", "mcpfuzz", "run", "--max-time", "8", "--scenario", "valid-arguments", "--seed", "1",
+        "--state", "state", "--report", "json=r.json", "--", sys.executable, "-m", "mcpfuzz.lab",
+    ]  # fmt: skip
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout is not None and run.stderr is not None
+        run.stdout.close()
+        said = run.stderr.read().decode()
+        assert run.wait(60) == 0, said
+    assert "Traceback" not in said and "BrokenPipe" not in said
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["run"]["outcome"] == "clean"

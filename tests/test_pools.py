@@ -84,11 +84,12 @@ def test_the_worker_says_what_it_cannot_draw_from_and_goes_on() -> None:
         "seed": 1, "seconds": AMPLE,
         "operations": [{"name": "a", "schema": bad, "draws": 8}, {"name": "b", "schema": SCHEMA, "draws": 8}],
     }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "mcpfuzz.strategies.pool_worker"], input=json.dumps(order) + "\n",
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    command = [sys.executable, "-P", "-m", "mcpfuzz.strategies.pool_worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdin is not None and worker.stdout is not None
+        worker.stdin.write(json.dumps(order).encode() + b"\n")
+        worker.stdin.flush()  # and stays open: its end would be its parent's
+        first, second = (json.loads(line) for line in worker.stdout)
     assert first["values"] == [] and "nothing is ever fetched" in first["trouble"]
     assert second["name"] == "b" and second["values"]
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from mcpfuzz.lab.core import Server
 from mcpfuzz.lab.kit import Draw, Names, Tool, World
@@ -108,10 +108,15 @@ def served_names(shuffle: str | None = None) -> Mapping[str, tuple[str, Mapping[
     return {name: (served.tool, served.served) for name, served in names.items()}
 
 
+class _Parser(argparse.ArgumentParser):
+    """What is wrong, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mcpfuzz lab", description="A reference MCP server: hardened, with one switch per weakness."
-    )
+    parser = _Parser(prog="mcpfuzz lab", description="A reference MCP server: hardened, with one switch per weakness.")
     parser.add_argument(
         "--weakness",
         action="append",

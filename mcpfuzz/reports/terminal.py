@@ -272,11 +272,22 @@ def _progress_line(event: Progress) -> str:
     return f"{event.phase} · {' · '.join(parts)}" + (f" · {event.what}" if event.what else "")
 
 
+class _Console(Console):
+    """A console whose reader may leave (`| head`): what it would still be told goes nowhere, and the run goes on to its
+    other reports and its exit code. The library's own would end the process in the middle of it."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
 def _console(stream: TextIO, color: bool) -> Console:
     """A console that has no styles where no colour is wanted, and no character that it cannot write."""
     if isinstance(stream, io.TextIOWrapper):
         stream.reconfigure(errors="backslashreplace")
-    return Console(
+    return _Console(
         file=stream, color_system="auto" if color else None, markup=False, highlight=False, emoji=False, soft_wrap=True
     )
 
@@ -288,4 +299,7 @@ def _print(console: Console, parts: Iterable[_Part]) -> None:
         text, style = (part, "") if isinstance(part, str) else part
         line.append(visible(text), style)
     console.print(line, soft_wrap=True)
-    console.file.flush()
+    try:
+        console.file.flush()
+    except BrokenPipeError:
+        console.on_broken_pipe()
