@@ -11,7 +11,7 @@ import trio
 
 from mcpfuzz.campaign.entry import Entry, Held
 from mcpfuzz.client import Client
-from mcpfuzz.errors import Gone, LaunchError, TargetError, Unauthorized
+from mcpfuzz.errors import LaunchError, TargetError
 from mcpfuzz.events import Restarted
 from mcpfuzz.model import Effect, Open, Step
 from mcpfuzz.revisions import BY_DATE, Revision
@@ -20,6 +20,7 @@ from mcpfuzz.slots import Filler
 from mcpfuzz.target import Prepared
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import Process
+from mcpfuzz.transports.refusals import turned_away
 from mcpfuzz.transports.stdio import ending_words
 
 __all__ = ["OutOfStarts", "Supply"]
@@ -32,8 +33,6 @@ CONNECT_AGAIN_S = 0.05
 """Between two tries to connect to a server that is just starting."""
 LISTEN_S = 2.0
 """For the request that subscribes to be taken."""
-REFUSALS = (1008, 3000, 4401)
-"""Close codes of a WebSocket that say: who are you? (RFC 6455, 7.4.1; IANA's registry)"""
 STILLBORN_LIMIT = 3
 """Starts in a row that may fail before the target is given up."""
 
@@ -199,6 +198,8 @@ class Supply:
             try:
                 return await self._client_of(None, deadline)
             except LaunchError as error:  # nobody listens yet
+                if turned_away(error):
+                    raise
                 if self._process.poll() is not None:
                     raise _stillborn(self._process, prepared.served) from None
                 if time.monotonic() > deadline - CONNECT_AGAIN_S:
@@ -213,8 +214,7 @@ class Supply:
         try:
             client = await self._opened(name, deadline, how, held)
         except TargetError as error:
-            refused = isinstance(error, Unauthorized) or (isinstance(error, Gone) and error.code in REFUSALS)
-            if not refused or not self._entry.again(name):
+            if not turned_away(error) or not self._entry.again(name):
                 raise
             client = await self._opened(name, deadline, how, held)
         if how.handshake:
@@ -222,7 +222,7 @@ class Supply:
         return client
 
     async def _opened(self, name: str | None, deadline: float, how: Open, held: Held | None) -> Client:
-        way = await self._entry.way(name, deadline, {} if held is None else held)
+        way = await self._entry.way(name, deadline, Held() if held is None else held)
         if not isinstance(way, Launch):
             way = way.with_headers(how.headers)
             if self.current is not None and self.current.http_target is not None:
@@ -254,7 +254,7 @@ class Supply:
         """Opens further connections of a conversation: over stdio each is a process of its own, over a network
         another client of the same."""
 
-        held: Held = {}
+        held = Held()
 
         async def open_one(step: Step, how: Open) -> Client:
             if self._prepared.endpoint is None:

@@ -161,6 +161,13 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         trigger="a token that ended an hour ago; needs --jwt-key",
     ),
     _token(
+        *("jwt-outlived", 613, "token-outlived"),
+        title="A connection goes on after its token has ended",
+        trigger="a call on a WebSocket that was opened before exp, or over HTTP a token that was seen before it; needs "
+        "--jwt-key",
+        transports=_NETWORK,
+    ),
+    _token(
         *("jwt-early", 287, "token-early"),
         title="A token that is not valid yet is taken",
         trigger="a token whose nbf is in an hour; needs --jwt-key",

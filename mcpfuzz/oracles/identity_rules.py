@@ -86,6 +86,13 @@ IDENTITY_RULES = (
          proof="A rightly signed token whose exp is in the past gets a normal answer.",
          mend="Verify exp, with a leeway of seconds, and require it.",
          references=("CWE-613", "OWASP-API2")),
+    Rule(id="token-outlived", title="A connection goes on after its token has ended", cwe=613, severity="medium",
+         about="Who was shown the door stays in for as long as they keep the connection open.",
+         proof="A connection opened with a rightly signed token gets a normal answer three seconds after a fresh "
+         "connection with a token of the same end was refused, while one with a good token was not.",
+         mend="Keep the token's end beside the connection: close it then (1008), or ask for another token; remember "
+         "no token as verified beyond it.",
+         references=("CWE-613", "OWASP-API2")),
     Rule(id="token-early", title="A token is accepted before its time", cwe=287, severity="low",
          about="A token that was made for later is good now: nbf is part of what the issuer signed (RFC 7519, 4.1.5).",
          proof="A rightly signed token whose nbf is an hour ahead gets a normal answer.",
