@@ -415,7 +415,7 @@ class Client:
 
 
 def _greeting(heard: Sequence[Frame], endpoint: Endpoint | None) -> tuple[Frame, ...]:
-    """What was heard in the handshake, but for what answers a first message: that is no MCP, and was not asked in it."""
+    """What was heard in the handshake, but for what answers a first message: that is no MCP, nor meant to be."""
     if endpoint is None or endpoint.first_message is None:
         return tuple(heard)
     return tuple(frame for frame in heard if isinstance(frame.value, dict) and "jsonrpc" in frame.value)

@@ -54,10 +54,12 @@ NEEDED = {
     "bearer": "the first caller shows no bearer token",
     "ticket": "give the first caller tickets with --identity NAME=ticket:JSON",
     "ticket-life": "its answer, or lifetime in ticket:JSON, must tell that a ticket lives 10 s or less",
+    "first-message": "the first caller's credential is no first message of a WebSocket",
+    "within": "say how long the server waits for it with --identity NAME=within:SECONDS, or give --max-time 600",
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
-ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key"})
+ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key", "first-message"})
 """Needs that speak of callers; where none was given, that is what is missing."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""

@@ -13,6 +13,7 @@ from mcpfuzz.campaign.entry import Entry, Held
 from mcpfuzz.client import Client
 from mcpfuzz.errors import LaunchError, TargetError
 from mcpfuzz.events import Restarted
+from mcpfuzz.identities import NOBODIES
 from mcpfuzz.model import Effect, Open, Step
 from mcpfuzz.revisions import BY_DATE, Revision
 from mcpfuzz.runner import Opener
@@ -31,6 +32,9 @@ AGAIN_S = 3.0
 """For another client of a running server to connect and be answered."""
 CONNECT_AGAIN_S = 0.05
 """Between two tries to connect to a server that is just starting."""
+NOBODY_S, SLOWER = 5.0, 20
+"""For a server to serve or refuse somebody without a good credential: these seconds, or so many times as long as
+others took at most; one that does neither would be waited for again and again."""
 LISTEN_S = 2.0
 """For the request that subscribes to be taken."""
 STILLBORN_LIMIT = 3
@@ -79,6 +83,8 @@ class Supply:
         self.quiet = False
         """Whether the current server has heard nothing but the proofs of harmless findings since its start:
         then it is fresh enough to confirm another on."""
+        self._took_s = 0.0
+        """Seconds that a further client took to come in, at most."""
         self.start_s = 1.0
         """Seconds the last start took."""
 
@@ -262,7 +268,14 @@ class Supply:
                     raise OutOfStarts("no starts left for a second connection")
                 self.starts_left -= 1
                 self.starts += 1
-            return await self._client_of(step.as_, time.monotonic() + self._start_timeout, how, held)
+            began, patience = time.monotonic(), self._start_timeout
+            nobody = step.as_ in NOBODIES and self._prepared.endpoint is not None
+            if nobody:
+                patience = min(patience, max(NOBODY_S, SLOWER * self._took_s))
+            client = await self._client_of(step.as_, began + patience, how, held)
+            if how.handshake and not nobody:
+                self._took_s = max(self._took_s, time.monotonic() - began)
+            return client
 
         return open_one
 

@@ -262,7 +262,8 @@ class Prepared:
             places -= {"endpoint"}  # it is where the stream is: no session begins, and none ends, with a request to it
         if addresses:
             places |= {"address-header"}
-        return replace(surface, places=places, callers=tuple(self.identities), headers=addresses)
+        within = float(self.places["within"]) if "within" in self.places else None
+        return replace(surface, places=places, callers=tuple(self.identities), headers=addresses, within=within)
 
     def _variant(self, who: Identity, name: str, variant: str) -> Identity:
         """A caller whose credential is changed in one point (`mcpfuzz.tokens`), or stands in the URL (`query`).
@@ -374,7 +375,8 @@ def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
 def _places_of(endpoint: Endpoint, *, ours: bool) -> dict[str, str]:
     """What a networked target adds to the slots and to what scenarios need; `ours`: mcpfuzz starts it."""
     authority = f"{endpoint.host}:{endpoint.port}"
-    places = {"network": endpoint.origin, "authority": authority, "address": endpoint.target}
+    places = {"network": endpoint.origin, "authority": authority, "own_port": str(endpoint.port)}
+    places["address"] = endpoint.target
     if endpoint.scheme in ("https", "wss"):
         places["encrypted"] = endpoint.scheme
     if endpoint.transport == "http":

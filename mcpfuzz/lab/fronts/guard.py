@@ -65,6 +65,8 @@ class Access:
     """Of a token that a login gave."""
     ticket_s: float = 30.0
     """Of a ticket."""
+    introduction_s: float = 10.0
+    """From the upgrade of a WebSocket to the first message that says who is there."""
     rate: float = 2000.0
     """Requests a second."""
     burst: int = 20_000
@@ -105,6 +107,9 @@ class Guard:
         if self.lab.on("host-unchecked"):
             # host-unchecked: whatever name led here, here it is
             return True
+        if self.lab.on("origin-is-host") and request.get("origin") == f"{self._scheme}://{request.get('host')}":
+            # origin-is-host: what comes from a page of the same origin is ours; who has no Origin is asked for the host
+            return True
         return (request.get("host") or "").lower() in self._hosts
 
     def _origin_fits(self, origin: str, request: Request) -> bool:
@@ -114,7 +119,12 @@ class Guard:
         if self.lab.on("origin-prefix"):
             # origin-prefix: any port will do, and so will any name that goes on after the right one
             return origin.startswith(tuple(f"{self._scheme}://{name}" for name in _LOCAL))
-        if self.lab.on("host-unchecked") and origin == f"{self._scheme}://{request.get('host')}":
+        if self.lab.on("origin-suffix"):
+            # origin-suffix: so that www. may come in as well
+            return origin.endswith(tuple(self._hosts))
+        if (
+            self.lab.on("host-unchecked") or self.lab.on("origin-is-host")
+        ) and origin == f"{self._scheme}://{request.get('host')}":
             # host-unchecked: a page of the same origin is one of ours, and the Host header says which that is
             return True
         return origin in self._origins

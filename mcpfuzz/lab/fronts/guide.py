@@ -34,7 +34,7 @@ from starlette.requests import HTTPConnection
 
 from mcpfuzz.lab.codec import MAX_LINE, Json
 from mcpfuzz.lab.core import Connection
-from mcpfuzz.lab.fronts.exchange import Exchange
+from mcpfuzz.lab.fronts.exchange import Exchange, explained
 from mcpfuzz.lab.fronts.guard import METADATA, Guard, Known, Refused
 from mcpfuzz.lab.fronts.reading import Request, Stream
 from mcpfuzz.lab.fronts.replying import Response
@@ -43,8 +43,6 @@ from mcpfuzz.lab.fronts.tokens import mint
 
 __all__ = ["application", "run"]
 
-AUTH_S: Final = 10.0
-"""From the upgrade to a first message that says who it is."""
 ROUNDS: Final = 1_000
 LOOK_S: Final = 0.05
 """That looking an account up takes, where that is done between two questions."""
@@ -233,15 +231,33 @@ class _Socket:
 
     async def _introduced(self) -> Known | None:
         """Whose first message this is; None where it is nobody's, and the connection is over."""
-        try:
-            value = json.loads(await asyncio.wait_for(self._ws.receive_text(), AUTH_S))
-        except (TimeoutError, ValueError, KeyError, RecursionError):
-            value = None
-        token = value.get("token") if isinstance(value, dict) and value.get("type") == "auth" else None
-        known = self._guard.known_by(token) if isinstance(token, str) else None
-        if known is None:
-            await self._ws.close(POLICY, "authentication comes first")
-            return None
+        lab, patience = self._guard.lab, self._guard.access.introduction_s
+        # introduction-awaited: receive_text() waits
+        until = math.inf if lab.on("introduction-awaited") else time.monotonic() + patience
+        known = None
+        while known is None:
+            left = None if until == math.inf else until - time.monotonic()
+            try:
+                value = json.loads(await asyncio.wait_for(self._ws.receive_text(), left))
+            except TimeoutError:
+                await self._ws.close(POLICY, "nobody said who this is")
+                return None
+            except (ValueError, KeyError, RecursionError):
+                value = None
+            try:
+                token = value["token"] if value["type"] == "auth" else None
+            except (KeyError, TypeError) as error:
+                # leak-close-reason: `except Exception as e: await websocket.close(1008, str(e))`, and a little more
+                token, why = None, explained(error) if lab.on("leak-close-reason") else ""
+            else:
+                why = ""
+            known = self._guard.known_by(token) if isinstance(token, str) else None
+            if known is None and not lab.on("introductions-unlimited"):
+                await self._ws.close(POLICY, why or "authentication comes first")
+                return None
+            if known is None:
+                # introductions-unlimited: the form asks again
+                await self._ws.send_text('{"type":"auth","ok":false}')
         await self._ws.send_text('{"type":"auth","ok":true}')
         return known
 

@@ -26,7 +26,7 @@ from websockets.typing import Subprotocol
 
 from mcpfuzz.lab.codec import MAX_LINE
 from mcpfuzz.lab.core import Connection
-from mcpfuzz.lab.fronts.exchange import Exchange, end
+from mcpfuzz.lab.fronts.exchange import Exchange, end, explained
 from mcpfuzz.lab.fronts.guard import ANONYMOUS, Guard, Known, Refused
 from mcpfuzz.lab.fronts.reading import Gone, Request, Stream
 from mcpfuzz.lab.fronts.replying import refusal, write
@@ -42,8 +42,6 @@ PATTERNS: Final = ("header", "query", "subprotocol", "first-message", "ticket")
 
 _TOKEN: Final = "mcp.auth."
 
-AUTH_S: Final = 10.0
-"""From the upgrade to a first message that says who it is."""
 PING_S: Final = 30.0
 """Of silence; then a ping, and the end where that is not answered in the same time."""
 POLICY: Final = 1008
@@ -211,7 +209,7 @@ class _Talk:
         if turned_away:
             self._turn_away()
             return
-        introduced_by = time.monotonic() + AUTH_S
+        introduced_by = time.monotonic() + self._front.guard.access.introduction_s
         pinged = False
         try:
             while self._handle():
@@ -246,7 +244,8 @@ class _Talk:
 
     def _allowed(self, introduced_by: float) -> tuple[float, str]:
         """Seconds that may pass without a word, and why it is over then; no reason where a ping comes first."""
-        if self._identity is None:
+        if self._identity is None and not self._front.lab.on("introduction-awaited"):
+            # introduction-awaited: a person may have to type it first
             return introduced_by - time.monotonic(), "nobody said who this is"
         left = self._until - time.time()
         return (left, "the token has ended") if left < PING_S else (PING_S, "")
@@ -333,6 +332,13 @@ class _Talk:
             value = json.loads(message)
         except (ValueError, RecursionError):
             value = None
+        if self._front.lab.on("leak-close-reason"):
+            try:
+                value["token"]
+            except (KeyError, TypeError) as error:
+                # leak-close-reason: so that whoever writes a client sees what is wrong with it
+                self.fail(POLICY, explained(error))
+                return False
         token = value.get("token") if isinstance(value, dict) and value.get("type") == "auth" else None
         known = self._front.guard.known_by(token) if isinstance(token, str) else None
         if known is not None:
@@ -343,5 +349,9 @@ class _Talk:
         if self._front.lab.on("served-before-auth"):
             # served-before-auth: who has not said who he is is not yet known, and that is no reason to wait
             return True
+        if self._front.lab.on("introductions-unlimited"):
+            # introductions-unlimited: one may have mistyped it
+            self._put('{"type":"auth","ok":false}')
+            return False
         self.fail(POLICY, "authentication comes first")
         return False
