@@ -94,8 +94,7 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
             if claim.rule in EXPLAINS:
                 return
     for rule, kind, expected, params in _askable(trace, bench):
-        if _for_others(rule, case, trace):
-from mcpfuzz.oracles.answer_proofs import CLOSE_REASON
+        if _for_others(rule, case, trace, bench):
             continue
         more = _waits(case, surface) if rule in MAY_WAIT else {}
         proof = Proof(kind=kind, expected=expected, params={**params, **more}) if more else _PROOFS[rule]
@@ -116,11 +115,11 @@ def _askable(trace: Trace, bench: Bench) -> tuple[tuple[str, str, str, dict[str,
     """The universal rules that a trace can break at all."""
     if len(trace.exchanges) != 1 or len(trace.conversation) != 1 or trace.ending != _ALIVE:
         return UNIVERSAL
-    return _PLAIN[any(may_leak(frame.raw, bench.secrets) for frame in frames(trace))]
+    told = any(exchange.reason for exchange in trace.exchanges)
+    return _PLAIN[told or any(may_leak(frame.raw, bench.secrets) for frame in frames(trace))]
 
 
-def _for_others(rule: str, case: Case, trace: Trace) -> bool:
-from mcpfuzz.oracles.answer_proofs import CLOSE_REASON
+def _for_others(rule: str, case: Case, trace: Trace, bench: Bench) -> bool:
     """Whether a universal rule is not to be judged here."""
     if rule == "no-answer" and case.silence_ok:
         return True
@@ -141,8 +140,8 @@ def _waits(case: Case, surface: Surface) -> dict[str, Any]:
 def _at_fault(rule: str, case: Case, proof: Proof, trace: Trace, bench: Bench, surface: Surface) -> Case:
     """For what is told: of several steps the one whose answer alone shows it, where it is another tool's than the
     case is about. Its tool is at fault then, however it came to be called."""
-    if rule not in OF_ONE_STEP or len(case.conversation) == 1:
-        return case
+    if rule not in OF_ONE_STEP or len(case.conversation) == 1 or trace.ending.reason:
+        return case  # what the connection was ended with is no answer to a step
     for exchange in trace.exchanges:
         if observe(proof, replace(trace, exchanges=(exchange,)), bench) is None:
             continue
