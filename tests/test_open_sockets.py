@@ -11,6 +11,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from mcpfuzz.campaign.entry import BRIEF_S, Held
+from mcpfuzz.campaign.settings import Settings
+from mcpfuzz.campaign.waiting import with_patience
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, HandshakeError, Late, LaunchError, TargetError, Unauthorized, UsageError
 from mcpfuzz.identities import Identity
@@ -22,6 +24,7 @@ from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.scenarios import endless_message, first_message_guesses, open_after_expiry, silent_socket
+from mcpfuzz.scenarios.catalogue import catalogue
 from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.target import Prepared, Target
 from mcpfuzz.tokens import ends, forged
@@ -158,6 +161,16 @@ def test_they_are_watched_for_longer_than_the_server_is_said_to_wait_and_not_whe
     waits = [step.action.seconds for step in drawn(silent_socket).conversation.steps if isinstance(step.action, Wait)]
     assert len(waits) == 1 and waits[0] > 2.0
     assert silent_socket.draw(RandomChoices("open"), replace(SURFACE, within=None), None, 0) is None
+
+
+def test_nobody_says_and_the_run_is_a_long_one_means_a_minute() -> None:
+    story, unsaid = (catalogue()["silent-socket"],), replace(SURFACE, within=None, places=PLACES - {"within"})
+    long, short = (Settings(scenarios=story, seed=1, max_time=seconds) for seconds in (600.0, 599.0))
+    assert with_patience(unsaid, short) is unsaid
+    assert with_patience(unsaid, long).within == 60.0 and "within" in with_patience(unsaid, long).places
+    assert with_patience(SURFACE, long).within == 2.0
+    elsewhere = replace(unsaid, places=frozenset({"network"}))
+    assert with_patience(elsewhere, long) is elsewhere
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "61", "soon", "nan", "inf"])

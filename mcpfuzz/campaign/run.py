@@ -23,6 +23,7 @@ from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.campaign.tasks import with_tasks
+from mcpfuzz.campaign.waiting import with_patience
 from mcpfuzz.errors import TargetError, UsageError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
@@ -170,6 +171,7 @@ async def _play(
                 surface = await _learn(prepared, settings, state, surface, began)
                 surface = await with_roles(prepared, settings, supply, surface)
                 surface = await with_tasks(settings, supply, surface)
+                surface = with_patience(surface, settings)
                 surface = await with_side_surface(prepared, settings, supply, surface, emit)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)

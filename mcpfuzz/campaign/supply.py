@@ -32,7 +32,7 @@ AGAIN_S = 3.0
 """For another client of a running server to connect and be answered."""
 CONNECT_AGAIN_S = 0.05
 """Between two tries to connect to a server that is just starting."""
-NOBODY_S, SLOWER = 5.0, 20
+NOBODY_S, SLOWER = 2.5, 20
 """For a server to serve or refuse somebody without a good credential: these seconds, or so many times as long as
 others took at most; one that does neither would be waited for again and again."""
 LISTEN_S = 2.0
