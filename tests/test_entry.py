@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,9 +13,10 @@ from pathlib import Path
 import pytest
 import trio
 
+from mcpfuzz.campaign import supply as supply_module
 from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.errors import TargetError, Unauthorized
-from mcpfuzz.model import Open, Step
+from mcpfuzz.errors import Late, TargetError, Unauthorized
+from mcpfuzz.model import Open, Step, replace
 from mcpfuzz.target import Prepared, Target
 
 KEY = "5ac4f7-a-key-that-no-tutorial-has-91be"
@@ -140,3 +142,36 @@ def test_the_issuers_tokens_open_and_false_ones_do_not(tmp_path: Path) -> None:
     identities = {"alice": ("issuer:alice",), "bob": ('issuer:{"sub": "bob", "scope": "notes"}',)}
     with Prepared.of(target(tmp_path, identities, "--issuer", "{issuer}")) as prepared:
         trio.run(main, prepared)
+
+
+WAITS = ("--token", "alice=alice-token", "--auth", "first-message", "--introduction", "60", "--weakness")
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_who_is_nobody_and_left_waiting_is_not_waited_for_unless_others_wait_too(
+    busy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A false first message is not refused here, and no answer comes; on a busy machine that says nothing."""
+    monkeypatch.setattr(supply_module, "NOBODY_S", 1.0)
+    monkeypatch.setattr(supply_module, "SLOWER", 0)
+    told = {"alice": ('first-message:{"type":"auth","token":"alice-token"}',)}
+    asked: list[float] = []
+
+    async def slow(self: Supply, seconds: float) -> bool:
+        asked.append(seconds)
+        return not busy
+
+    async def main(prepared: Prepared) -> None:
+        async with supplied(prepared) as supply:
+            await supply.first()
+            supply._start_timeout = 4.0
+            monkeypatch.setattr(Supply, "_serves", slow)
+            began = time.monotonic()
+            with pytest.raises(Late):
+                await supply.opener()(Step(action=Open(), as_="garbage", on="c2"), Open())
+            assert (time.monotonic() - began > 4.5) is busy
+
+    lab = replace(target(tmp_path, told, *WAITS, "introductions-unlimited"), url="ws://127.0.0.1:{port}/ws")
+    with Prepared.of(replace(lab, command=tuple("ws" if word == "http" else word for word in lab.command))) as prepared:
+        trio.run(main, prepared)
+    assert asked == [0.5]

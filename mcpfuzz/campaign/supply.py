@@ -11,7 +11,7 @@ import trio
 
 from mcpfuzz.campaign.entry import Entry, Held
 from mcpfuzz.client import Client
-from mcpfuzz.errors import LaunchError, TargetError
+from mcpfuzz.errors import Late, LaunchError, TargetError
 from mcpfuzz.events import Restarted
 from mcpfuzz.identities import NOBODIES
 from mcpfuzz.model import Effect, Open, Step
@@ -268,16 +268,35 @@ class Supply:
                     raise OutOfStarts("no starts left for a second connection")
                 self.starts_left -= 1
                 self.starts += 1
-            began, patience = time.monotonic(), self._start_timeout
-            nobody = step.as_ in NOBODIES and self._prepared.endpoint is not None
-            if nobody:
-                patience = min(patience, max(NOBODY_S, SLOWER * self._took_s))
-            client = await self._client_of(step.as_, began + patience, how, held)
-            if how.handshake and not nobody:
+            if step.as_ in NOBODIES and self._prepared.endpoint is not None:
+                return await self._nobody(step.as_, how, held)
+            began = time.monotonic()
+            client = await self._client_of(step.as_, began + self._start_timeout, how, held)
+            if how.handshake:
                 self._took_s = max(self._took_s, time.monotonic() - began)
             return client
 
         return open_one
+
+    async def _nobody(self, name: str, how: Open, held: Held) -> Client:
+        """A client of somebody without a good credential. Where they are neither served nor refused they are waited for
+        a short while only, if others are served in that time now: then it is they who are left waiting."""
+        patience = min(self._start_timeout, max(NOBODY_S, SLOWER * self._took_s))
+        try:
+            return await self._client_of(name, time.monotonic() + patience, how, held)
+        except Late:
+            if patience == self._start_timeout or await self._serves(patience / 2):
+                raise
+        return await self._client_of(name, time.monotonic() + self._start_timeout, how, held)
+
+    async def _serves(self, seconds: float) -> bool:
+        """Whether whom the campaign runs as is served in so many seconds."""
+        try:
+            client = await self._client_of(None, time.monotonic() + seconds)
+        except TargetError:
+            return False
+        await client.close(DROP_GRACE_S)
+        return True
 
 
 def _stillborn(process: Process, launch: Launch) -> LaunchError:
