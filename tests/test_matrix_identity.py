@@ -21,7 +21,7 @@ import playing
 from playing import Report, proved, run
 
 SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", " ").split()]
-MAX_TIME = 75
+MAX_TIME = 90
 KEY = "5ac4f7-a-key-that-no-tutorial-has-91be"
 TOKENS = {"alice": "alice-token-6113", "bob": "bob-token-90427"}
 SCENARIOS = (
