@@ -150,7 +150,7 @@ class Client:
             if process is not None and isinstance(way, Launch):
                 await process.stop()
             raise
-        return cls(channel, session, process, tuple(heard), endpoint)
+        return cls(channel, session, process, _greeting(heard, endpoint), endpoint)
 
     @property
     def alive(self) -> bool:
@@ -412,6 +412,13 @@ class Client:
                 self._sort(decode(raw), due, result)
         except TooMuch as error:
             result.too_much = error
+
+
+def _greeting(heard: Sequence[Frame], endpoint: Endpoint | None) -> tuple[Frame, ...]:
+    """What was heard in the handshake, but for what answers a first message: that is no MCP, nor meant to be."""
+    if endpoint is None or endpoint.first_message is None:
+        return tuple(heard)
+    return tuple(frame for frame in heard if isinstance(frame.value, dict) and "jsonrpc" in frame.value)
 
 
 def _refused(due: set[Key], things: Sequence[Sent], replies: Sequence[Reply]) -> dict[Key, int]:

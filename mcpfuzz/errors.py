@@ -42,9 +42,19 @@ class UsageError(McpfuzzError):
 
 
 class TargetError(McpfuzzError):
-    """The target could not be tested; nothing is said about its quality."""
+    """The target could not be tested; nothing is said about its quality.
+
+    Attributes:
+        code: WebSocket close code, where one ended it.
+        reason: what the server said with that code, as it stands.
+    """
 
     exit_code = 3
+
+    def __init__(self, message: str, *, code: int | None = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
 
 
 class LaunchError(TargetError):
@@ -71,13 +81,13 @@ class Gone(TargetError):
 
     Attributes:
         returncode: the process's exit code, negative for a signal; None when only the channel closed.
-        code: WebSocket close code, where there is one.
     """
 
-    def __init__(self, message: str, *, returncode: int | None = None, code: int | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, returncode: int | None = None, code: int | None = None, reason: str = ""
+    ) -> None:
+        super().__init__(message, code=code, reason=reason)
         self.returncode = returncode
-        self.code = code
 
 
 class Late(TargetError):

@@ -115,7 +115,9 @@ def _stillborn(way: Way, process: Process | None, gone: Gone, heard: list[Frame]
     return LaunchError(
         f"{words_of(way)} {how} before it answered initialize"
         + (f"; its last words: {said}" if said else "")
-        + ("; run the command by hand to see why" if process is not None else "")
+        + ("; run the command by hand to see why" if process is not None else ""),
+        code=gone.code,
+        reason=gone.reason,
     )
 
 

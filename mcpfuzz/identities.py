@@ -7,6 +7,7 @@
                             public key where that is the one it is verified with
     login:JSON              a request that signs the caller in (`mcpfuzz.logins`); what it gives is the credential
     ticket:JSON             WebSocket only: a request, made as the caller, that gives a ticket for one connection
+    within:SECONDS          never sent: how long a socket may stay open on which the first message does not come
     issuer:SUBJECT          a token of the test authorization server (`mcpfuzz.effects.issuer`); JSON: its claims
 
 `anonymous` (no credential at all) and `garbage` (a credential of the same shape that is nobody's) always exist.
@@ -23,14 +24,17 @@ from mcpfuzz.errors import UsageError
 from mcpfuzz.model import Json
 from mcpfuzz.rsa import RsaKey
 
-__all__ = ["ANONYMOUS", "GARBAGE", "PASSWORD", "Identity", "read_identities"]
+__all__ = ["ANONYMOUS", "GARBAGE", "NOBODIES", "PASSWORD", "Identity", "read_identities"]
 
 ANONYMOUS, GARBAGE = "anonymous", "garbage"
+NOBODIES = (ANONYMOUS, GARBAGE)
+LONGEST_S = 60.0
+"""Of `within`."""
 PASSWORD = re.compile(r"pass(?:word|wd|code|phrase)?$|^pwd$|^pin$|secret$", re.IGNORECASE)
 """Names of what holds a password, where somebody signs in."""
 _SPECS = (
     "header:Name: value, query:key=value, env:KEY=VALUE, subprotocol:value, first-message:JSON, key:SECRET, "
-    "login:JSON, ticket:JSON or issuer:SUBJECT"
+    "login:JSON, ticket:JSON, within:SECONDS or issuer:SUBJECT"
 )
 
 
@@ -50,6 +54,8 @@ class Identity:
     ticket: Mapping[str, Json] | None = None
     claims: Mapping[str, Json] | None = None
     """Of the token that the test authorization server gives."""
+    within: float | None = None
+    """Seconds that the server gives for the first message; None: it was not said."""
 
     @classmethod
     def of(cls, name: str, specs: Iterable[str], expand: Callable[[str], str] = str) -> Identity:
@@ -65,6 +71,7 @@ class Identity:
         subprotocols: list[str] = []
         objects: dict[str, Mapping[str, Json]] = {}
         first: str | None = None
+        within: float | None = None
         signing = ""
         for spec in specs:
             kind, colon, rest = spec.partition(":")
@@ -79,6 +86,8 @@ class Identity:
                 subprotocols.append(rest)
             elif colon and kind == "key" and rest:
                 signing = rest
+            elif colon and kind == "within" and (seconds := _seconds(rest)) is not None:
+                within = seconds
             elif colon and kind == "first-message" and _is_json(rest):
                 first = rest
             else:
@@ -86,7 +95,7 @@ class Identity:
         return cls(
             name=name, headers=tuple(found["header"]), query=tuple(found["query"]), env=tuple(found["env"]),
             subprotocols=tuple(subprotocols), first_message=first, key=signing,
-            login=objects.get("login"), ticket=objects.get("ticket"), claims=objects.get("issuer"),
+            login=objects.get("login"), ticket=objects.get("ticket"), claims=objects.get("issuer"), within=within,
         )  # fmt: skip
 
     def with_(self, other: Identity) -> Identity:
@@ -198,6 +207,15 @@ def _object(name: str, kind: str, text: str, expand: Callable[[str], str]) -> Ma
         return [filled(member) for member in item] if isinstance(item, list) else item
 
     return {key: filled(member) for key, member in value.items()}
+
+
+def _seconds(text: str) -> float | None:
+    """A number of seconds that a run can wait; None for anything else."""
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if 0 < found <= LONGEST_S else None
 
 
 def _is_json(text: str) -> bool:

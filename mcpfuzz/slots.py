@@ -8,7 +8,7 @@
     {canary:NAME}      a fresh random token, one per NAME       {number:NAME} a fresh random number of six digits
     {session}          the HTTP session id of the connection opened last; over HTTP+SSE the path that it posts to
     {event}            the first event id of the stream that an HTTP step read last
-    {address}          path of a networked server     {authority}   its host and port
+    {address}          path of a networked server     {authority}   its host and port        {own_port}  its port
     {endpoint}         the same, over Streamable HTTP alone
     {repeat:N:X}       X, N times over                          {bait_port}   the port of {bait}
     {base64:X}         X in base64; X may hold slots of its own, one level deep
@@ -22,6 +22,7 @@
     {browser:WHAT}     what a browser goes on with after what it was shown (`mcpfuzz.onward`): onward, form, fields,
                        cookies, code
     {wanted:K}         the argument that step K's refusal says is missing
+    {first-message}      what the first caller says first over WebSocket      {false-message} as nobody says it
     {brace}            a literal "{" (`quote` writes it)
 
 A slot that is the whole string keeps the type of what fills it; inside a longer string it is text.
@@ -54,7 +55,8 @@ stimulus of the ORACLE (F9), all together."""
 
 _SLOT = re.compile(
     r"""\{(?:
-    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|event|endpoint|address|authority|brace)
+    (workspace|folder|outside|watch|scratch|listener|bait|bait_port|rebind|port|session|event|endpoint|address|authority|own_port|brace
+    |first-message|false-message)
     |canary:([A-Za-z0-9_./-]+)
     |number:([A-Za-z0-9_.-]+)
     |repeat:(\d{1,9}):([^{}]+)

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 import re
+import secrets
 import time
 from collections.abc import Mapping
 from functools import lru_cache
@@ -20,7 +21,7 @@ from typing import Any, Final
 from mcpfuzz.errors import TargetError
 from mcpfuzz.rsa import RsaKey
 
-__all__ = ["GUESSES", "VARIANTS", "ends", "find", "forged", "minted"]
+__all__ = ["GUESSES", "UNTIL", "VARIANTS", "ends", "find", "forged", "minted"]
 
 TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*")
 """A token in compact form; its header begins with `{"`."""
@@ -33,6 +34,8 @@ GUESSES: Final = (
 )  # fmt: skip
 """Keys of tutorials and templates, the guide's own first."""
 HOUR_S: Final = 3600
+UNTIL: Final = "until-"
+"""Before the second (since the epoch) at which the token of such a variant ends."""
 _NONES: Final = ("none", "None", "NONE", "nOnE")
 VARIANTS: Final = (
     *_NONES, "unsigned", "wrong-key", "confused", "expired", "early", "issuer", "audience",
@@ -64,7 +67,7 @@ def forged(token: str, variant: str, key: str | RsaKey = "") -> str:
     """A token changed in one point.
 
     Args:
-        variant: one of `VARIANTS`.
+        variant: one of `VARIANTS`, or `until-SECOND`: it ends then, and is another token each time.
         key: that signs the server's tokens; a public key's PEM text is enough for `confused`.
 
     Raises:
@@ -98,6 +101,10 @@ def _changed(claims: dict[str, Any], variant: str) -> dict[str, Any]:
         return {**claims, **past, "exp": now - HOUR_S}
     if variant == "early":
         return {**claims, "nbf": now + HOUR_S, "exp": now + 2 * HOUR_S}
+    if variant.startswith(UNTIL):
+        end = int(variant.removeprefix(UNTIL))
+        began: dict[str, Any] = {name: now - HOUR_S for name in ("iat", "nbf") if name in claims}
+        return {**claims, **began, "exp": end} | ({"jti": secrets.token_hex(16)} if "jti" in claims else {})
     name = {"issuer": "iss", "audience": "aud"}.get(variant, "")
     if name not in claims:
         raise TargetError(f"the token has no {name or variant!r} to change")

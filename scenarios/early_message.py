@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mcpfuzz.model import Case, Claim, Conversation, Json, Open, Operation, Place, Proof, Send, Step, Surface
-from mcpfuzz.revisions import BY_DATE
+from mcpfuzz.model import Case, Claim, Conversation, Open, Operation, Place, Proof, Step, Surface
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.networked import innocent_call
+from mcpfuzz.scenarios.networked import first_words
 from mcpfuzz.strategies.choices import Choices
 
 CALLERS = ("anonymous", "garbage")
@@ -15,8 +14,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
     """The request goes out right behind the upgrade, without a look at what the server says first: one that begins a
     session, where the revision has sessions."""
     caller = CALLERS[index % len(CALLERS)]
-    modern = BY_DATE[surface.revision].era == "modern"
-    ask = innocent_call(surface) if modern else Send(_begin(surface.revision))
+    ask = first_words(surface)
     steps = (
         Step(action=Open(handshake=False, revision=surface.revision), on="c2", as_=caller),
         Step(action=ask, on="c2", as_=caller),
@@ -38,12 +36,6 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         claims=tuple(claims),
         control=Conversation(good),
     )
-
-
-def _begin(revision: str) -> Json:
-    about = {"name": "mcpfuzz", "version": "1"}
-    params = {"protocolVersion": revision, "capabilities": {}, "clientInfo": about}
-    return {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
 
 
 SCENARIO = Scenario(

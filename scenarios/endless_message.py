@@ -13,8 +13,13 @@ COUNT = 2048
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    """By somebody without a credential, where those are told apart; then by the first caller."""
+    first = index == 0 and "authenticated" in surface.places
+    if index and "authenticated" not in surface.places:
+        return None
+    as_, when = ("anonymous", " before authentication") if first else (None, "")
     steps = (
-        Step(action=Open(), on="c2"),
+        Step(action=Open(handshake=not first), on="c2", as_=as_),
         Step(action=Ws(1, FRAGMENT, fin=False), on="c2"),
         Step(action=Ws(0, FRAGMENT, fin=False), on="c2", times=COUNT),
     )
@@ -24,7 +29,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         scenario=SCENARIO.id,
         place=Place(kind="transport", name="fragments"),
         conversation=Conversation(steps),
-        label=f"{COUNT * 64 >> 10} MiB of one message in fragments",
+        label=f"{COUNT * 64 >> 10} MiB of one message in fragments{when}",
         claims=(Claim("message-unbounded", proof),),
         control=Conversation(steps[:1]),
     )
@@ -34,10 +39,11 @@ SCENARIO = Scenario(
     id="endless-message",
     title="A message that never ends",
     about="Fragment after fragment of one WebSocket message, the last of which never comes, while the process's memory "
-    "is read. That nearly all of it is held, and the connection stays open, proves that nothing bounds a message.",
+    "is read: before anybody said who they are, and after. That nearly all of it is held, and the connection stays "
+    "open, proves that nothing bounds a message.",
     draw=draw,
     rules=("message-unbounded",),
-    cases=1,
+    cases=2,
     rounds=1,
     alone=True,
     needs=("network", "websocket", "process"),

@@ -8,26 +8,28 @@ from mcpfuzz.scenarios.networked import second_connection
 from mcpfuzz.strategies.choices import Choices
 
 HOSTS = (
-    ("attacker.example", "another site's name"),
-    ("attacker.example:80", "another site's name and port"),
-    ("localhost.attacker.example", "a name that begins with localhost"),
+    ("attacker.example", None, "another site's name"),
+    ("attacker.example:80", None, "another site's name and port"),
+    ("localhost.attacker.example", None, "a name that begins with localhost"),
+    ("attacker.example:{own_port}", "http://attacker.example:{own_port}", "a page of the site that Host names"),
 )
-"""(Host, words)"""
+"""(Host, Origin, words)"""
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
-    name, words = HOSTS[index % len(HOSTS)]
-    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=(("Host", name),))
+    name, origin, words = HOSTS[index % len(HOSTS)]
+    headers = (("Host", name), *((("Origin", origin),) if origin else ()))
+    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=headers)
 
 
 SCENARIO = Scenario(
     id="foreign-host",
     title="Connections under another host name",
-    about="A second connection names another site in Host, as a browser does after a DNS "
-    "name was rebound to this address. A normal answer on it proves that nobody looks.",
+    about="A second connection names another site in Host, as a browser does after a DNS name was rebound to this "
+    "address; once with the Origin that goes with it. A normal answer on it proves that nobody looks.",
     draw=draw,
     rules=("host-unchecked",),
-    cases=3,
+    cases=len(HOSTS),
     rounds=1,
     early=True,
     alone=True,

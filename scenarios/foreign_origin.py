@@ -13,6 +13,8 @@ ORIGINS = (
     ("https://attacker.example", "another site over TLS"),
     ("http://localhost.attacker.example", "a site whose name begins with localhost"),
     ("http://127.0.0.1.attacker.example", "a site whose name begins with the loopback address"),
+    ("http://attacker-localhost", "a site whose name ends with localhost"),
+    ("http://attacker-localhost:{own_port}", "a site whose name ends with localhost, on the same port"),
 )
 """(Origin, words)"""
 
@@ -40,7 +42,7 @@ SCENARIO = Scenario(
     "on it, over HTTP after a preflight that allows it, proves that any web page can speak to the server.",
     draw=draw,
     rules=("origin-unchecked",),
-    cases=5,
+    cases=len(ORIGINS),
     rounds=1,
     early=True,
     alone=True,

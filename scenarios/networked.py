@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from mcpfuzz.model import Call, Case, Claim, Conversation, Open, OperationKind, Place, Proof, Step, Surface, replace
+from mcpfuzz.model import (
+    Call,
+    Case,
+    Claim,
+    Conversation,
+    Open,
+    OperationKind,
+    Place,
+    Proof,
+    Send,
+    Step,
+    Surface,
+    replace,
+)  # fmt: skip
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.surface import bind
 
-__all__ = ["forged_token", "innocent_call", "second_connection"]
+__all__ = ["first_words", "forged_token", "innocent_call", "second_connection"]
 
 
 def innocent_call(surface: Surface) -> Call:
@@ -19,6 +32,16 @@ def innocent_call(surface: Surface) -> Call:
         listing = {"tool": "tools/list", "resource": "resources/list", "prompt": "prompts/list"}
         return Call(listing.get(surface.operations[0].kind, BY_DATE[surface.revision].barrier), {})
     return Call(BY_DATE[surface.revision].barrier)
+
+
+def first_words(surface: Surface) -> Call | Send:
+    """What a client asks on a connection that was opened without a handshake: to begin a session, where the revision
+    has sessions; else the innocent call."""
+    if BY_DATE[surface.revision].era == "modern":
+        return innocent_call(surface)
+    about = {"name": "mcpfuzz", "version": "1"}
+    params = {"protocolVersion": surface.revision, "capabilities": {}, "clientInfo": about}
+    return Send({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
 
 
 def second_connection(

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 import trio
 
+from mcpfuzz.campaign import supply as supply_module
 from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.errors import TargetError, Unauthorized
+from mcpfuzz.errors import Late, TargetError, Unauthorized
 from mcpfuzz.model import Http, Open, Step, replace
 from mcpfuzz.target import Prepared, Target
 from mcpfuzz.transports.once import http_exchange
@@ -170,3 +171,36 @@ def test_anew_is_another_login_and_a_refused_one_leaves_what_there_was(tmp_path:
 
     with Prepared.of(target(tmp_path, {"alice": login()}, *SIGNS_IN)) as prepared:
         trio.run(main, prepared)
+
+
+WAITS = ("--token", "alice=alice-token", "--auth", "first-message", "--introduction", "60", "--weakness")
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_who_is_nobody_and_left_waiting_is_not_waited_for_unless_others_wait_too(
+    busy: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A false first message is not refused here, and no answer comes; on a busy machine that says nothing."""
+    monkeypatch.setattr(supply_module, "NOBODY_S", 1.0)
+    monkeypatch.setattr(supply_module, "SLOWER", 0)
+    told = {"alice": ('first-message:{"type":"auth","token":"alice-token"}',)}
+    asked: list[float] = []
+
+    async def slow(self: Supply, seconds: float) -> bool:
+        asked.append(seconds)
+        return not busy
+
+    async def main(prepared: Prepared) -> None:
+        async with supplied(prepared) as supply:
+            await supply.first()
+            supply._start_timeout = 4.0
+            monkeypatch.setattr(Supply, "_serves", slow)
+            began = time.monotonic()
+            with pytest.raises(Late):
+                await supply.opener()(Step(action=Open(), as_="garbage", on="c2"), Open())
+            assert (time.monotonic() - began > 4.5) is busy
+
+    lab = replace(target(tmp_path, told, *WAITS, "introductions-unlimited"), url="ws://127.0.0.1:{port}/ws")
+    with Prepared.of(replace(lab, command=tuple("ws" if word == "http" else word for word in lab.command))) as prepared:
+        trio.run(main, prepared)
+    assert asked == [0.5]

@@ -95,9 +95,12 @@ def test_the_port_of_a_command_and_its_url_are_the_same() -> None:
 
 def test_a_table_of_pyproject_is_words_of_the_command_line() -> None:
     login = {"url": "/login", "json": {"username": "alice"}, "token": "/access_token"}
-    words = checked("identity", {"alice": {"login": login, "header": ["X-A: 1", "X-B: 2"]}, "bob": {"issuer": "bob"}})
+    words = checked(
+        "identity", {"alice": {"login": login, "header": ["X-A: 1", "X-B: 2"], "within": 10}, "bob": {"issuer": "bob"}}
+    )
     found = read_identities(words)
     alice = Identity.of("alice", found["alice"])
+    assert alice.within == 10.0
     assert alice.login == login and alice.headers == (("X-A", "1"), ("X-B", "2"))
     assert Identity.of("bob", found["bob"]).claims == {"sub": "bob"}
 

@@ -231,7 +231,7 @@ def test_groups_and_exceptions_select() -> None:
     everything = {row.name for row in weaknesses()}
     assert selected(["all"]) == everything == selected(["robustness", "attacks", "network", "identity"])
     assert selected(["all"], ["race", "attacks", "network", "identity"]) == selected(["robustness"])
-    assert set(MASKS) <= everything and len(MASKS) <= 3
+    assert set(MASKS) <= everything and len(MASKS) <= 4
     with pytest.raises(ValueError, match="no weakness 'nope'"):
         selected(["nope"])
 

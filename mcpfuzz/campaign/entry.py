@@ -6,7 +6,8 @@ for each connection.
 from __future__ import annotations
 
 import time
-from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from typing import Final
 
 import trio
 
@@ -15,11 +16,11 @@ from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
 from mcpfuzz.logins import Gained, Login, sign_in
 from mcpfuzz.model import replace
 from mcpfuzz.target import Prepared
-from mcpfuzz.tokens import ends
+from mcpfuzz.tokens import UNTIL, ends
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
 
-__all__ = ["Entry"]
+__all__ = ["Entry", "Held"]
 
 MOST_LOGINS = 200
 """Of one run, all callers together."""
@@ -30,8 +31,29 @@ ANEW = "~anew"
 SOON = 0.1
 """Share of a credential's life that is left when it is renewed."""
 
-Held = MutableMapping[str, Gained]
-"""Caller -> the ticket that one conversation uses again."""
+BRIEF: Final = "ends-"
+"""Before the leeway of a caller's variant: `alice~ends-5` shows a token that is over in `BRIEF_S` for a server that
+takes tokens for five seconds longer than they say."""
+BRIEF_S: Final = 4
+"""From the first such token of a conversation to its end."""
+
+
+@dataclass(slots=True)
+class Held:
+    """What one conversation uses again."""
+
+    tickets: dict[str, Gained] = field(default_factory=dict)
+    """Caller -> their ticket."""
+    moment: int | None = None
+    """Seconds since the epoch at which its brief tokens end."""
+
+    def dated(self, name: str | None) -> str | None:
+        """The name of a brief variant with the second in it at which its token ends; any other name as it is."""
+        base, mark, variant = (name or "").partition(f"~{BRIEF}")
+        if not mark or not variant.isdecimal():
+            return name
+        self.moment = self.moment or int(time.time()) + BRIEF_S
+        return f"{base}~{UNTIL}{self.moment - int(variant)}"
 
 
 class Entry:
@@ -108,7 +130,7 @@ class Entry:
                 if before is not None:  # what they had is as good as it was
                     self._gained[base] = before
                 raise
-        who = self._prepared.identity(name)
+        who = self._prepared.identity(held.dated(name))
         if who.ticket is None or endpoint is None:
             return self._prepared.way_of(who)
         asker = self._prepared.identity(first) if base == GARBAGE else who
@@ -154,8 +176,8 @@ class Entry:
     async def _ticket(self, endpoint: Endpoint, who: Identity, held: Held, deadline: float) -> Gained:
         """A ticket, fresh for each connection; for `~ticket` the conversation's, for `~stale` one that has ended."""
         base, _, variant = who.name.partition("~")
-        if variant == "ticket" and base in held:
-            return held[base]
+        if variant == "ticket" and base in held.tickets:
+            return held.tickets[base]
         assert who.ticket is not None
         ticket = Login.of(base, "ticket", who.ticket)
         gained = await sign_in(endpoint, ticket, who, deadline, remote=self._prepared.target.allow_remote)
@@ -164,7 +186,7 @@ class Entry:
         if life is not None and life <= LONGEST_WAIT_S:
             self._prepared.places["ticket-life"] = f"{life:g}"
         if variant == "ticket":
-            held[base] = gained
+            held.tickets[base] = gained
         if variant == "stale":
             if life is None or life > LONGEST_WAIT_S:
                 raise HandshakeError(f"the ticket of {base} does not end within {LONGEST_WAIT_S:g} s")

@@ -24,6 +24,7 @@ from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.campaign.tasks import with_tasks
+from mcpfuzz.campaign.waiting import with_patience
 from mcpfuzz.errors import TargetError, UsageError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
@@ -62,10 +63,12 @@ NEEDED = {
     "authorization-token": "no code, or no token for it, can be had without a person who signs in",
     "sign-in": "give the first caller a password to sign in with at this server: --identity NAME=login:JSON; where "
     "mcpfuzz does not start the server, --allow-destructive too",
+    "first-message": "the first caller's credential is no first message of a WebSocket",
+    "within": "say how long the server waits for it with --identity NAME=within:SECONDS, or give --max-time 600",
     "second": "give two callers or more with --identity NAME=SPEC",
 }
 """Slot -> what to give for it."""
-ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key"})
+ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key", "first-message"})
 """Needs that speak of callers; where none was given, that is what is missing."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
@@ -177,6 +180,7 @@ async def _play(
                 surface = await with_roles(prepared, settings, supply, surface)
                 surface = await with_tasks(settings, supply, surface)
                 surface = await with_authorization(prepared, settings, supply, surface)
+                surface = with_patience(surface, settings)
                 surface = await with_side_surface(prepared, settings, supply, surface, emit)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)

@@ -26,6 +26,7 @@ from mcpfuzz.campaign.run import NEEDED
 from mcpfuzz.campaign.score import ScenarioTally
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
+from mcpfuzz.campaign.waiting import with_patience
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Event
 from mcpfuzz.model import Conversation, Finding, Operation, OperationStats, Proof, Surface, replace
@@ -249,6 +250,7 @@ class CampaignSession:
                 await self._supply.fresh("it ended when an operation was first called")
         self.surface = await with_roles(self._prepared, settings, self._supply, self.surface)
         self.surface = await with_authorization(self._prepared, settings, self._supply, self.surface)
+        self.surface = with_patience(self.surface, settings)
         self._learned = True
 
 

@@ -11,8 +11,9 @@ import trio
 
 from mcpfuzz.campaign.entry import Entry, Held
 from mcpfuzz.client import Client
-from mcpfuzz.errors import Gone, LaunchError, TargetError, Unauthorized
+from mcpfuzz.errors import Late, LaunchError, TargetError
 from mcpfuzz.events import Restarted
+from mcpfuzz.identities import NOBODIES
 from mcpfuzz.model import Effect, Open, Step
 from mcpfuzz.revisions import BY_DATE, Revision
 from mcpfuzz.runner import Opener
@@ -20,6 +21,7 @@ from mcpfuzz.slots import Filler
 from mcpfuzz.target import Prepared
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import Process
+from mcpfuzz.transports.refusals import turned_away
 from mcpfuzz.transports.stdio import ending_words
 
 __all__ = ["OutOfStarts", "Supply"]
@@ -30,10 +32,11 @@ AGAIN_S = 3.0
 """For another client of a running server to connect and be answered."""
 CONNECT_AGAIN_S = 0.05
 """Between two tries to connect to a server that is just starting."""
+NOBODY_S, SLOWER = 2.5, 20
+"""For a server to serve or refuse somebody without a good credential: these seconds, or so many times as long as
+others took at most; one that does neither would be waited for again and again."""
 LISTEN_S = 2.0
 """For the request that subscribes to be taken."""
-REFUSALS = (1008, 3000, 4401)
-"""Close codes of a WebSocket that say: who are you? (RFC 6455, 7.4.1; IANA's registry)"""
 STILLBORN_LIMIT = 3
 """Starts in a row that may fail before the target is given up."""
 
@@ -80,6 +83,8 @@ class Supply:
         self.quiet = False
         """Whether the current server has heard nothing but the proofs of harmless findings since its start:
         then it is fresh enough to confirm another on."""
+        self._took_s = 0.0
+        """Seconds that a further client took to come in, at most."""
         self.start_s = 1.0
         """Seconds the last start took."""
 
@@ -199,6 +204,8 @@ class Supply:
             try:
                 return await self._client_of(None, deadline)
             except LaunchError as error:  # nobody listens yet
+                if turned_away(error):
+                    raise
                 if self._process.poll() is not None:
                     raise _stillborn(self._process, prepared.served) from None
                 if time.monotonic() > deadline - CONNECT_AGAIN_S:
@@ -213,8 +220,7 @@ class Supply:
         try:
             client = await self._opened(name, deadline, how, held)
         except TargetError as error:
-            refused = isinstance(error, Unauthorized) or (isinstance(error, Gone) and error.code in REFUSALS)
-            if not refused or not self._entry.again(name):
+            if not turned_away(error) or not self._entry.again(name):
                 raise
             client = await self._opened(name, deadline, how, held)
         if how.handshake:
@@ -222,7 +228,7 @@ class Supply:
         return client
 
     async def _opened(self, name: str | None, deadline: float, how: Open, held: Held | None) -> Client:
-        way = await self._entry.way(name, deadline, {} if held is None else held)
+        way = await self._entry.way(name, deadline, Held() if held is None else held)
         if not isinstance(way, Launch):
             way = way.with_headers(how.headers)
             if self.current is not None and self.current.http_target is not None:
@@ -254,7 +260,7 @@ class Supply:
         """Opens further connections of a conversation: over stdio each is a process of its own, over a network
         another client of the same."""
 
-        held: Held = {}
+        held = Held()
 
         async def open_one(step: Step, how: Open) -> Client:
             if self._prepared.endpoint is None:
@@ -262,9 +268,35 @@ class Supply:
                     raise OutOfStarts("no starts left for a second connection")
                 self.starts_left -= 1
                 self.starts += 1
-            return await self._client_of(step.as_, time.monotonic() + self._start_timeout, how, held)
+            if step.as_ in NOBODIES and self._prepared.endpoint is not None:
+                return await self._nobody(step.as_, how, held)
+            began = time.monotonic()
+            client = await self._client_of(step.as_, began + self._start_timeout, how, held)
+            if how.handshake:
+                self._took_s = max(self._took_s, time.monotonic() - began)
+            return client
 
         return open_one
+
+    async def _nobody(self, name: str, how: Open, held: Held) -> Client:
+        """A client of somebody without a good credential. Where they are neither served nor refused they are waited for
+        a short while only, if others are served in that time now: then it is they who are left waiting."""
+        patience = min(self._start_timeout, max(NOBODY_S, SLOWER * self._took_s))
+        try:
+            return await self._client_of(name, time.monotonic() + patience, how, held)
+        except Late:
+            if patience == self._start_timeout or await self._serves(patience / 2):
+                raise
+        return await self._client_of(name, time.monotonic() + self._start_timeout, how, held)
+
+    async def _serves(self, seconds: float) -> bool:
+        """Whether whom the campaign runs as is served in so many seconds."""
+        try:
+            client = await self._client_of(None, time.monotonic() + seconds)
+        except TargetError:
+            return False
+        await client.close(DROP_GRACE_S)
+        return True
 
 
 def _stillborn(process: Process, launch: Launch) -> LaunchError:

@@ -38,6 +38,16 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         trigger="Origin: http://127.0.0.1.attacker.example",
     ),
     _row(
+        *("origin-suffix", 346, "origin-unchecked", _ALL, "Origin"),
+        title="An origin is compared by its end",
+        trigger="Origin: http://attacker-localhost:PORT",
+    ),
+    _row(
+        *("origin-is-host", 350, "host-unchecked", _ALL, "Host"),
+        title="A page of the same origin is ours, and the Host header says which origin that is",
+        trigger="Host: attacker.example:PORT together with the Origin that equals it (DNS rebinding)",
+    ),
+    _row(
         *("host-unchecked", 350, "host-unchecked", _ALL, "Host"),
         title="Any name may lead here, and its pages count as ours",
         trigger="Host: attacker.example:PORT, with the Origin that goes with it (DNS rebinding)",

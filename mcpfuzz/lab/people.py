@@ -37,6 +37,14 @@ def _ticket(name: str, cwe: int, rule: str, **more: Any) -> Weakness:
     )  # fmt: skip
 
 
+def _first(name: str, cwe: int, rule: str, **more: Any) -> Weakness:
+    more["trigger"] += "; needs --token, --login or --jwt-key, and --auth first-message"
+    return Weakness(
+        name=name, cwe=cwe, expected=(rule,), group="identity", kind="session", where="first message",
+        transports=_SOCKETS, **more,
+    )  # fmt: skip
+
+
 PEOPLE: Final[tuple[Weakness, ...]] = (
     # ---- whose it is ----
     _tool(
@@ -172,6 +180,13 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         trigger="a token that ended an hour ago; needs --jwt-key",
     ),
     _token(
+        *("jwt-outlived", 613, "token-outlived"),
+        title="A connection goes on after its token has ended",
+        trigger="a call on a WebSocket that was opened before exp, or over HTTP a token that was seen before it; needs "
+        "--jwt-key",
+        transports=_NETWORK,
+    ),
+    _token(
         *("jwt-early", 287, "token-early"),
         title="A token that is not valid yet is taken",
         trigger="a token whose nbf is in an hour; needs --jwt-key",
@@ -237,6 +252,22 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         name="accepted-before-auth", title="The WebSocket is accepted, and then the credential is looked at", cwe=306,
         expected=("accepted-before-auth",), group="identity", kind="session", where="upgrade", transports=_SOCKETS,
         trigger="an upgrade without a credential; needs --token, not --auth first-message",
+    ),
+    # ---- first messages ----
+    _first(
+        *("introductions-unlimited", 307, "first-message-unthrottled"),
+        title="A first message that is wrong may be said again",
+        trigger="thirty false first messages and the right one on one WebSocket",
+    ),
+    _first(
+        *("introduction-awaited", 770, "socket-unclaimed"),
+        title="A first message is waited for without end",
+        trigger="WebSockets on which nothing is said, with a short --introduction",
+    ),
+    _first(
+        *("leak-close-reason", 209, "stack-trace-leak"),
+        title="A close frame's reason says where in the code it went wrong",
+        trigger="a first message without a token",
     ),
     # ---- sessions ----
     Weakness(

@@ -179,6 +179,9 @@ def _network_options(group: Any) -> None:
     group.add_argument("--life", type=int, default=3600, metavar="S", help="seconds that a login's token lives (3600)")
     group.add_argument("--ticket-life", type=float, default=30, metavar="S", help="seconds that a ticket lives (30)")
     group.add_argument(
+        "--introduction", type=float, default=10, metavar="S", help="seconds for a first message (10; ws, wss)"
+    )
+    group.add_argument(
         "--auth",
         choices=("header", "query", "subprotocol", "first-message", "ticket"),
         default="header",
@@ -259,8 +262,8 @@ def _access(options: argparse.Namespace) -> Mapping[str, Any]:
     unknown = [name for name in passwords if name not in tokens and not options.jwt_key]
     if unknown or not all(passwords.values()):
         raise ValueError("--login wants NAME=PASSWORD, and --token NAME=VALUE or --jwt-key for what it gives")
-    if not (options.life > 0 and options.ticket_life > 0):
-        raise ValueError("--life and --ticket-life are greater than nothing")
+    if not (options.life > 0 and options.ticket_life > 0 and options.introduction > 0):
+        raise ValueError("--life, --ticket-life and --introduction are greater than nothing")
     return {
         "tokens": tokens,
         "issuer": options.issuer,
@@ -269,6 +272,7 @@ def _access(options: argparse.Namespace) -> Mapping[str, Any]:
         "upstream": options.upstream,
         "life_s": options.life,
         "ticket_s": options.ticket_life,
+        "introduction_s": options.introduction,
         "jwt_key": options.jwt_key,
         "rate": options.rate,
         "burst": options.burst,

@@ -21,7 +21,8 @@ __all__ = ["MASKS", "TABLE", "Weakness", "by_name"]
 TABLE: Final[tuple[Weakness, ...]] = ROBUSTNESS + ATTACKS + NETWORK + PEOPLE + AUTHORITIES
 
 MASKS: Final[Mapping[str, tuple[str, ...]]] = {
-    "origin-unchecked": ("origin-prefix",),
+    "origin-unchecked": ("origin-prefix", "origin-suffix"),
+    "host-unchecked": ("origin-is-host",),
     "rate-limit-off": ("rate-limit-per-session", "rate-limit-spoofed"),
     "connections-unbounded": ("slowloris",),
 }

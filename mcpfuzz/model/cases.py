@@ -67,7 +67,8 @@ class Case:
     coercible: bool = False
     """Arguments: invalid, yet a reader that converts types the usual way could take them without harm."""
     silence_ok: bool = False
-    """Deeply nested: the ORACLE (row F8) tolerates a reader that drops it."""
+    """Deeply nested: the ORACLE (row F8) tolerates a reader that drops it. Or said by one who is to be
+    shown the door."""
     claims: tuple[Claim, ...] = ()
     """Attacks: the effects that would prove them, besides what the universal oracles look for."""
     keep: tuple[str, ...] = ()

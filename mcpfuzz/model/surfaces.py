@@ -115,6 +115,9 @@ class Surface:
     all the same."""
     headers: tuple[tuple[str, str], ...] = ()
     """Headers of the user's whose value is an address (networked servers)."""
+    within: float | None = None
+    """Seconds that the server gives for the first message of a WebSocket (`first-message` is among the places where
+    that is how a caller is known); None: nobody said."""
     callers: tuple[str, ...] = ()
     """Names of the identities that were given, in order."""
     roles: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)

@@ -59,8 +59,12 @@ class Exchange:
     """Whether an answer was owed and waited for."""
     rss: int = 0
     """Resident bytes of the server's tree after a step done many times over; 0 where not looked at."""
+    turned_away: bool = False
+    """An `Open` of a group: its credential was refused (HTTP 401, a close code that says so)."""
     closed: int | None = None
     """WebSocket: the step's own connection, not the main one, ended with this close code."""
+    reason: str = ""
+    """What the server said with that code."""
     body: bytes = b""
     """Of an `Http` step: the response's body as it came, at most 256 KiB of it."""
     bound: tuple[str, ...] = ()
@@ -79,6 +83,8 @@ class Ending:
     detail: str = ""
     code: int | None = None
     """WebSocket close code of a `closed`."""
+    reason: str = ""
+    """WebSocket: what the server said with its close code, also where it refused a connection so."""
     serves: bool = False
     """Only this connection ended: a fresh client was served afterwards."""
     left: bool = False

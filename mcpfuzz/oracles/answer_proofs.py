@@ -5,7 +5,7 @@ Pure, as all proofs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -18,11 +18,12 @@ from mcpfuzz.oracles.shapes import shape_faults
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.wire import MAX_FRAME_BYTES, is_answer
 
-__all__ = ["ANSWERS"]
+__all__ = ["ANSWERS", "CLOSE_REASON"]
 
 ANSWER_CAP_BYTES = 4 << 20
 """An answer of more is oversized where its request was small (`AMPLIFICATION`)."""
 AMPLIFICATION = 1_000
+ANSWER, CLOSE_REASON = "the answer", "the reason of a close frame"
 NOISE = frozenset({"not-json", "not-object", "not-utf8", "bom", "too-deep"})
 ILL_FORMED = frozenset(
     {
@@ -51,20 +52,29 @@ def _oversized(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
 
 def _leak(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     sent: str | None = None
-    for frame in frames(trace):
-        if not may_leak(frame.raw, bench.secrets):
-            continue
-        text = strings(frame.value) if frame.value is not None else frame.raw[: 1 << 16].decode("utf-8", "replace")
+    for text, error, where in _told(trace, bench):
         if sent is None:
             sent = "\n".join(_sent_texts(trace))
         if params["rule"] == "secret-leak":
             for secret in bench.secrets:
                 if secret in text and secret not in sent:
-                    return "the answer holds a configured secret"
-        for leak, found in leaks_in(text, error=is_error(frame), sent=sent, known=bench.known, roots=bench.roots):
+                    return f"{where} holds a configured secret"
+        for leak, found in leaks_in(text, error=error, sent=sent, known=bench.known, roots=bench.roots):
             if leak.rule == params["rule"]:
-                return f"{leak.name}: {found[:160]!r}"
+                told = "" if where == ANSWER else f" in {where}"
+                return f"{leak.name}{told}: {found[:160]!r}"
     return None
+
+
+def _told(trace: Trace, bench: Bench) -> Iterator[tuple[str, bool, str]]:
+    """Texts of the server's in which something may be leaked, whether they are errors, and what they are called."""
+    for frame in frames(trace):
+        if may_leak(frame.raw, bench.secrets):
+            text = strings(frame.value) if frame.value is not None else frame.raw[: 1 << 16].decode("utf-8", "replace")
+            yield text, is_error(frame), ANSWER
+    for reason in (*(exchange.reason for exchange in trace.exchanges), trace.ending.reason):
+        if reason:
+            yield reason, True, CLOSE_REASON
 
 
 def _sent_texts(trace: Trace) -> list[str]:

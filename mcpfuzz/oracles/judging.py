@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mcpfuzz.model import Case, Ending, Open, Place, Proof, Surface, Suspicion, Trace, replace
+from mcpfuzz.oracles.answer_proofs import CLOSE_REASON
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.leaks import may_leak
 from mcpfuzz.oracles.proofs import observe
@@ -93,7 +94,7 @@ def judge_trace(case: Case, trace: Trace, bench: Bench, surface: Surface) -> Ite
             if claim.rule in EXPLAINS:
                 return
     for rule, kind, expected, params in _askable(trace, bench):
-        if _for_others(rule, case, trace):
+        if _for_others(rule, case, trace, bench):
             continue
         more = _waits(case, surface) if rule in MAY_WAIT else {}
         proof = Proof(kind=kind, expected=expected, params={**params, **more}) if more else _PROOFS[rule]
@@ -114,15 +115,18 @@ def _askable(trace: Trace, bench: Bench) -> tuple[tuple[str, str, str, dict[str,
     """The universal rules that a trace can break at all."""
     if len(trace.exchanges) != 1 or len(trace.conversation) != 1 or trace.ending != _ALIVE:
         return UNIVERSAL
-    return _PLAIN[any(may_leak(frame.raw, bench.secrets) for frame in frames(trace))]
+    told = any(exchange.reason for exchange in trace.exchanges)
+    return _PLAIN[told or any(may_leak(frame.raw, bench.secrets) for frame in frames(trace))]
 
 
-def _for_others(rule: str, case: Case, trace: Trace) -> bool:
+def _for_others(rule: str, case: Case, trace: Trace, bench: Bench) -> bool:
     """Whether a universal rule is not to be judged here."""
     if rule == "no-answer" and case.silence_ok:
         return True
     if rule == "result-shape" and _other_era(trace):
         return True  # other revisions have other shapes
+    if rule == "stdout-pollution" and bench.transport == "ws" and _unintroduced(trace):
+        return True  # what somebody is told who has not come in yet need not be MCP
     return case.row is not None and rule in OWN_ANSWER  # whose answer is whose, what is due: for the table to say
 
 
@@ -136,8 +140,8 @@ def _waits(case: Case, surface: Surface) -> dict[str, Any]:
 def _at_fault(rule: str, case: Case, proof: Proof, trace: Trace, bench: Bench, surface: Surface) -> Case:
     """For what is told: of several steps the one whose answer alone shows it, where it is another tool's than the
     case is about. Its tool is at fault then, however it came to be called."""
-    if rule not in OF_ONE_STEP or len(case.conversation) == 1:
-        return case
+    if rule not in OF_ONE_STEP or len(case.conversation) == 1 or trace.ending.reason:
+        return case  # what the connection was ended with is no answer to a step
     for exchange in trace.exchanges:
         if observe(proof, replace(trace, exchanges=(exchange,)), bench) is None:
             continue
@@ -163,6 +167,12 @@ def _other_era(trace: Trace) -> bool:
     return any(isinstance(action, Open) and action.revision is not None for action in opened)
 
 
+def _unintroduced(trace: Trace) -> bool:
+    """Whether a connection was opened without the first words of a client."""
+    opened = (step.action for step in trace.conversation.steps)
+    return any(isinstance(action, Open) and not action.handshake for action in opened)
+
+
 def _suspicion(rule: str, case: Case, proof: Proof, seen: str, cause: str) -> Suspicion:
     place = case.place
     title = f"{RULES[rule].title}: {case.label}" if case.label else RULES[rule].title
@@ -186,6 +196,8 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     if rule == "path-leak":
         folder = seen.rpartition("/")[0]  # one folder, however many operations show it
         return _NUMBERS.sub("<n>", _TEMPORARY.sub("<temporary>", folder))
+    if CLOSE_REASON in seen:
+        where = "close frame"  # whatever the connection was ended for
     return f"{where} {normalised(seen)[:60]}"
 
 

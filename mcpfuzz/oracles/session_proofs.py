@@ -196,6 +196,20 @@ def _goes_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | Non
     return f"step {params['after'] + 1} was served in the session that step {params['end'] + 1} had ended"
 
 
+def _outlived(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """A connection is served after a token of the same end opens none any more, and a good one does."""
+    said = _steps(params, trace)
+    if said is None or not _served(said.get(params["own"])):
+        return None
+    for way in params["ways"]:
+        fresh = said.get(way["fresh"])
+        over = fresh is not None and fresh.turned_away
+        if over and _served(said.get(way["before"])) and _served(said.get(way["after"])):
+            refused = f"at step {way['fresh'] + 1} a token of the same end opened nothing any more"
+            return f"step {way['after'] + 1} was served, and {refused}"
+    return None
+
+
 def _answered_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """What somebody else posted to a session is answered on its stream."""
     said = _steps(params, trace)
@@ -251,6 +265,7 @@ SESSIONS: Mapping[str, Seen] = {
     "credential-logged": _logged,
     "fixed": _fixed,
     "goes-on": _goes_on,
+    "outlived": _outlived,
     "answered-on": _answered_on,
     "ended-by-other": _ended_by_other,
     "stream-replayed": _replayed,

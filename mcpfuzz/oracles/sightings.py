@@ -307,6 +307,9 @@ def _turned_away(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str |
     return f"the upgrade was answered with 101; then {ending.detail}"
 
 
+_ORIGIN = re.compile(rb"^Origin: ([^\r\n]+)", re.MULTILINE)
+
+
 def _page_served(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """A page of another origin would be served. A WebSocket asks no leave; over HTTP a browser asks first whether it
     may send JSON (the preflight, step `preflight`), and nothing is lost where it may not."""
@@ -316,7 +319,8 @@ def _page_served(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str |
     for exchange in trace.exchanges:
         if exchange.step == params["preflight"]:
             allowed = {value.strip() for name, value in exchange.headers if name == "access-control-allow-origin"}
-            if allowed & {"*", params["origin"]}:
+            asked = {value.decode("latin-1") for value in _ORIGIN.findall(exchange.sent)}
+            if allowed & {"*", params["origin"], *asked}:
                 return f"{told}, and a browser is told that it may ask"
     return None
 

@@ -64,5 +64,16 @@ def _swallowed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
     return f"{grown >> 20} MiB more after {sent >> 20} MiB of one message, which is not at its end"
 
 
-SOCKETS: Mapping[str, Seen] = {"other-cut": _other_cut, "swallowed": _swallowed}
+def _unclaimed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """Every socket that was opened without a credential, and on which nothing was said, is open at the end."""
+    if trace.ending.kind != "alive" or len(trace.conversation) != params["steps"]:
+        return None
+    said = {exchange.step: exchange for exchange in trace.exchanges}
+    ends = [said.get(step) for step in params["look"]]
+    if any(end is None or end.closed is not None for end in ends):
+        return None
+    return f"{len(ends)} sockets on which nobody said who is there are all open after {params['seconds']:g} s"
+
+
+SOCKETS: Mapping[str, Seen] = {"other-cut": _other_cut, "swallowed": _swallowed, "unclaimed": _unclaimed}
 """Kind -> how it is seen."""

@@ -169,13 +169,15 @@ def _checked(name: str, value: Any) -> Any:
 
 def _identity(who: str, specs: Any) -> list[str]:
     """`[tool.mcpfuzz.identity.NAME]` as words of --identity: a key is a SPEC's kind, its value a string, an array of
-    strings, or a table (`login = {url = ...}`)."""
+    strings, or a table (`login = {url = ...}`); of `within` also a number."""
     where = f"[tool.mcpfuzz.identity.{who}]"
     if not isinstance(specs, dict):
         raise UsageError(f"{where}: must be a table, as in header = 'Authorization: Bearer ${{TOKEN}}'")
     words = []
     for kind, given in specs.items():
         for item in given if isinstance(given, list) else [given]:
+            if kind == "within" and isinstance(item, int | float):
+                item = str(item)
             if not isinstance(item, str | dict):
                 raise UsageError(f"{where} {kind} = {item!r}: must be a string, an array of strings or a table")
             text = item if isinstance(item, str) else json.dumps(item, default=str)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Sequence
 
@@ -19,6 +18,7 @@ from mcpfuzz.runner.steps import filled, next_round, on_this_origin, outgoing
 from mcpfuzz.runner.talk import Talk
 from mcpfuzz.slots import Filler
 from mcpfuzz.transports.once import http_exchange
+from mcpfuzz.transports.refusals import turned_away
 from mcpfuzz.transports.upgrading import upgrade_exchange
 from mcpfuzz.wire import encode, id_key
 
@@ -31,6 +31,8 @@ COOKIES = "{browser:cookies}"
 """A header of nothing else is left out while there are none."""
 BATCH = 25
 """Repeated calls that are in flight together."""
+LONGEST_WAIT_S = 90.0
+"""Of one step: a report may ask for a day."""
 STAGGER_S = 0.002
 """Between connections that speak at the same time: what comes first is the same each time, as the first step says."""
 
@@ -148,7 +150,7 @@ async def _connection(
 ) -> tuple[Client, Ending]:
     """The step's connection, opened where it must be; Close and Wait are done here."""
     if isinstance(step.action, Wait):
-        await trio.sleep(min(step.action.seconds, talk.patience))
+        await trio.sleep(min(step.action.seconds, LONGEST_WAIT_S))
         return talk.main, Ending()
     if isinstance(step.action, Close):
         if step.on == "c1":
@@ -173,7 +175,9 @@ async def _connection(
                 talk.cold.add(step.on)
         except TargetError as error:
             refused = talk.main.transport != "stdio"  # the main connection is not touched by it
-            return talk.main, Ending(kind="closed", at_step=index, detail=str(error), serves=refused)
+            return talk.main, Ending(
+                kind="closed", at_step=index, detail=str(error), reason=error.reason, serves=refused
+            )
         except KeyError as slot:
             return talk.main, Ending(kind="closed", at_step=index, detail=f"this run has no {slot}", serves=True)
         if (session := clients[step.on].http_session) is not None:
@@ -187,12 +191,15 @@ async def _open_together(
     """Several connections at once, each with its own answer: the names of those that were refused, whose later steps
     are passed over."""
     made: dict[str, Client] = {}
+    refused: dict[str, TargetError] = {}
 
     async def one(step: Step) -> None:
         assert talk.opener is not None and isinstance(step.action, Open)
         headers = tuple((name, str(talk.filler.fill(value))) for name, value in step.action.headers)
-        with contextlib.suppress(TargetError):
+        try:
             made[step.on] = await talk.opener(step, replace(step.action, headers=headers))
+        except TargetError as error:
+            refused[step.on] = error
 
     if talk.opener is None:
         raise Fault("a conversation with several connections needs an opener")
@@ -205,6 +212,12 @@ async def _open_together(
     for step, index in zip(steps, indices, strict=True):
         if step.on in made:
             exchanges.append(Exchange(step=index, sent=b"", others=made[step.on].greeting, due=False))
+        elif turned_away(error := refused[step.on]):
+            exchanges.append(
+                Exchange(
+                    step=index, sent=b"", due=False, turned_away=True, closed=error.code, reason=error.reason
+                )
+            )  # fmt: skip
     return {step.on for step in steps} - set(made)
 
 

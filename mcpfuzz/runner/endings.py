@@ -53,7 +53,7 @@ def gone_ending(client: Client, index: int, gone: Gone) -> Ending:
     if gone.returncode is not None:
         return Ending(kind="exited", at_step=index, returncode=gone.returncode, detail=ending_words(gone.returncode))
     detail = "it closed its output but lives" if gone.code is None else str(gone)
-    return Ending(kind="closed", at_step=index, detail=detail, code=gone.code)
+    return Ending(kind="closed", at_step=index, detail=detail, code=gone.code, reason=gone.reason)
 
 
 def listening_of(client: Client) -> tuple[str, ...]:

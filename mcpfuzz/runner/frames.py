@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcpfuzz.client import Client, Sent, Volley
+from mcpfuzz.client import Client, Sent
+from mcpfuzz.errors import Gone
 from mcpfuzz.model import Exchange, Frame, Step, Ws, replace
 from mcpfuzz.runner.steps import outgoing, readable_ids, said_by
 from mcpfuzz.runner.talk import Talk
@@ -31,7 +32,7 @@ async def say_frames(
 ) -> None:
     """Send them in one write, and listen until their request is answered, the connection ends, or nothing comes. What
     is told as sent is their payload: on the wire it is masked."""
-    closed: int | None = None
+    ended: Gone | None = None
     told: list[Exchange] = []
     things: list[Sent] = []
     others: list[Frame] = []
@@ -42,17 +43,14 @@ async def say_frames(
         while left > part:
             things, last = [], await client.volley((*things, Sent(data * part, raw=True)), patience=talk.patience)
             others += last.extra
-            closed = closed or _code(last)
+            ended = ended or last.gone
             left = 0 if last.gone is not None or last.late else left - part  # what does not read now will not later
         things.append(Sent(data * left, raw=True))
     keys = readable_ids(b"".join(one.sent for one in told))[:1] or (NOTHING,)
     things.append(Sent(b"", keys, raw=True))
     heard = await client.volley(things, patience=talk.patience if talk.owed else LISTEN_S)
     others += (*heard.answers.values(), *heard.extra)
-    told[-1] = replace(told[-1], others=tuple(others), closed=closed or _code(heard), rss=client.resident())
+    ended = ended or heard.gone
+    closed, reason = (None, "") if ended is None else (ended.code or 1006, ended.reason)
+    told[-1] = replace(told[-1], others=tuple(others), closed=closed, reason=reason, rss=client.resident())
     exchanges += told
-
-
-def _code(volley: Volley) -> int | None:
-    """The close code, where the connection ended."""
-    return None if volley.gone is None else volley.gone.code or 1006

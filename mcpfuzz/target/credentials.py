@@ -19,7 +19,10 @@ __all__ = ["OF_CALLERS", "SECRET_NAME", "TICKETS", "check_logins", "credentials"
 SECRET_NAME = re.compile(r"token|secret|passw|api_?key|credential|cookie|auth|dsn|private", re.IGNORECASE)
 TICKETS: Final = ("ticket", "stale")
 """Variants of a caller who has tickets: one that is used again, and one whose time is over (`campaign.entry`)."""
-OF_CALLERS: Final = ("credential", "jwt", "jwt-key", "ticket", "bearer", "upgrade-credential", "second")
+OF_CALLERS: Final = (
+    "credential", "jwt", "jwt-key", "ticket", "bearer", "upgrade-credential", "second", "first-message",
+    "false-message", "within",
+)  # fmt: skip
 """Slots that `told_of_callers` makes; another login may change them."""
 SHORTEST: Final = 6
 """Characters of a secret that is looked for in what a server says."""
@@ -62,6 +65,9 @@ def told_of_callers(identities: Mapping[str, Identity]) -> dict[str, str]:
         made["bearer"] = first.name
     if first.first_message is None:
         made["upgrade-credential"] = first.name
+    else:
+        made |= {"first-message": first.first_message, "false-message": first.garbage().first_message or ""}
+        made |= {"within": f"{first.within:g}"} if first.within is not None else {}
     if len(identities) > 1:
         made["second"] = list(identities)[1]
     return made

@@ -266,7 +266,9 @@ class Prepared:
         sign_in = self._sign_in()
         if sign_in is not None:
             places |= {"sign-in"}
-        return replace(surface, places=places, callers=tuple(self.identities), headers=addresses, sign_in=sign_in)
+        within = float(self.places["within"]) if "within" in self.places else None
+        callers = tuple(self.identities)
+        return replace(surface, places=places, callers=callers, headers=addresses, sign_in=sign_in, within=within)
 
     def _sign_in(self) -> Http | None:
         """The first caller's login, to be tried with wrong passwords: of a server that is ours to lock somebody out
@@ -388,7 +390,8 @@ def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
 def _places_of(endpoint: Endpoint, *, ours: bool) -> dict[str, str]:
     """What a networked target adds to the slots and to what scenarios need; `ours`: mcpfuzz starts it."""
     authority = f"{endpoint.host}:{endpoint.port}"
-    places = {"network": endpoint.origin, "authority": authority, "address": endpoint.target}
+    places = {"network": endpoint.origin, "authority": authority, "own_port": str(endpoint.port)}
+    places["address"] = endpoint.target
     if endpoint.scheme in ("https", "wss"):
         places["encrypted"] = endpoint.scheme
     if endpoint.transport == "http":

@@ -1,16 +1,22 @@
-"""What an HTTP answer that ends a handshake means for whoever typed the URL: one line each."""
+"""What an HTTP answer that ends a handshake means for whoever typed the URL: one line each; and whether it was the
+credential that was refused.
+"""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from mcpfuzz.errors import HandshakeError, Unauthorized
+from mcpfuzz.errors import HandshakeError, TargetError, Unauthorized
 from mcpfuzz.model import Json
 from mcpfuzz.transports.channel import Reply
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.wire import decode
 
-__all__ = ["NotStreamable", "refusal"]
+__all__ = ["NotStreamable", "refusal", "turned_away"]
+
+CLOSED = (1008, 3000, 3003, 4001, 4003, 4401, 4403)
+"""Close codes of a WebSocket that say: who are you? (RFC 6455, 7.4.1; IANA's registry; and what people write, after the
+statuses of HTTP)"""
 
 OLD_STYLE = (400, 404, 405)
 """What a server of 2024-11-05 says to a POST at its event stream's URL (2025-03-26, backwards compatibility)."""
@@ -18,6 +24,11 @@ OLD_STYLE = (400, 404, 405)
 
 class NotStreamable(HandshakeError):
     """`initialize` was refused as a server of HTTP+SSE refuses it."""
+
+
+def turned_away(error: TargetError) -> bool:
+    """Whether a connection did not come about because of what was shown, by its status or its close code."""
+    return isinstance(error, Unauthorized) or error.code in CLOSED
 
 
 def refusal(endpoint: Endpoint, reply: Reply, said: str = "initialize") -> HandshakeError:

@@ -166,7 +166,8 @@ class WebSocketChannel:
             await self._process.settle()
             returncode = self._process.poll()
         words, code = closing_words(connection.protocol)
-        return Gone(words, returncode=returncode, code=code)
+        received = connection.protocol.close_rcvd
+        return Gone(words, returncode=returncode, code=code, reason=received.reason if received is not None else "")
 
 
 def moment(deadline: float) -> float:

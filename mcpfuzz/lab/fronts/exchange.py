@@ -18,7 +18,7 @@ from mcpfuzz.lab.codec import Json
 from mcpfuzz.lab.core import Connection, Server
 from mcpfuzz.lab.fronts.outlets import is_answer
 
-__all__ = ["Exchange", "decoded", "end"]
+__all__ = ["Exchange", "decoded", "end", "explained"]
 
 
 class Exchange:
@@ -94,6 +94,12 @@ def end(error: BaseException) -> NoReturn:
         traceback.print_exception(error)
     sys.stderr.flush()
     os._exit(error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 1)
+
+
+def explained(error: BaseException) -> str:
+    """leak-close-reason: an exception, and where it comes from, in the 123 bytes that a close frame has for it."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f'File "{os.path.basename(place.filename)}", line {place.lineno}, in {place.name}: {error!r}'[:120]
 
 
 def decoded(body: bytes) -> Json:

@@ -8,16 +8,16 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import parse_qs
 
 from mcpfuzz.lab.fronts.buckets import Buckets
 from mcpfuzz.lab.fronts.reading import Request
 from mcpfuzz.lab.fronts.replying import Fields, Response, refusal
-from mcpfuzz.lab.fronts.tokens import Trusted, subject
+from mcpfuzz.lab.fronts.tokens import Trusted, ending, subject
 from mcpfuzz.lab.kit import World
 
-__all__ = ["ANONYMOUS", "METADATA", "Access", "Guard", "Refused"]
+__all__ = ["ANONYMOUS", "METADATA", "Access", "Guard", "Known", "Refused"]
 
 ANONYMOUS: Final = "anonymous"
 """Everybody, where there are no tokens."""
@@ -41,6 +41,14 @@ class Refused(Exception):
         self.response = response
 
 
+class Known(NamedTuple):
+    """Somebody who showed what is good."""
+
+    identity: str
+    until: float = math.inf
+    """Seconds since the epoch at which it is good no more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
     """Who is known, and how much each may ask."""
@@ -61,6 +69,8 @@ class Access:
     """An authorization server is served beside the endpoint (`authority.Authority`)."""
     upstream: str = ""
     """URL of the server that people sign in at, behind that one; empty: there is none."""
+    introduction_s: float = 10.0
+    """From the upgrade of a WebSocket to the first message that says who is there."""
     rate: float = 2000.0
     """Requests a second."""
     burst: int = 20_000
@@ -80,6 +90,7 @@ class Guard:
         self._origins = frozenset(f"{self._scheme}://{host}" for host in self._hosts)
         self.base = f"{self._scheme}://127.0.0.1:{port}"
         self.resource = resource
+        self._verified: dict[str, str] = {}
         self._keys: Trusted | None = None
         """Path of what the tokens are for."""
 
@@ -100,6 +111,9 @@ class Guard:
         if self.lab.on("host-unchecked"):
             # host-unchecked: whatever name led here, here it is
             return True
+        if self.lab.on("origin-is-host") and request.get("origin") == f"{self._scheme}://{request.get('host')}":
+            # origin-is-host: what comes from a page of the same origin is ours; who has no Origin is asked for the host
+            return True
         return (request.get("host") or "").lower() in self._hosts
 
     def _origin_fits(self, origin: str, request: Request) -> bool:
@@ -109,7 +123,12 @@ class Guard:
         if self.lab.on("origin-prefix"):
             # origin-prefix: any port will do, and so will any name that goes on after the right one
             return origin.startswith(tuple(f"{self._scheme}://{name}" for name in _LOCAL))
-        if self.lab.on("host-unchecked") and origin == f"{self._scheme}://{request.get('host')}":
+        if self.lab.on("origin-suffix"):
+            # origin-suffix: so that www. may come in as well
+            return origin.endswith(tuple(self._hosts))
+        if (
+            self.lab.on("host-unchecked") or self.lab.on("origin-is-host")
+        ) and origin == f"{self._scheme}://{request.get('host')}":
             # host-unchecked: a page of the same origin is one of ours, and the Host header says which that is
             return True
         return origin in self._origins
@@ -117,14 +136,18 @@ class Guard:
     # ---- who ----
 
     def who(self, request: Request) -> str:
-        """The identity of a request by its bearer token.
+        """The identity of a request by its bearer token. Raises Refused as `known`."""
+        return self.known(request).identity
+
+    def known(self, request: Request) -> Known:
+        """The same, and until when it holds.
 
         Raises:
             Refused: 401 with a challenge (RFC 6750, RFC 9728), 400 for what is no authorization at all, 429 for
                 too many attempts.
         """
         if not self.access.tokens:
-            return ANONYMOUS
+            return Known(ANONYMOUS)
         given = request.all("authorization")
         if self.lab.on("query-token") and not given:
             # query-token: a browser cannot set headers on an EventSource, so the URL may carry the token
@@ -139,22 +162,40 @@ class Guard:
         if identity is None:
             self.admit(f"attempts from {self.address(request)}")
             raise Refused(self.challenge(tried=bool(given)))
-        return identity
+        return Known(identity, self._until(token.strip()))
+
+    def known_by(self, token: str) -> Known | None:
+        """Whose token this is, and until when it is good."""
+        identity = self.owner(token)
+        return None if identity is None else Known(identity, self._until(token))
 
     def owner(self, token: str) -> str | None:
         """Whose token this is; takes as long for a wrong one as for a right one."""
         if self.lab.on("credential-logged"):
             # credential-logged: so that one sees who comes and why some do not get in
             print(f"token {token}", file=sys.stderr, flush=True)
-        if self.access.issuer:
-            return subject(token, self._trusted(), self.lab)
-        if self.access.jwt_key:
-            return subject(token, self.access.jwt_key, self.lab)
+        if self.access.issuer or self.access.jwt_key:
+            return self._subject(token)
         found = None
         for identity, known in self.access.tokens.items():
             if hmac.compare_digest(known.encode(), token.encode("utf-8", "surrogateescape")):
                 found = identity
         return found
+
+    def _subject(self, token: str) -> str | None:
+        """Whose JSON Web Token this is."""
+        if token in self._verified:
+            return self._verified[token]
+        name = subject(token, self._trusted() if self.access.issuer else self.access.jwt_key, self.lab)
+        if name is not None and self.lab.on("jwt-outlived"):
+            # jwt-outlived: verifying costs time, so what was verified once is remembered
+            self._verified[token] = name
+        return name
+
+    def _until(self, token: str) -> float:
+        """Until when a connection may be used that was opened with a good token."""
+        # jwt-outlived: the token was good when the socket was opened
+        return math.inf if self.lab.on("jwt-outlived") or self.lab.on("jwt-expired") else ending(token)
 
     def _trusted(self) -> Trusted:
         """The issuer's keys, fetched once. Where that fails nobody is let in, and the next one tries again."""

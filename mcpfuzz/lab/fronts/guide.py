@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import math
 import os
 import secrets
 import socket
@@ -18,9 +19,10 @@ import sqlite3
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, WebSocket, WebSocketDisconnect
@@ -32,8 +34,8 @@ from starlette.requests import HTTPConnection
 
 from mcpfuzz.lab.codec import MAX_LINE, Json
 from mcpfuzz.lab.core import Connection
-from mcpfuzz.lab.fronts.exchange import Exchange
-from mcpfuzz.lab.fronts.guard import METADATA, Guard, Refused
+from mcpfuzz.lab.fronts.exchange import Exchange, explained
+from mcpfuzz.lab.fronts.guard import METADATA, Guard, Known, Refused
 from mcpfuzz.lab.fronts.reading import Request, Stream
 from mcpfuzz.lab.fronts.replying import Response
 from mcpfuzz.lab.fronts.streamable import Streamable
@@ -42,8 +44,6 @@ from mcpfuzz.lab.fronts.tries import SLOWED_S, Tries
 
 __all__ = ["application", "run"]
 
-AUTH_S: Final = 10.0
-"""From the upgrade to a first message that says who it is."""
 ROUNDS: Final = 1_000
 LOOK_S: Final = 0.05
 """That looking an account up takes, where that is done between two questions."""
@@ -66,7 +66,8 @@ class Accounts:
         self._lock = threading.Lock()
         self._sql = sqlite3.connect(":memory:", check_same_thread=False)
         self._sql.execute("CREATE TABLE users (name TEXT PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL)")
-        self._sql.execute("CREATE TABLE tickets (ticket TEXT PRIMARY KEY, name TEXT NOT NULL, until REAL NOT NULL)")
+        columns = "ticket TEXT PRIMARY KEY, name TEXT NOT NULL, ends REAL NOT NULL, until REAL NOT NULL"
+        self._sql.execute(f"CREATE TABLE tickets ({columns})")
         for name, password in guard.access.passwords.items():
             salt = os.urandom(16)
             self._sql.execute("INSERT INTO users VALUES (?, ?, ?)", (name, salt, _hash(password, salt)))
@@ -78,30 +79,31 @@ class Accounts:
         salt, wanted = row if row is not None else (b"", b"")
         return hmac.compare_digest(_hash(password, salt), wanted)
 
-    def ticket(self, name: str) -> str:
+    def ticket(self, known: Known) -> str:
         made, now = secrets.token_urlsafe(24), time.time()
         with self._lock:
             self._sql.execute("DELETE FROM tickets WHERE until < ?", (now - 60,))
-            self._sql.execute("INSERT INTO tickets VALUES (?, ?, ?)", (made, name, now + self.life_s))
+            self._sql.execute("INSERT INTO tickets VALUES (?, ?, ?, ?)", (made, *known, now + self.life_s))
         return made
 
-    async def redeem(self, ticket: str) -> str | None:
-        """Whose ticket this is; it is worth nothing from then on."""
+    async def redeem(self, ticket: str) -> Known | None:
+        """Whose ticket this is, and until when what it was given for is good; it is worth nothing from then on."""
         if self.lab.on("ticket-race") or self.lab.on("ticket-reuse"):
             # ticket-race: asked for, the account asked for, and only then taken away
-            row = self._one("SELECT name, until FROM tickets WHERE ticket = ?", ticket)
+            row = self._one("SELECT name, ends, until FROM tickets WHERE ticket = ?", ticket)
             await asyncio.sleep(LOOK_S)
             if not self.lab.on("ticket-reuse"):
                 # ticket-reuse: the job that clears the table takes it away
-                self._one("DELETE FROM tickets WHERE ticket = ? RETURNING name, until", ticket)
+                self._one("DELETE FROM tickets WHERE ticket = ? RETURNING name, ends, until", ticket)
         else:
-            row = self._one("DELETE FROM tickets WHERE ticket = ? RETURNING name, until", ticket)
+            row = self._one("DELETE FROM tickets WHERE ticket = ? RETURNING name, ends, until", ticket)
         # ticket-kept: whatever is in the table is good
-        return row[0] if row is not None and (time.time() < row[1] or self.lab.on("ticket-kept")) else None
+        fresh = row is not None and (time.time() < row[2] or self.lab.on("ticket-kept"))
+        return Known(*row[:2]) if row is not None and fresh else None
 
-    def _one(self, query: str, ticket: str) -> tuple[str, float] | None:
+    def _one(self, query: str, ticket: str) -> tuple[str, float, float] | None:
         with self._lock:
-            found: tuple[str, float] | None = self._sql.execute(query, (ticket,)).fetchone()
+            found: tuple[str, float, float] | None = self._sql.execute(query, (ticket,)).fetchone()
         return found
 
 
@@ -147,7 +149,7 @@ def _signing(app: FastAPI, guard: Guard, accounts: Accounts) -> None:
     @app.post("/api/ws-ticket")
     def ticket(asked: Asked) -> dict[str, object]:
         guard.door(_plain(asked))
-        return {"ticket": accounts.ticket(guard.who(_plain(asked))), "expires_in": accounts.life_s}
+        return {"ticket": accounts.ticket(guard.known(_plain(asked))), "expires_in": accounts.life_s}
 
 
 def _streamable(app: FastAPI, guard: Guard, exchange: Exchange) -> None:
@@ -202,7 +204,7 @@ class _Socket:
         lab = self._guard.lab
         try:
             self._guard.door(self._request)
-            identity = await self._admitted()
+            known = await self._admitted()
         except Refused:
             if lab.on("accepted-before-auth") or lab.on("served-before-auth"):
                 # accepted-before-auth: the sample's own first line is `await websocket.accept()`
@@ -213,40 +215,59 @@ class _Socket:
         offered = self._ws.scope.get("subprotocols") or []
         await self._ws.accept("mcp" if "mcp" in offered else None)
         try:
-            identity = identity or await self._introduced()
-            if identity is not None:
-                await self._serve(Connection(identity=identity))
+            known = known or await self._introduced()
+            if known is not None:
+                await self._serve(Connection(identity=known.identity), until=known.until)
         except WebSocketDisconnect:
             return
 
-    async def _admitted(self) -> str | None:
-        """The identity; None where the first message will tell. Raises Refused."""
+    async def _admitted(self) -> Known | None:
+        """Who it is; None where the first message will tell. Raises Refused."""
         if self._pattern == "first-message":
             return None
         if self._pattern == "header" or not self._guard.access.tokens:
-            return self._guard.who(self._request)
+            return self._guard.known(self._request)
         given = self._ws.query_params.get("ticket" if self._pattern == "ticket" else "token", "")
-        found = await self._accounts.redeem(given) if self._pattern == "ticket" else self._guard.owner(given)
+        found = await self._accounts.redeem(given) if self._pattern == "ticket" else self._guard.known_by(given)
         if found is None:
             raise Refused(self._guard.challenge(tried=bool(given)))
         return found
 
-    async def _introduced(self) -> str | None:
+    async def _introduced(self) -> Known | None:
         """Whose first message this is; None where it is nobody's, and the connection is over."""
-        try:
-            value = json.loads(await asyncio.wait_for(self._ws.receive_text(), AUTH_S))
-        except (TimeoutError, ValueError, KeyError, RecursionError):
-            value = None
-        token = value.get("token") if isinstance(value, dict) and value.get("type") == "auth" else None
-        identity = self._guard.owner(token) if isinstance(token, str) else None
-        if identity is None:
-            await self._ws.close(POLICY, "authentication comes first")
-            return None
+        lab, patience = self._guard.lab, self._guard.access.introduction_s
+        # introduction-awaited: receive_text() waits
+        until = math.inf if lab.on("introduction-awaited") else time.monotonic() + patience
+        known = None
+        while known is None:
+            left = None if until == math.inf else until - time.monotonic()
+            try:
+                value = json.loads(await asyncio.wait_for(self._ws.receive_text(), left))
+            except TimeoutError:
+                await self._ws.close(POLICY, "nobody said who this is")
+                return None
+            except (ValueError, KeyError, RecursionError):
+                value = None
+            try:
+                token = value["token"] if value["type"] == "auth" else None
+            except (KeyError, TypeError) as error:
+                # leak-close-reason: `except Exception as e: await websocket.close(1008, str(e))`, and a little more
+                token, why = None, explained(error) if lab.on("leak-close-reason") else ""
+            else:
+                why = ""
+            known = self._guard.known_by(token) if isinstance(token, str) else None
+            if known is None and not lab.on("introductions-unlimited"):
+                await self._ws.close(POLICY, why or "authentication comes first")
+                return None
+            if known is None:
+                # introductions-unlimited: the form asks again
+                await self._ws.send_text('{"type":"auth","ok":false}')
         await self._ws.send_text('{"type":"auth","ok":true}')
-        return identity
+        return known
 
-    async def _serve(self, connection: Connection, most: int | None = None) -> None:
-        """Messages in, until the connection ends or so many came; slow calls answer from their own threads."""
+    async def _serve(self, connection: Connection, most: int | None = None, until: float = math.inf) -> None:
+        """Messages in, until the connection or what opened it ends, or so many came; slow calls answer from their own
+        threads."""
         loop = asyncio.get_running_loop()
         out: asyncio.Queue[tuple[str, bool]] = asyncio.Queue()
         writer = asyncio.create_task(self._write(out))
@@ -259,7 +280,7 @@ class _Socket:
         try:
             count = 0
             while most is None or count < most:
-                message = await self._ws.receive()
+                message = await self._next(until)
                 if message["type"] == "websocket.disconnect":
                     return
                 count += 1
@@ -283,6 +304,14 @@ class _Socket:
             writer.cancel()
             for cancelled in list(connection.running.values()):
                 cancelled.set()
+
+    async def _next(self, until: float) -> Mapping[str, Any]:
+        """What comes next; that it is over where the token ends before that."""
+        try:
+            return await asyncio.wait_for(self._ws.receive(), None if until == math.inf else until - time.time())
+        except TimeoutError:
+            await self._ws.close(POLICY, "the token has ended")
+            return {"type": "websocket.disconnect"}
 
     async def _write(self, out: asyncio.Queue[tuple[str, bool]]) -> None:
         while True:

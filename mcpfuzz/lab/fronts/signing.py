@@ -13,7 +13,7 @@ from typing import Final
 
 from mcpfuzz.lab.codec import dumps
 from mcpfuzz.lab.fronts.exchange import decoded
-from mcpfuzz.lab.fronts.guard import Guard
+from mcpfuzz.lab.fronts.guard import Guard, Known
 from mcpfuzz.lab.fronts.reading import Request
 from mcpfuzz.lab.fronts.replying import Response, refusal
 from mcpfuzz.lab.fronts.tokens import mint
@@ -36,7 +36,7 @@ class Signing:
         self.lab = guard.lab
         self.guard = guard
         self._lock = threading.Lock()
-        self._tickets: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._tickets: OrderedDict[str, tuple[Known, float]] = OrderedDict()
         self._tries = Tries(guard.lab)
 
     def answers(self, request: Request) -> bool:
@@ -49,7 +49,7 @@ class Signing:
         if request.method != "POST":
             return refusal(405, "This method is not served").plus(("Allow", "POST"))
         if request.path == TICKET:
-            return self._ticket(self.guard.who(request))
+            return self._ticket(self.guard.known(request))
         self.guard.admit(f"attempts from {self.guard.address(request)}")
         given = decoded(request.body)
         name, password = (given.get("username"), given.get("password")) if isinstance(given, dict) else (None, None)
@@ -72,17 +72,17 @@ class Signing:
 
     # ---- tickets ----
 
-    def _ticket(self, identity: str) -> Response:
+    def _ticket(self, known: Known) -> Response:
         life = self.guard.access.ticket_s
         ticket = secrets.token_urlsafe(24)
         with self._lock:
-            self._tickets[ticket] = (identity, time.monotonic() + life)
+            self._tickets[ticket] = (known, time.monotonic() + life)
             while len(self._tickets) > KEPT:
                 self._tickets.popitem(last=False)
         return Response(200, dumps({"ticket": ticket, "expires_in": life}).encode())
 
-    def redeem(self, ticket: str) -> str | None:
-        """Whose ticket this is; it is worth nothing from then on."""
+    def redeem(self, ticket: str) -> Known | None:
+        """Whose ticket this is, and until when what it was given for is good; it is worth nothing from then on."""
         if self.lab.on("ticket-race"):
             # ticket-race: looked up, the user's account looked up, too, and only then marked as used
             found = self._tickets.get(ticket)
@@ -96,6 +96,6 @@ class Signing:
                 found = self._tickets.pop(ticket, None)
         if found is None:
             return None
-        identity, until = found
+        known, until = found
         # ticket-kept: used once, so why look at the time as well
-        return identity if time.monotonic() < until or self.lab.on("ticket-kept") else None
+        return known if time.monotonic() < until or self.lab.on("ticket-kept") else None

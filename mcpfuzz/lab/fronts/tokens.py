@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Final
 
 from mcpfuzz.lab.kit import World
 
-__all__ = ["AUDIENCE", "ISSUER", "Trusted", "mint", "subject"]
+__all__ = ["AUDIENCE", "ISSUER", "Trusted", "ending", "mint", "subject"]
 
 ISSUER: Final = "https://login.lab.example"
 AUDIENCE: Final = "https://lab.example/mcp"
@@ -79,6 +80,16 @@ def subject(token: str, key: str | Trusted, lab: World) -> str | None:
         return None
     name = claims.get("sub")
     return name if isinstance(name, str) and name else None
+
+
+def ending(token: str) -> float:
+    """Seconds since the epoch after which a token that was verified is none; infinite for one without an end."""
+    try:
+        claims = json.loads(_bytes(token.split(".")[1]))
+    except (ValueError, IndexError, binascii.Error, RecursionError):
+        return math.inf
+    ends = _seconds(claims.get("exp")) if isinstance(claims, dict) else None
+    return math.inf if ends is None else ends + LEEWAY_S
 
 
 def _signed(header: dict[str, Any], signed: str, given: bytes, key: str | Trusted, lab: World) -> bool:

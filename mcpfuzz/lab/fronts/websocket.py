@@ -7,6 +7,7 @@ HTTP; from then on `websockets` turns bytes into frames and back, and does no I/
 from __future__ import annotations
 
 import json
+import math
 import select
 import ssl
 import threading
@@ -25,8 +26,8 @@ from websockets.typing import Subprotocol
 
 from mcpfuzz.lab.codec import MAX_LINE
 from mcpfuzz.lab.core import Connection
-from mcpfuzz.lab.fronts.exchange import Exchange, end
-from mcpfuzz.lab.fronts.guard import ANONYMOUS, Guard, Refused
+from mcpfuzz.lab.fronts.exchange import Exchange, end, explained
+from mcpfuzz.lab.fronts.guard import ANONYMOUS, Guard, Known, Refused
 from mcpfuzz.lab.fronts.reading import Gone, Request, Stream
 from mcpfuzz.lab.fronts.replying import refusal, write
 from mcpfuzz.lab.fronts.signing import Signing
@@ -41,8 +42,6 @@ PATTERNS: Final = ("header", "query", "subprotocol", "first-message", "ticket")
 
 _TOKEN: Final = "mcp.auth."
 
-AUTH_S: Final = 10.0
-"""From the upgrade to a first message that says who it is."""
 PING_S: Final = 30.0
 """Of silence; then a ping, and the end where that is not answered in the same time."""
 POLICY: Final = 1008
@@ -71,13 +70,13 @@ class WebSockets:
                 write(stream, self.signing.answer(request), keep=False)
                 stream.linger(0.2)
                 return
-            identity = self._admitted(request)
+            known = self._admitted(request)
         except Refused as refused:
             if refused.response.status != 401 or not self._accepts_first(request):
                 write(stream, refused.response, keep=False)
                 stream.linger(0.2)
                 return
-            identity, too_late = ANONYMOUS, True
+            known, too_late = Known(ANONYMOUS), True
         # subprotocol-unoffered: "mcp" is what is spoken here, so that is what is answered
         select = _always if self.lab.on("subprotocol-unoffered") else _offered
         # message-unbounded: frames are small, so the messages made of them need no limit
@@ -89,7 +88,7 @@ class WebSockets:
             write(stream, refusal(400, "This is no upgrade to a WebSocket"), keep=False)
             return
         protocol.send_response(protocol.accept(upgrade))
-        talk = _Talk(self, protocol, stream, request, identity)
+        talk = _Talk(self, protocol, stream, request, known)
         talk.flush()
         if protocol.state is State.OPEN:
             if self.lab.on("frames-unchecked"):
@@ -107,8 +106,8 @@ class WebSockets:
         weak = self.lab.on("accepted-before-auth") or self.lab.on("served-before-auth")
         return weak and request.path == PATH and request.method == "GET"
 
-    def _admitted(self, request: Request) -> str | None:
-        """The identity; None where the first message will tell. Raises Refused."""
+    def _admitted(self, request: Request) -> Known | None:
+        """Who it is; None where the first message will tell. Raises Refused."""
         self.guard.door(request)
         if request.path != PATH:
             self.guard.admit(f"strays from {self.guard.address(request)}")
@@ -116,9 +115,9 @@ class WebSockets:
         if request.method != "GET":
             raise Refused(refusal(405, "A WebSocket begins with GET").plus(("Allow", "GET")))
         if not self.guard.access.tokens:
-            return ANONYMOUS
+            return Known(ANONYMOUS)
         if self.pattern == "header":
-            return self.guard.who(request)
+            return self.guard.known(request)
         if self.pattern == "first-message":
             return None
         if self.pattern == "ticket":
@@ -128,12 +127,12 @@ class WebSockets:
         else:
             offered = [name.strip() for value in request.all("sec-websocket-protocol") for name in value.split(",")]
             given = [name.removeprefix(_TOKEN) for name in offered if name.startswith(_TOKEN)]
-        whose = self.signing.redeem if self.pattern == "ticket" else self.guard.owner
-        identity = whose(given[0]) if len(given) == 1 else None
-        if identity is None:
+        whose = self.signing.redeem if self.pattern == "ticket" else self.guard.known_by
+        known = whose(given[0]) if len(given) == 1 else None
+        if known is None:
             self.guard.admit(f"attempts from {self.guard.address(request)}")
             raise Refused(self.guard.challenge(tried=bool(given)))
-        return identity
+        return known
 
 
 def _offered(protocol: ServerProtocol, names: Sequence[Subprotocol]) -> Subprotocol | None:
@@ -153,15 +152,17 @@ class _Talk:
     """One open WebSocket: frames in, messages to the core, answers out in the kind of frame they were asked in."""
 
     def __init__(
-        self, front: WebSockets, protocol: ServerProtocol, stream: Stream, request: Request, identity: str | None
+        self, front: WebSockets, protocol: ServerProtocol, stream: Stream, request: Request, known: Known | None
     ) -> None:
         self._front = front
         self._protocol = protocol
         self._stream = stream
         self._address = front.guard.address(request)
-        self._identity = identity
+        self._identity = known.identity if known is not None else None
+        self._until = known.until if known is not None else math.inf
         self._connection = Connection(
-            identity=identity or ANONYMOUS, told=lambda message: self._later(front.exchange.text(message), answer=False)
+            identity=self._identity or ANONYMOUS,
+            told=lambda message: self._later(front.exchange.text(message), answer=False),
         )
         self._binary = False
         self._parts: list[bytes] = []
@@ -208,19 +209,16 @@ class _Talk:
         if turned_away:
             self._turn_away()
             return
-        until = time.monotonic() + AUTH_S if self._identity is None else None
+        introduced_by = time.monotonic() + self._front.guard.access.introduction_s
         pinged = False
         try:
             while self._handle():
                 if self._protocol.close_expected():
                     break
-                wait = PING_S if until is None or self._identity else until - time.monotonic()
-                if wait <= 0:
-                    self.fail(POLICY, "nobody said who this is")
-                    break
-                data = self._receive(wait)
-                if data is None and (pinged or self._identity is None):
-                    self.fail(POLICY if self._identity is None else 1011, "silence")
+                wait, over = self._allowed(introduced_by)
+                data = self._receive(wait) if wait > 0 else None
+                if data is None and (over or pinged):
+                    self.fail(POLICY if over else 1011, over or "silence")
                     break
                 pinged = data is None
                 with self._lock:
@@ -243,6 +241,14 @@ class _Talk:
             for cancelled in list(self._connection.running.values()):
                 cancelled.set()
         self._stream.linger(1.0)
+
+    def _allowed(self, introduced_by: float) -> tuple[float, str]:
+        """Seconds that may pass without a word, and why it is over then; no reason where a ping comes first."""
+        if self._identity is None and not self._front.lab.on("introduction-awaited"):
+            # introduction-awaited: a person may have to type it first
+            return introduced_by - time.monotonic(), "nobody said who this is"
+        left = self._until - time.time()
+        return (left, "the token has ended") if left < PING_S else (PING_S, "")
 
     def _turn_away(self) -> None:
         """The upgrade was answered, and the credential is looked at now."""
@@ -307,6 +313,9 @@ class _Talk:
         self._binary = self._opcode is Opcode.BINARY
         if self._identity is None and not self._introduced(message):
             return
+        if time.time() >= self._until:
+            self.fail(POLICY, "the token has ended")
+            return
         guard = self._front.guard
         wait = guard.wait(self._address, self._identity or ANONYMOUS, f"ws {id(self)}")
         if wait:
@@ -323,14 +332,26 @@ class _Talk:
             value = json.loads(message)
         except (ValueError, RecursionError):
             value = None
+        if self._front.lab.on("leak-close-reason"):
+            try:
+                value["token"]
+            except (KeyError, TypeError) as error:
+                # leak-close-reason: so that whoever writes a client sees what is wrong with it
+                self.fail(POLICY, explained(error))
+                return False
         token = value.get("token") if isinstance(value, dict) and value.get("type") == "auth" else None
-        identity = self._front.guard.owner(token) if isinstance(token, str) else None
-        if identity is not None:
-            self._identity = self._connection.identity = identity
+        known = self._front.guard.known_by(token) if isinstance(token, str) else None
+        if known is not None:
+            self._identity = self._connection.identity = known.identity
+            self._until = known.until
             self._put('{"type":"auth","ok":true}')
             return False
         if self._front.lab.on("served-before-auth"):
             # served-before-auth: who has not said who he is is not yet known, and that is no reason to wait
             return True
+        if self._front.lab.on("introductions-unlimited"):
+            # introductions-unlimited: one may have mistyped it
+            self._put('{"type":"auth","ok":false}')
+            return False
         self.fail(POLICY, "authentication comes first")
         return False
