@@ -269,10 +269,10 @@ SCENARIO = Scenario(
     id="object-level",
     title="Another caller's things",
     about="The first caller makes a thing with a canary in it and sees it; the second asks for it by its id, in other "
-    "spellings and JSON types, changes and removes it, lets ids be completed, and asks to be told of its changes; a task "
-    "of the first caller is asked for, listed and cancelled. The canary in the second caller's answer, or their mark in "
-    "the first one's view, proves it, as does the id, or a change, of what they are refused; a made-up id and a listing "
-    "that shows the thing to everybody are its controls.",
+    "spellings and JSON types, changes and removes it, lets ids be completed, and asks to be told of its changes; a "
+    "task of the first caller is asked for, listed and cancelled. The canary in the second caller's answer, or their "
+    "mark in the first one's view, proves it, as does the id, or a change, of what they are refused; a made-up id and "
+    "a listing that shows the thing to everybody are its controls.",
     draw=draw,
     rules=("bola", "existence-told"),
     kinds=("tool", "resource", "completion"),

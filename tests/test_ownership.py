@@ -350,3 +350,30 @@ def test_a_credential_in_the_log_is_seen_and_a_short_one_is_not() -> None:
     proof = Proof(kind="credential-logged", expected="", params={"steps": 1})
     assert observe(proof, logged, bench) is not None
     assert observe(proof, logged, Bench(revision="2025-11-25", secrets=("ab", "bob-token-90427"))) is None
+
+
+def streams(*paths: str) -> Trace:
+    """GETs, each answered with an event stream that names a path first."""
+    kind = (("content-type", "text/event-stream; charset=utf-8"),)
+    said = [
+        Exchange(step=step, sent=b"GET /sse HTTP/1.1\r\n\r\n", status=200, headers=kind, body=path.encode(), due=False)
+        for step, path in enumerate(paths)
+    ]
+    steps = [Http("GET", "{address}")] * len(paths)
+    return Trace(conversation=Conversation.of(*steps), exchanges=tuple(said))
+
+
+@pytest.mark.parametrize(
+    ("paths", "weak"),
+    [
+        ([f"/messages?sessionId={number}" for number in range(4100, 4160)], True),
+        ([f"/messages/?session_id={secrets.token_hex(4)}" for _ in range(60)], True),
+        ([f"/messages/?session_id={uuid.uuid4().hex}" for _ in range(60)], False),
+        ([f"http://127.0.0.1:1/m?sid={secrets.token_urlsafe(24)}" for _ in range(60)], False),
+        (["/messages"] * 60, False),
+        (["/messages?sessionId=1", "/messages?sessionId=2"] * 30, True),
+    ],
+    ids=["counted", "short", "uuid", "a whole URL", "none", "repeated"],
+)
+def test_over_an_event_stream_the_path_to_post_to_tells_the_session(paths: list[str], weak: bool) -> None:
+    assert shows("guessable", streams(*paths), steps=len(paths)) is weak

@@ -69,3 +69,24 @@ def test_the_lab_without_tokens_has_no_bola(callers: tuple[str, ...], tmp_path: 
 @pytest.mark.parametrize("version", REAL["VERSIONS"])
 def test_a_notebook_of_the_sdk_has_no_bola(version: str, callers: tuple[str, ...], tmp_path: Path) -> None:
     judged(play(tmp_path, callers, REAL["python_with"](version), str(NOTEBOOK), "{port}"), callers)
+
+
+@pytest.mark.parametrize("callers", [(), CALLERS], ids=["nobody named", "two callers named"])
+def test_tasks_of_a_server_over_stdio_are_nobody_elses(callers: tuple[str, ...], tmp_path: Path) -> None:
+    """Whoever started it is its only user, weak or not: nothing at all is told of them."""
+    report = tmp_path / "report.json"
+    told = [word for name in callers for word in ("--identity", f"{name}=env:API_KEY={name}-5513-0b")]
+    weak = [word for name in ("task-read", "task-list", "task-cancel") for word in ("--weakness", name)]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "mcpfuzz", "run", "--profile", "quick", "--max-time", "30", "--seed", "1"),
+            *("--scenario", "object-level", "--scenario", "listing-changes", "--state", str(tmp_path / "state")),
+            *("--report", f"json={report}", "--no-color", "--revision", "2025-11-25", *told),
+            *("--", sys.executable, "-m", "mcpfuzz.lab", *weak),
+        ],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=MAX_TIME * 2,
+        text=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    found = json.loads(report.read_text(encoding="utf-8"))
+    assert found["findings"] == [], done.stdout
+    assert {item["id"]: item["status"] for item in found["scenarios"]}["object-level"] == "not-run", done.stdout
