@@ -16,8 +16,11 @@ HOSTS = (
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    """Where callers are told apart, as nobody: a page under a rebound name has none of the server's cookies, and
+    knows no token."""
     name, words = HOSTS[index % len(HOSTS)]
-    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=(("Host", name),))
+    as_ = "anonymous" if "authenticated" in surface.places else None
+    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=(("Host", name),), as_=as_)
 
 
 SCENARIO = Scenario(

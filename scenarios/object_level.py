@@ -22,17 +22,22 @@ from mcpfuzz.model import (
 )
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import Flow, also, flows, make, subscription, use
+from mcpfuzz.scenarios.stories import Flow, also, flows, make, plain, subscription, use
 from mcpfuzz.scenarios.task_stories import task_stories
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
-from mcpfuzz.strategies.relations import changes, free_texts, makes, reads_only, removes, words
+from mcpfuzz.strategies.identifiers import WILD
+from mcpfuzz.strategies.relations import changes, free_texts, looks, makes, names_id, removes, words
 from mcpfuzz.surface import bind
 
 OWN = re.compile(r"\b(?:your|yours|own|my|mine|private|personal)\b", re.IGNORECASE)
 """Words by which an operation says that it is about the caller's own things."""
 SHARED = re.compile(r"\b(?:shared|public|everybody|everyone|anybody|anyone|team)(?:'s)?\b", re.IGNORECASE)
 """Words by which an operation says that it is about things that are everybody's."""
+CONTENTS = re.compile(r"text|content|body|note|message|value|description", re.IGNORECASE)
+"""Names of arguments that hold what a thing says, and not what it is called."""
+QUERY = re.compile(r"^(?:query|q|search|text|terms?|keywords?|phrase|pattern|filter|needle|prefix)$", re.IGNORECASE)
+"""Names of arguments that say what is looked for."""
 MOST_LISTINGS = 2
 
 
@@ -45,25 +50,30 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
     yield from _tasks(surface, operation)
-    if makes(operation) or SHARED.search(operation.description[:500]):
+    if SHARED.search(operation.description[:500]):
         return
-    if reads_only(operation) and not operation.schema.get("required"):
+    if looks(operation):
         yield from (_listed(surface, maker, operation) for maker in _makers(surface, operation))
     found = [flow for flow in flows(surface, operation) if not SHARED.search(flow.maker.description[:500])]
     if operation.kind == "completion":
         yield from (_completed(surface, flow) for flow in found)
         return
+    if makes(operation):  # what belongs to a thing: a comment, an item of a list
+        found = [flow for flow in found if names_id(operation, flow.argument)]
     if removes(operation):
         yield from (_removed(surface, flow) for flow in found)
-        return
-    if changes(operation) and not reads_only(operation):
+    elif changes(operation):
         yield from (_changed(surface, flow) for flow in found)
+    else:
+        yield from (_read(surface, flow, "got") for flow in found)
+    if operation.kind == "tool" and not looks(operation):
+        yield from (_touched(surface, flow) for flow in found)
         return
-    yield from (_read(surface, flow, "got") for flow in found)
     if operation.kind == "resource":
         yield from (_watched(surface, flow) for flow in found)
     if "network" in surface.places:  # over stdio each of them would start a process
         yield from (_read(surface, flow, f"near-{form}") for flow in found[:1] for form in FORMS)
+        yield from (_wild(surface, flow) for flow in found[:1] if operation.kind == "tool")
 
 
 def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
@@ -80,6 +90,23 @@ def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
         claims.append(_claim("existence-told", "existence", params))
     form = "" if how == "got" else f", its id {how.removeprefix('near-')}"
     return _case(flow.user, flow.argument, steps, f"read by another caller{form}", claims)
+
+
+def _wild(surface: Surface, flow: Flow) -> Case | None:
+    """Made, seen by its owner; another asks for all that there is, in the words of careless queries."""
+    arguments = plain(surface, flow.user)
+    if arguments is None:
+        return None
+    listings = _listings(surface, flow.maker)
+    steps = [_own(make(surface, flow)), _own(use(surface, flow, 1)), *(_others(surface, call) for call in listings)]
+    steps.append(_others(surface, use(surface, flow, 1, how="like")))
+    first = len(steps)
+    steps += [_others(surface, bind(flow.user, {**arguments, quote(flow.argument): value})) for value in WILD]
+    params = {
+        **_roles(flow, listings, len(steps)), "own": 1, "absent": first - 1, "foreign": list(range(first, len(steps))),
+    }  # fmt: skip
+    claims = [_claim("bola", "crossed-read", params)]
+    return _case(flow.user, flow.argument, steps, "read by another caller, by what stands for everything", claims)
 
 
 def _changed(surface: Surface, flow: Flow) -> Case | None:
@@ -118,15 +145,62 @@ def _removed(surface: Surface, flow: Flow) -> Case | None:
     return _case(flow.user, flow.argument, steps, "removed by another caller", claims)
 
 
-def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | None:
-    """Made, listed by its owner, listed by another: only where the list says that it is of one's own things."""
-    if not OWN.search(f"{listing.name.replace('_', ' ')} {listing.description[:500]}"):
+def _touched(surface: Surface, flow: Flow) -> Case | None:
+    """Made and seen; refused to another as a reading; used by another under a made-up id, which changes nothing, and
+    under its own: what its owner sees is another thing from then on."""
+    seen = _reader(surface, flow)
+    if seen is None:
         return None
-    call = _plainly(surface, listing)
-    steps = [_own(make(surface, Flow(maker, listing, "", 1))), _own(call), _others(surface, call)]
-    params = {"steps": 3, "made": 0, "own": 1, "foreign": 2, "canary": "1"}
+    view, listings = use(surface, seen, 1), _listings(surface, flow.maker)
+    steps = [_own(make(surface, flow)), _own(view), _others(surface, view)]
+    steps += [_others(surface, call) for call in listings]
+    steps += [_others(surface, _marked(use(surface, flow, 1, how="like"), flow)), _own(view)]
+    steps += [_others(surface, _marked(use(surface, flow, 1), flow)), _own(view)]
+    params = {
+        **_roles(flow, listings, len(steps), first=3), "own": 1, "refused": 2, "before": len(steps) - 3,
+        "foreign": len(steps) - 2, "again": len(steps) - 1,
+    }  # fmt: skip
+    claims = [_claim("bola", "crossed-change", params)]
+    return _case(flow.user, flow.argument, steps, "used by another caller", claims)
+
+
+def _marked(call: Call | None, flow: Flow) -> Call | None:
+    """The call with a text that no view has shown, where it takes one: the same twice over would change nothing."""
+    field = next((name for name in free_texts(flow.user) if name != flow.argument), None)
+    if call is None or field is None or not isinstance(call.params, dict):
+        return call
+    return bind(flow.user, {**call.params["arguments"], quote(field): "{canary:2}"})
+
+
+def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | None:
+    """Made, listed (or found by a word in it) by its owner; by another, who is refused it under its id, or where the
+    list says that it is of one's own things."""
+    if SHARED.search(maker.description[:500]):
+        return None
+    call, text = _plainly(surface, listing), ""
+    if call is None:
+        call, text = _asked(surface, listing), "{canary:2} "
+    first = _own(make(surface, Flow(maker, listing, "", 1), after=text))
+    if OWN.search(f"{listing.name.replace('_', ' ')} {listing.description[:500]}"):
+        steps = [first, _own(call), _others(surface, call)]
+        params: dict[str, Json] = {"steps": 3, "made": 0, "own": 1, "foreign": 2, "canary": "1"}
+    else:
+        seen = _shown_by_id(surface, maker, listing)
+        if seen is None or not CONTENTS.search(next(free_texts(maker), "")):
+            return None
+        view = use(surface, seen, 1)
+        steps = [first, _own(call), _own(view), _others(surface, view), _others(surface, call)]
+        params = {"steps": 5, "made": 0, "own": 1, "read": 2, "refused": 3, "foreign": 4, "canary": "1"}
     claims = [_claim("bola", "crossed-list", params)]
     return _case(listing, None, steps, "in another caller's list", claims)
+
+
+def _asked(surface: Surface, search: Operation) -> Call | None:
+    """A search for the word that stands before the canary."""
+    required = search.schema.get("required")
+    if not isinstance(required, list) or len(required) != 1 or not QUERY.match(str(required[0])):
+        return None
+    return bind(search, {quote(str(required[0])): "{canary:2}"})
 
 
 def _completed(surface: Surface, flow: Flow) -> Case | None:
@@ -228,15 +302,24 @@ def _case(
 
 
 def _reader(surface: Surface, flow: Flow) -> Flow | None:
-    """What shows its owner the thing, by its id."""
-    for other in surface.operations:
-        if other.kind in ("tool", "resource") and other.skipped is None and other is not flow.user:
-            if other.kind == "tool" and (makes(other) or removes(other) or not reads_only(other)):
-                continue
-            named = also(surface, flow, other)
-            if named is not None:
-                return named
-    return None
+    """What shows its owner the thing, by its id: what names an id before what may be a search."""
+    found = [
+        named
+        for other in surface.operations
+        if other.skipped is None and other is not flow.user and (looks(other) or other.kind == "resource")
+        if (named := also(surface, flow, other)) is not None
+    ]
+    return max(found, key=lambda item: (_by_id(item), item.strength), default=None)
+
+
+def _by_id(flow: Flow) -> bool:
+    return flow.user.kind == "resource" or names_id(flow.user, flow.argument) or not QUERY.match(flow.argument)
+
+
+def _shown_by_id(surface: Surface, maker: Operation, besides: Operation) -> Flow | None:
+    """What shows a thing that the maker makes, by its id."""
+    seen = _reader(surface, Flow(maker, besides, "", 1))
+    return seen if seen is not None and _by_id(seen) else None
 
 
 def _listings(surface: Surface, maker: Operation) -> list[Call]:
@@ -245,9 +328,8 @@ def _listings(surface: Surface, maker: Operation) -> list[Call]:
     found = [
         item
         for item in surface.operations
-        if item.kind == "tool" and reads_only(item) and item.skipped is None and not item.schema.get("required")
-        and words(item.name) & about
-    ]  # fmt: skip
+        if looks(item) and item.skipped is None and not item.schema.get("required") and words(item.name) & about
+    ]
     return [call for item in found[:MOST_LISTINGS] if (call := _plainly(surface, item)) is not None]
 
 
@@ -276,7 +358,7 @@ SCENARIO = Scenario(
     draw=draw,
     rules=("bola", "existence-told"),
     kinds=("tool", "resource", "completion"),
-    cases=24,
+    cases=28,
     rounds=1,
     early=True,
     alone=True,
