@@ -62,12 +62,12 @@ def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
         found = [flow for flow in found if names_id(operation, flow.argument)]
     if removes(operation):
         yield from (_removed(surface, flow) for flow in found)
-    elif changes(operation):
+    elif changes(operation) and not looks(operation):
         yield from (_changed(surface, flow) for flow in found)
     else:
         yield from (_read(surface, flow, "got") for flow in found)
     if operation.kind == "tool" and not looks(operation):
-        yield from (_touched(surface, flow) for flow in found)
+        yield from (_touched(surface, flow) for flow in found[:2] if not _is_proved(operation, flow))
         return
     if operation.kind == "resource":
         yield from (_watched(surface, flow) for flow in found)
@@ -143,6 +143,11 @@ def _removed(surface: Surface, flow: Flow) -> Case | None:
     }  # fmt: skip
     claims = [_claim("bola", "crossed-delete", params)]
     return _case(flow.user, flow.argument, steps, "removed by another caller", claims)
+
+
+def _is_proved(operation: Operation, flow: Flow) -> bool:
+    """Whether what was changed or is gone shows by itself."""
+    return removes(operation) or (changes(operation) and any(name != flow.argument for name in free_texts(operation)))
 
 
 def _touched(surface: Surface, flow: Flow) -> Case | None:

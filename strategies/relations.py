@@ -33,6 +33,8 @@ _LOOKS = re.compile(
     r"^(?:get|list|show|read|fetch|find|search|view|describe|look|lookup|browse|query|count|display|inspect|see|retrieve"
     r"|track|recall|whoami|who|my)(?:s|es)?$"
 )
+_TELLS = re.compile(r"^(?:details?|info|information|status|summary|overview|history|list|listing)$")
+"""A name that ends so is of what it tells."""
 _ONCE = re.compile(
     r"\b(?:once|one[- ]time|single[- ]use|us(?:es?|ed|ing) (?:it|them|the \w+)? ?up"
     r"|redeem\w*|consum\w+|one (?:entry|use|time)"
@@ -84,8 +86,12 @@ def looks(operation: Operation) -> bool:
     if operation.kind != "tool":
         return False
     named = [word.lower() for word in _WORD.findall(operation.name.replace("_", " "))]
-    does = any(verb.match(word) for verb in (_MAKES, _REMOVES, _CHANGES) for word in named)
-    return _begins_to_look(operation.name) or (not does and any(map(_LOOKS.match, named)))
+    if _begins_to_look(operation.name):
+        return True
+    if any(verb.match(word) for verb in (_MAKES, _REMOVES, _CHANGES) for word in named):
+        return False
+    told = _WORD.findall(operation.description[:80])[:1]
+    return any(_LOOKS.match(word.lower()) for word in (*named, *told)) or bool(named and _TELLS.match(named[-1]))
 
 
 def makes(operation: Operation) -> bool:
