@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mcpfuzz.likeness import FORMS
 from mcpfuzz.model import (
+    Action,
     Call,
     Case,
     Claim,
@@ -22,7 +23,7 @@ from mcpfuzz.model import (
 )
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import Flow, also, flows, make, plain, subscription, use
+from mcpfuzz.scenarios.stories import Flow, also, flows, ground, later, make, plain, subscription, use
 from mcpfuzz.scenarios.task_stories import task_stories
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
@@ -89,7 +90,7 @@ def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
     if how == "got":
         claims.append(_claim("existence-told", "existence", params))
     form = "" if how == "got" else f", its id {how.removeprefix('near-')}"
-    return _case(flow.user, flow.argument, steps, f"read by another caller{form}", claims)
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, f"read by another caller{form}", claims)
 
 
 def _wild(surface: Surface, flow: Flow) -> Case | None:
@@ -106,7 +107,15 @@ def _wild(surface: Surface, flow: Flow) -> Case | None:
         **_roles(flow, listings, len(steps)), "own": 1, "absent": first - 1, "foreign": list(range(first, len(steps))),
     }  # fmt: skip
     claims = [_claim("bola", "crossed-read", params)]
-    return _case(flow.user, flow.argument, steps, "read by another caller, by what stands for everything", claims)
+    return _case(
+        surface,
+        flow.user,
+        flow.maker,
+        flow.argument,
+        steps,
+        "read by another caller, by what stands for everything",
+        claims,
+    )
 
 
 def _changed(surface: Surface, flow: Flow) -> Case | None:
@@ -125,7 +134,7 @@ def _changed(surface: Surface, flow: Flow) -> Case | None:
         "after": "2",
     }  # fmt: skip
     claims = [_claim("bola", "crossed-write", params)]
-    return _case(flow.user, flow.argument, steps, "changed by another caller", claims)
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, "changed by another caller", claims)
 
 
 def _removed(surface: Surface, flow: Flow) -> Case | None:
@@ -142,7 +151,7 @@ def _removed(surface: Surface, flow: Flow) -> Case | None:
         "again": len(steps) - 1,
     }  # fmt: skip
     claims = [_claim("bola", "crossed-delete", params)]
-    return _case(flow.user, flow.argument, steps, "removed by another caller", claims)
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, "removed by another caller", claims)
 
 
 def _is_proved(operation: Operation, flow: Flow) -> bool:
@@ -166,7 +175,7 @@ def _touched(surface: Surface, flow: Flow) -> Case | None:
         "foreign": len(steps) - 2, "again": len(steps) - 1,
     }  # fmt: skip
     claims = [_claim("bola", "crossed-change", params)]
-    return _case(flow.user, flow.argument, steps, "used by another caller", claims)
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, "used by another caller", claims)
 
 
 def _marked(call: Call | None, flow: Flow) -> Call | None:
@@ -197,7 +206,7 @@ def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | No
         steps = [first, _own(call), _own(view), _others(surface, view), _others(surface, call)]
         params = {"steps": 5, "made": 0, "own": 1, "read": 2, "refused": 3, "foreign": 4, "canary": "1"}
     claims = [_claim("bola", "crossed-list", params)]
-    return _case(listing, None, steps, "in another caller's list", claims)
+    return _case(surface, listing, maker, None, steps, "in another caller's list", claims)
 
 
 def _asked(surface: Surface, search: Operation) -> Call | None:
@@ -222,7 +231,7 @@ def _completed(surface: Surface, flow: Flow) -> Case | None:
         "foreign": len(steps) - 1, "argument": seen.argument,
     }  # fmt: skip
     claims = [_claim("bola", "crossed-complete", params)]
-    return _case(flow.user, None, steps, "its id completed for another caller", claims)
+    return _case(surface, flow.user, flow.maker, None, steps, "its id completed for another caller", claims)
 
 
 def _watched(surface: Surface, flow: Flow) -> Case | None:
@@ -236,7 +245,7 @@ def _watched(surface: Surface, flow: Flow) -> Case | None:
     steps += [_others(surface, absent), _others(surface, own), _own(changed), _own(view)]
     steps += [_others(surface, ear), _others(surface, ear)]
     params = {**_roles(flow, [], len(steps)), "own": 1, "refused": 2, "before": 4, "listens": [5, 6, 7, 8]}
-    return _case(flow.user, flow.argument, steps, "its changes told to another caller", [
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, "its changes told to another caller", [
         _claim("bola", "crossed-watch", params),
     ])  # fmt: skip
 
@@ -259,7 +268,7 @@ def _tasks(surface: Surface, operation: Operation) -> Iterator[Case | None]:
         claims = [_claim("bola", kind, roles)]
         if kind == "task-read":
             claims.append(_claim("existence-told", "task-existence", roles))
-        case = _case(operation, None, list(steps), label, claims)
+        case = _case(surface, operation, None, None, list(steps), label, claims)
         yield None if case is None else replace(case, silence_ok=True)  # tasks/result may wait for long
 
 
@@ -286,7 +295,9 @@ def _claim(rule: str, kind: str, params: dict[str, Json]) -> Claim:
 
 
 def _case(
+    surface: Surface,
     operation: Operation,
+    maker: Operation | None,
     argument: str | None,
     steps: list[Step | None],
     label: str,
@@ -296,6 +307,7 @@ def _case(
     said = [step for step in steps if step is not None]
     if len(said) < len(steps):
         return None
+    said, claims = _grounded(ground(surface, maker) if maker is not None else [], said, claims)
     return Case(
         scenario=SCENARIO.id,
         place=Place(kind=operation.kind, name=operation.name, argument=None if argument is None else pointer(argument)),
@@ -304,6 +316,37 @@ def _case(
         claims=tuple(claims),
         control=Conversation(tuple(step for step in said if step.as_ is None)),
     )
+
+
+def _grounded(below: list[Call], steps: list[Step], claims: list[Claim]) -> tuple[list[Step], list[Claim]]:
+    """The story behind what must be there first: its maker names that, all its steps come later."""
+    made = steps[0].action
+    if not below or not isinstance(made, Call) or not isinstance(made.params, dict):
+        return steps, claims
+    *first, again = below
+    assert isinstance(again.params, dict)
+    by, given = len(first), again.params["arguments"]
+    held = {name: value for name, value in made.params["arguments"].items() if "{canary:" in str(value)}
+    begun = replace(steps[0], action=replace(made, params={**made.params, "arguments": {**given, **held}}))
+    moved = [replace(step, action=_later(step.action, by)) for step in steps[1:]]
+    told = [replace(claim, proof=replace(claim.proof, params=_shifted(claim.proof.params, by))) for claim in claims]
+    return [*(Step(action=call) for call in first), begun, *moved], told
+
+
+def _later(action: Action, by: int) -> Action:
+    return replace(action, params=later(action.params, by)) if isinstance(action, Call) else action
+
+
+def _shifted(params: Mapping[str, Json], by: int) -> dict[str, Json]:
+    """All numbers of steps."""
+    return {
+        name: [item + by for item in value]
+        if isinstance(value, list)
+        else value + by
+        if isinstance(value, int)
+        else value
+        for name, value in params.items()
+    }
 
 
 def _reader(surface: Surface, flow: Flow) -> Flow | None:
