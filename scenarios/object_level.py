@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from mcpfuzz.likeness import FORMS
 from mcpfuzz.model import (
-    Action,
     Call,
     Case,
     Claim,
@@ -23,7 +22,8 @@ from mcpfuzz.model import (
 )
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import Flow, also, flows, ground, later, make, plain, subscription, use
+from mcpfuzz.scenarios.grounds import grounded
+from mcpfuzz.scenarios.stories import Flow, also, flows, make, plain, subscription, use
 from mcpfuzz.scenarios.task_stories import task_stories
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
@@ -307,7 +307,7 @@ def _case(
     said = [step for step in steps if step is not None]
     if len(said) < len(steps):
         return None
-    said, claims = _grounded(ground(surface, maker) if maker is not None else [], said, claims)
+    said, claims = grounded(surface, maker, said, claims)
     return Case(
         scenario=SCENARIO.id,
         place=Place(kind=operation.kind, name=operation.name, argument=None if argument is None else pointer(argument)),
@@ -316,37 +316,6 @@ def _case(
         claims=tuple(claims),
         control=Conversation(tuple(step for step in said if step.as_ is None)),
     )
-
-
-def _grounded(below: list[Call], steps: list[Step], claims: list[Claim]) -> tuple[list[Step], list[Claim]]:
-    """The story behind what must be there first: its maker names that, all its steps come later."""
-    made = steps[0].action
-    if not below or not isinstance(made, Call) or not isinstance(made.params, dict):
-        return steps, claims
-    *first, again = below
-    assert isinstance(again.params, dict)
-    by, given = len(first), again.params["arguments"]
-    held = {name: value for name, value in made.params["arguments"].items() if "{canary:" in str(value)}
-    begun = replace(steps[0], action=replace(made, params={**made.params, "arguments": {**given, **held}}))
-    moved = [replace(step, action=_later(step.action, by)) for step in steps[1:]]
-    told = [replace(claim, proof=replace(claim.proof, params=_shifted(claim.proof.params, by))) for claim in claims]
-    return [*(Step(action=call) for call in first), begun, *moved], told
-
-
-def _later(action: Action, by: int) -> Action:
-    return replace(action, params=later(action.params, by)) if isinstance(action, Call) else action
-
-
-def _shifted(params: Mapping[str, Json], by: int) -> dict[str, Json]:
-    """All numbers of steps."""
-    return {
-        name: [item + by for item in value]
-        if isinstance(value, list)
-        else value + by
-        if isinstance(value, int)
-        else value
-        for name, value in params.items()
-    }
 
 
 def _reader(surface: Surface, flow: Flow) -> Flow | None:
@@ -399,10 +368,10 @@ SCENARIO = Scenario(
     id="object-level",
     title="Another caller's things",
     about="The first caller makes a thing with a canary in it and sees it; the second asks for it by its id, in other "
-    "spellings and JSON types, changes and removes it, lets ids be completed, and asks to be told of its changes; a task "
-    "of the first caller is asked for, listed and cancelled. The canary in the second caller's answer, or their mark in "
-    "the first one's view, proves it, as does the id, or a change, of what they are refused; a made-up id and a listing "
-    "that shows the thing to everybody are its controls.",
+    "spellings and JSON types, lists, changes, uses and removes it, lets ids be completed, and asks to be told of its "
+    "changes; a task of the first caller is asked for, listed and cancelled. The canary in the second caller's answer, "
+    "or their mark in the first one's view, proves it, as does the id, or a change, of what they are refused; a "
+    "made-up id and a listing that shows the thing to everybody are its controls.",
     draw=draw,
     rules=("bola", "existence-told"),
     kinds=("tool", "resource", "completion"),

@@ -4,7 +4,6 @@ became of it. Ids are slots, so that a story is a value like any other.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,17 +13,14 @@ from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.arguments import valid
 from mcpfuzz.strategies.choices import RandomChoices
-from mcpfuzz.strategies.relations import affinity, free_texts, id_arguments, looks, makes, names_id, reads_only, words
+from mcpfuzz.strategies.relations import affinity, free_texts, id_arguments, looks, makes, reads_only, words
 from mcpfuzz.surface import bind
 
 __all__ = [
-    "Flow", "also", "flows", "ground", "later", "make", "passes", "plain", "readings", "subscription", "use", "walk",
+    "Flow", "also", "flows", "make", "passes", "plain", "readings", "slot_name", "subscription", "use", "walk",
 ]  # fmt: skip
 
 MOST_FLOWS = 4
-DEEPEST = 2
-"""Things below a thing: the project of a list of tasks."""
-_OF_STEP = re.compile(r"(\{(?:got|like|near-[a-z0-9]+|wanted|step|inputs|swapped):)(\d{1,4})")
 LISTINGS: Mapping[str, str] = {
     "tool": "tools/list", "prompt": "prompts/list", "resource": "resources/list",
 }  # fmt: skip
@@ -86,52 +82,12 @@ def make(surface: Surface, flow: Flow, canary: str | None = "1", *, after: str =
     return None if name is None else bind(flow.maker, {**arguments, quote(name): f"{after}{{canary:{canary}}}"})
 
 
-def ground(surface: Surface, maker: Operation) -> list[Call]:
-    """What must be there before a maker can make its things, first things first, and then the maker's own part of it:
-    a call that names the last of them in place of one that learning left behind. Empty where nothing need be."""
-    calls: list[Call] = []
-    chain = [maker]
-    named: list[str] = []
-    while len(chain) <= DEEPEST and (below := _below(surface, chain[-1])) is not None and below.maker not in chain:
-        chain.append(below.maker)
-        named.append(below.argument)
-    for operation, argument in zip(reversed(chain), [None, *reversed(named)], strict=True):
-        arguments = plain(surface, operation)
-        if arguments is None:
-            return []
-        if argument is not None:
-            arguments = {**arguments, quote(argument): f"{{got:{len(calls)}:{_slot(argument)}}}"}
-        calls.append(bind(operation, arguments))
-    return calls if len(calls) > 1 else []
-
-
-def _below(surface: Surface, maker: Operation) -> Flow | None:
-    """What an id that the maker needs is of: by the argument's own words."""
-    required = maker.schema.get("required")
-    if not isinstance(required, list):
-        return None
-    for flow in flows(surface, maker):
-        about = words(flow.argument)
-        if flow.argument in required and names_id(maker, flow.argument) and about and about <= words(flow.maker.name):
-            return flow
-    return None
-
-
-def later(value: Json, by: int) -> Json:
-    """A template whose slots name steps that come so many later."""
-    if isinstance(value, str):
-        return _OF_STEP.sub(lambda match: f"{match[1]}{int(match[2]) + by}", value)
-    if isinstance(value, Mapping):
-        return {later(key, by): later(item, by) for key, item in value.items()}
-    return [later(item, by) for item in value] if isinstance(value, list) else value
-
-
 def use(surface: Surface, flow: Flow, step: int, *, how: str = "got") -> Call | None:
     """The call that names what step (counted from 1) made; `how` may be `like`: what nobody made."""
     arguments = plain(surface, flow.user)
     if arguments is None:
         return None
-    return bind(flow.user, {**arguments, quote(flow.argument): f"{{{how}:{step}:{_slot(flow.argument)}}}"})
+    return bind(flow.user, {**arguments, quote(flow.argument): f"{{{how}:{step}:{slot_name(flow.argument)}}}"})
 
 
 def also(surface: Surface, flow: Flow, other: Operation) -> Flow | None:
@@ -191,6 +147,6 @@ def subscription(surface: Surface, reading: Call | None) -> Call | None:
     return Call("resources/subscribe", {"uri": params["uri"]})
 
 
-def _slot(name: str) -> str:
+def slot_name(name: str) -> str:
     """A name as a slot can hold it."""
     return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "_.-") else "_" for sign in name)
