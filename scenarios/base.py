@@ -37,6 +37,8 @@ class Scenario:
     """At most so many rounds, whatever the profile; None: as many as the profile has."""
     fixed: bool = False
     """Also played on operations that have no arguments to vary (a resource of one URI)."""
+    hidden: bool = False
+    """Also played on operations that only other callers are told of."""
     early: bool = False
     """Its share comes before the others': an attack, which is what most people come for."""
     needs: tuple[str, ...] = ()

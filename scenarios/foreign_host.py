@@ -17,9 +17,12 @@ HOSTS = (
 
 
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
+    """Where callers are told apart, as nobody: a page under a rebound name has none of the server's cookies, and
+    knows no token."""
     name, origin, words = HOSTS[index % len(HOSTS)]
     headers = (("Host", name), *((("Origin", origin),) if origin else ()))
-    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=headers)
+    as_ = "anonymous" if "authenticated" in surface.places else None
+    return second_connection(SCENARIO.id, surface, "host-unchecked", words, headers=headers, as_=as_)
 
 
 SCENARIO = Scenario(

@@ -22,17 +22,23 @@ from mcpfuzz.model import (
 )
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import Flow, also, flows, make, subscription, use
+from mcpfuzz.scenarios.grounds import grounded
+from mcpfuzz.scenarios.stories import Flow, also, flows, make, plain, subscription, use
 from mcpfuzz.scenarios.task_stories import task_stories
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
-from mcpfuzz.strategies.relations import changes, free_texts, makes, reads_only, removes, words
+from mcpfuzz.strategies.identifiers import WILD
+from mcpfuzz.strategies.relations import changes, free_texts, looks, makes, names_id, removes, words
 from mcpfuzz.surface import bind
 
 OWN = re.compile(r"\b(?:your|yours|own|my|mine|private|personal)\b", re.IGNORECASE)
 """Words by which an operation says that it is about the caller's own things."""
 SHARED = re.compile(r"\b(?:shared|public|everybody|everyone|anybody|anyone|team)(?:'s)?\b", re.IGNORECASE)
 """Words by which an operation says that it is about things that are everybody's."""
+CONTENTS = re.compile(r"text|content|body|note|message|value|description", re.IGNORECASE)
+"""Names of arguments that hold what a thing says, and not what it is called."""
+QUERY = re.compile(r"^(?:query|q|search|text|terms?|keywords?|phrase|pattern|filter|needle|prefix)$", re.IGNORECASE)
+"""Names of arguments that say what is looked for."""
 MOST_LISTINGS = 2
 
 
@@ -45,25 +51,30 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
     yield from _tasks(surface, operation)
-    if makes(operation) or SHARED.search(operation.description[:500]):
+    if SHARED.search(operation.description[:500]):
         return
-    if reads_only(operation) and not operation.schema.get("required"):
+    if looks(operation):
         yield from (_listed(surface, maker, operation) for maker in _makers(surface, operation))
     found = [flow for flow in flows(surface, operation) if not SHARED.search(flow.maker.description[:500])]
     if operation.kind == "completion":
         yield from (_completed(surface, flow) for flow in found)
         return
+    if makes(operation):  # what belongs to a thing: a comment, an item of a list
+        found = [flow for flow in found if names_id(operation, flow.argument)]
     if removes(operation):
         yield from (_removed(surface, flow) for flow in found)
-        return
-    if changes(operation) and not reads_only(operation):
+    elif changes(operation) and not looks(operation):
         yield from (_changed(surface, flow) for flow in found)
+    else:
+        yield from (_read(surface, flow, "got") for flow in found)
+    if operation.kind == "tool" and not looks(operation):
+        yield from (_touched(surface, flow) for flow in found[:2] if not _is_proved(operation, flow))
         return
-    yield from (_read(surface, flow, "got") for flow in found)
     if operation.kind == "resource":
         yield from (_watched(surface, flow) for flow in found)
     if "network" in surface.places:  # over stdio each of them would start a process
         yield from (_read(surface, flow, f"near-{form}") for flow in found[:1] for form in FORMS)
+        yield from (_wild(surface, flow) for flow in found[:1] if operation.kind == "tool")
 
 
 def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
@@ -79,7 +90,32 @@ def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
     if how == "got":
         claims.append(_claim("existence-told", "existence", params))
     form = "" if how == "got" else f", its id {how.removeprefix('near-')}"
-    return _case(flow.user, flow.argument, steps, f"read by another caller{form}", claims)
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, f"read by another caller{form}", claims)
+
+
+def _wild(surface: Surface, flow: Flow) -> Case | None:
+    """Made, seen by its owner; another asks for all that there is, in the words of careless queries."""
+    arguments = plain(surface, flow.user)
+    if arguments is None:
+        return None
+    listings = _listings(surface, flow.maker)
+    steps = [_own(make(surface, flow)), _own(use(surface, flow, 1)), *(_others(surface, call) for call in listings)]
+    steps.append(_others(surface, use(surface, flow, 1, how="like")))
+    first = len(steps)
+    steps += [_others(surface, bind(flow.user, {**arguments, quote(flow.argument): value})) for value in WILD]
+    params = {
+        **_roles(flow, listings, len(steps)), "own": 1, "absent": first - 1, "foreign": list(range(first, len(steps))),
+    }  # fmt: skip
+    claims = [_claim("bola", "crossed-read", params)]
+    return _case(
+        surface,
+        flow.user,
+        flow.maker,
+        flow.argument,
+        steps,
+        "read by another caller, by what stands for everything",
+        claims,
+    )
 
 
 def _changed(surface: Surface, flow: Flow) -> Case | None:
@@ -98,7 +134,7 @@ def _changed(surface: Surface, flow: Flow) -> Case | None:
         "after": "2",
     }  # fmt: skip
     claims = [_claim("bola", "crossed-write", params)]
-    return _case(flow.user, flow.argument, steps, "changed by another caller", claims)
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, "changed by another caller", claims)
 
 
 def _removed(surface: Surface, flow: Flow) -> Case | None:
@@ -115,18 +151,70 @@ def _removed(surface: Surface, flow: Flow) -> Case | None:
         "again": len(steps) - 1,
     }  # fmt: skip
     claims = [_claim("bola", "crossed-delete", params)]
-    return _case(flow.user, flow.argument, steps, "removed by another caller", claims)
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, "removed by another caller", claims)
+
+
+def _is_proved(operation: Operation, flow: Flow) -> bool:
+    """Whether what was changed or is gone shows by itself."""
+    return removes(operation) or (changes(operation) and any(name != flow.argument for name in free_texts(operation)))
+
+
+def _touched(surface: Surface, flow: Flow) -> Case | None:
+    """Made and seen; refused to another as a reading; used by another under a made-up id, which changes nothing, and
+    under its own: what its owner sees is another thing from then on."""
+    seen = _reader(surface, flow)
+    if seen is None:
+        return None
+    view, listings = use(surface, seen, 1), _listings(surface, flow.maker)
+    steps = [_own(make(surface, flow)), _own(view), _others(surface, view)]
+    steps += [_others(surface, call) for call in listings]
+    steps += [_others(surface, _marked(use(surface, flow, 1, how="like"), flow)), _own(view)]
+    steps += [_others(surface, _marked(use(surface, flow, 1), flow)), _own(view)]
+    params = {
+        **_roles(flow, listings, len(steps), first=3), "own": 1, "refused": 2, "before": len(steps) - 3,
+        "foreign": len(steps) - 2, "again": len(steps) - 1,
+    }  # fmt: skip
+    claims = [_claim("bola", "crossed-change", params)]
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, "used by another caller", claims)
+
+
+def _marked(call: Call | None, flow: Flow) -> Call | None:
+    """The call with a text that no view has shown, where it takes one: the same twice over would change nothing."""
+    field = next((name for name in free_texts(flow.user) if name != flow.argument), None)
+    if call is None or field is None or not isinstance(call.params, dict):
+        return call
+    return bind(flow.user, {**call.params["arguments"], quote(field): "{canary:2}"})
 
 
 def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | None:
-    """Made, listed by its owner, listed by another: only where the list says that it is of one's own things."""
-    if not OWN.search(f"{listing.name.replace('_', ' ')} {listing.description[:500]}"):
+    """Made, listed (or found by a word in it) by its owner; by another, who is refused it under its id, or where the
+    list says that it is of one's own things."""
+    if SHARED.search(maker.description[:500]):
         return None
-    call = _plainly(surface, listing)
-    steps = [_own(make(surface, Flow(maker, listing, "", 1))), _own(call), _others(surface, call)]
-    params = {"steps": 3, "made": 0, "own": 1, "foreign": 2, "canary": "1"}
+    call, text = _plainly(surface, listing), ""
+    if call is None:
+        call, text = _asked(surface, listing), "{canary:2} "
+    first = _own(make(surface, Flow(maker, listing, "", 1), after=text))
+    if OWN.search(f"{listing.name.replace('_', ' ')} {listing.description[:500]}"):
+        steps = [first, _own(call), _others(surface, call)]
+        params: dict[str, Json] = {"steps": 3, "made": 0, "own": 1, "foreign": 2, "canary": "1"}
+    else:
+        seen = _shown_by_id(surface, maker, listing)
+        if seen is None or not CONTENTS.search(next(free_texts(maker), "")):
+            return None
+        view = use(surface, seen, 1)
+        steps = [first, _own(call), _own(view), _others(surface, view), _others(surface, call)]
+        params = {"steps": 5, "made": 0, "own": 1, "read": 2, "refused": 3, "foreign": 4, "canary": "1"}
     claims = [_claim("bola", "crossed-list", params)]
-    return _case(listing, None, steps, "in another caller's list", claims)
+    return _case(surface, listing, maker, None, steps, "in another caller's list", claims)
+
+
+def _asked(surface: Surface, search: Operation) -> Call | None:
+    """A search for the word that stands before the canary."""
+    required = search.schema.get("required")
+    if not isinstance(required, list) or len(required) != 1 or not QUERY.match(str(required[0])):
+        return None
+    return bind(search, {quote(str(required[0])): "{canary:2}"})
 
 
 def _completed(surface: Surface, flow: Flow) -> Case | None:
@@ -143,7 +231,7 @@ def _completed(surface: Surface, flow: Flow) -> Case | None:
         "foreign": len(steps) - 1, "argument": seen.argument,
     }  # fmt: skip
     claims = [_claim("bola", "crossed-complete", params)]
-    return _case(flow.user, None, steps, "its id completed for another caller", claims)
+    return _case(surface, flow.user, flow.maker, None, steps, "its id completed for another caller", claims)
 
 
 def _watched(surface: Surface, flow: Flow) -> Case | None:
@@ -157,7 +245,7 @@ def _watched(surface: Surface, flow: Flow) -> Case | None:
     steps += [_others(surface, absent), _others(surface, own), _own(changed), _own(view)]
     steps += [_others(surface, ear), _others(surface, ear)]
     params = {**_roles(flow, [], len(steps)), "own": 1, "refused": 2, "before": 4, "listens": [5, 6, 7, 8]}
-    return _case(flow.user, flow.argument, steps, "its changes told to another caller", [
+    return _case(surface, flow.user, flow.maker, flow.argument, steps, "its changes told to another caller", [
         _claim("bola", "crossed-watch", params),
     ])  # fmt: skip
 
@@ -180,7 +268,7 @@ def _tasks(surface: Surface, operation: Operation) -> Iterator[Case | None]:
         claims = [_claim("bola", kind, roles)]
         if kind == "task-read":
             claims.append(_claim("existence-told", "task-existence", roles))
-        case = _case(operation, None, list(steps), label, claims)
+        case = _case(surface, operation, None, None, list(steps), label, claims)
         yield None if case is None else replace(case, silence_ok=True)  # tasks/result may wait for long
 
 
@@ -207,7 +295,9 @@ def _claim(rule: str, kind: str, params: dict[str, Json]) -> Claim:
 
 
 def _case(
+    surface: Surface,
     operation: Operation,
+    maker: Operation | None,
     argument: str | None,
     steps: list[Step | None],
     label: str,
@@ -217,6 +307,7 @@ def _case(
     said = [step for step in steps if step is not None]
     if len(said) < len(steps):
         return None
+    said, claims = grounded(surface, maker, said, claims)
     return Case(
         scenario=SCENARIO.id,
         place=Place(kind=operation.kind, name=operation.name, argument=None if argument is None else pointer(argument)),
@@ -228,15 +319,24 @@ def _case(
 
 
 def _reader(surface: Surface, flow: Flow) -> Flow | None:
-    """What shows its owner the thing, by its id."""
-    for other in surface.operations:
-        if other.kind in ("tool", "resource") and other.skipped is None and other is not flow.user:
-            if other.kind == "tool" and (makes(other) or removes(other) or not reads_only(other)):
-                continue
-            named = also(surface, flow, other)
-            if named is not None:
-                return named
-    return None
+    """What shows its owner the thing, by its id: what names an id before what may be a search."""
+    found = [
+        named
+        for other in surface.operations
+        if other.skipped is None and other is not flow.user and (looks(other) or other.kind == "resource")
+        if (named := also(surface, flow, other)) is not None
+    ]
+    return max(found, key=lambda item: (_by_id(item), item.strength), default=None)
+
+
+def _by_id(flow: Flow) -> bool:
+    return flow.user.kind == "resource" or names_id(flow.user, flow.argument) or not QUERY.match(flow.argument)
+
+
+def _shown_by_id(surface: Surface, maker: Operation, besides: Operation) -> Flow | None:
+    """What shows a thing that the maker makes, by its id."""
+    seen = _reader(surface, Flow(maker, besides, "", 1))
+    return seen if seen is not None and _by_id(seen) else None
 
 
 def _listings(surface: Surface, maker: Operation) -> list[Call]:
@@ -245,9 +345,8 @@ def _listings(surface: Surface, maker: Operation) -> list[Call]:
     found = [
         item
         for item in surface.operations
-        if item.kind == "tool" and reads_only(item) and item.skipped is None and not item.schema.get("required")
-        and words(item.name) & about
-    ]  # fmt: skip
+        if looks(item) and item.skipped is None and not item.schema.get("required") and words(item.name) & about
+    ]
     return [call for item in found[:MOST_LISTINGS] if (call := _plainly(surface, item)) is not None]
 
 
@@ -269,14 +368,14 @@ SCENARIO = Scenario(
     id="object-level",
     title="Another caller's things",
     about="The first caller makes a thing with a canary in it and sees it; the second asks for it by its id, in other "
-    "spellings and JSON types, changes and removes it, lets ids be completed, and asks to be told of its changes; a "
-    "task of the first caller is asked for, listed and cancelled. The canary in the second caller's answer, or their "
-    "mark in the first one's view, proves it, as does the id, or a change, of what they are refused; a made-up id and "
-    "a listing that shows the thing to everybody are its controls.",
+    "spellings and JSON types, lists, changes, uses and removes it, lets ids be completed, and asks to be told of its "
+    "changes; a task of the first caller is asked for, listed and cancelled. The canary in the second caller's answer, "
+    "or their mark in the first one's view, proves it, as does the id, or a change, of what they are refused; a "
+    "made-up id and a listing that shows the thing to everybody are its controls.",
     draw=draw,
     rules=("bola", "existence-told"),
     kinds=("tool", "resource", "completion"),
-    cases=24,
+    cases=28,
     rounds=1,
     early=True,
     alone=True,

@@ -13,10 +13,12 @@ from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.arguments import valid
 from mcpfuzz.strategies.choices import RandomChoices
-from mcpfuzz.strategies.relations import affinity, free_texts, id_arguments, makes, reads_only, words
+from mcpfuzz.strategies.relations import affinity, free_texts, id_arguments, looks, makes, reads_only, words
 from mcpfuzz.surface import bind
 
-__all__ = ["Flow", "also", "flows", "make", "passes", "plain", "readings", "subscription", "use", "walk"]
+__all__ = [
+    "Flow", "also", "flows", "make", "passes", "plain", "readings", "slot_name", "subscription", "use", "walk",
+]  # fmt: skip
 
 MOST_FLOWS = 4
 LISTINGS: Mapping[str, str] = {
@@ -64,11 +66,12 @@ def plain(surface: Surface, operation: Operation, index: int = 0) -> Mapping[str
     return {name: value for name, value in drawn.items() if name in needed}
 
 
-def make(surface: Surface, flow: Flow, canary: str | None = "1") -> Call | None:
+def make(surface: Surface, flow: Flow, canary: str | None = "1", *, after: str = "") -> Call | None:
     """The call that makes the thing, with a canary in its contents; None where no text of ours fits in.
 
     Args:
         canary: name of the canary; None makes it as it is.
+        after: a text that stands before the canary.
     """
     arguments = plain(surface, flow.maker)
     if arguments is None:
@@ -76,7 +79,7 @@ def make(surface: Surface, flow: Flow, canary: str | None = "1") -> Call | None:
     if canary is None:
         return bind(flow.maker, arguments)
     name = next(free_texts(flow.maker), None)
-    return None if name is None else bind(flow.maker, {**arguments, quote(name): f"{{canary:{canary}}}"})
+    return None if name is None else bind(flow.maker, {**arguments, quote(name): f"{after}{{canary:{canary}}}"})
 
 
 def use(surface: Surface, flow: Flow, step: int, *, how: str = "got") -> Call | None:
@@ -84,7 +87,7 @@ def use(surface: Surface, flow: Flow, step: int, *, how: str = "got") -> Call | 
     arguments = plain(surface, flow.user)
     if arguments is None:
         return None
-    return bind(flow.user, {**arguments, quote(flow.argument): f"{{{how}:{step}:{_slot(flow.argument)}}}"})
+    return bind(flow.user, {**arguments, quote(flow.argument): f"{{{how}:{step}:{slot_name(flow.argument)}}}"})
 
 
 def also(surface: Surface, flow: Flow, other: Operation) -> Flow | None:
@@ -92,13 +95,18 @@ def also(surface: Surface, flow: Flow, other: Operation) -> Flow | None:
     return next((item for item in flows(surface, other) if item.maker.key == flow.maker.key), None)
 
 
-def readings(surface: Surface, besides: Operation, most: int) -> list[Call]:
+def readings(surface: Surface, besides: Operation, most: int, *, guess: bool = False) -> list[Call]:
     """Known-good calls of other tools that say they only read: those about the same things, and those that take no
-    argument, since they tell of the whole."""
+    argument, since they tell of the whole.
+
+    Args:
+        guess: those whose name says so as well.
+    """
+    reading = looks if guess else reads_only
     named, told = words(besides.name), words(besides.description)
     ranked: list[tuple[int, Operation]] = []
     for operation in surface.operations:
-        if operation.kind != "tool" or operation is besides or operation.skipped or not reads_only(operation):
+        if operation.kind != "tool" or operation is besides or operation.skipped or not reading(operation):
             continue
         if operation.key not in surface.good:
             continue
@@ -139,6 +147,6 @@ def subscription(surface: Surface, reading: Call | None) -> Call | None:
     return Call("resources/subscribe", {"uri": params["uri"]})
 
 
-def _slot(name: str) -> str:
+def slot_name(name: str) -> str:
     """A name as a slot can hold it."""
     return "".join(sign if sign.isascii() and (sign.isalnum() or sign in "_.-") else "_" for sign in name)

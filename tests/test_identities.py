@@ -8,6 +8,7 @@ from mcpfuzz.errors import UsageError
 from mcpfuzz.identities import Identity, read_identities
 from mcpfuzz.pytest_support.options import _checked as checked
 from mcpfuzz.target import Prepared, Target
+from mcpfuzz.tokens import forged
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.launch import Launch
 
@@ -38,6 +39,15 @@ def test_garbage_keeps_the_shape_and_nothing_of_the_end() -> None:
         and alice.garbage().headers != alice.headers
         and len(alice.garbage().headers[0][1]) == len(alice.headers[0][1])
     )
+
+
+def test_garbage_of_a_signed_token_is_a_token_in_form_with_another_signature() -> None:
+    """Its last letter stays: base64 holds padding bits there, and a decoder may refuse others."""
+    token = forged("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.", "guess-0")
+    (_, shown), *_ = Identity.of("alice", (f"header:Authorization: Bearer {token}",)).garbage().headers
+    head, body, signature = shown.removeprefix("Bearer ").split(".")
+    assert [head, body] == token.split(".")[:2]
+    assert signature != token.split(".")[2] and signature[6:] == token.split(".")[2][6:]
 
 
 URL = "http://127.0.0.1:9/mcp"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -24,11 +26,13 @@ SEEDS = [int(word) for word in os.environ.get("MATRIX_SEEDS", "1").replace(",", 
 MAX_TIME = 90
 KEY = "5ac4f7-a-key-that-no-tutorial-has-91be"
 TOKENS = {"alice": "alice-token-6113", "bob": "bob-token-90427"}
+STAFF = {"role-unlisted": {**TOKENS, "admin": "admin-token-3391"}}
+"""Weaknesses that need somebody of the staff."""
 SCENARIOS = (
-    "object-level", "role-checks", "signing-in", "query-token", "credentials", "session-hijack", "session-fixation",
-    "session-end", "guessable-session", "stream-replay", "request-state", "unsigned-token", "guessable-key",
-    "token-claims", "open-after-expiry",
-    "credential-spelling", "challenge", "cross-talk", "overheard", "cookie-flags", "logged-credentials",
+    "object-level", "found-objects", "role-checks", "signing-in", "query-token", "credentials", "session-hijack",
+    "session-fixation", "session-end", "guessable-session", "stream-replay", "request-state", "unsigned-token",
+    "guessable-key", "token-claims", "open-after-expiry", "credential-spelling", "challenge", "cross-talk", "overheard",
+    "cookie-flags", "logged-credentials",
 )  # fmt: skip
 ALSO = {"session-hijack", "guessable-session", "session-kept", "query-token", "auth-missing-on-get", "stream-replay"}
 """Network weaknesses that these scenarios prove."""
@@ -53,17 +57,19 @@ def minted(name: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
 
 
-def callers(*, jwt: bool, issuer: bool = False) -> tuple[list[str], list[str]]:
+def callers(
+    *, jwt: bool, issuer: bool = False, tokens: Mapping[str, str] = MappingProxyType(TOKENS)
+) -> tuple[list[str], list[str]]:
     """Words for mcpfuzz, words for the lab."""
     if issuer:
         return [word for name in TOKENS for word in ("--identity", f"{name}=issuer:{name}")], ["--issuer", "{issuer}"]
     told: list[str] = []
-    for name in TOKENS:
-        token = minted(name) if jwt else TOKENS[name]
+    for name in tokens:
+        token = minted(name) if jwt else tokens[name]
         told += ["--identity", f"{name}=header:Authorization: Bearer {token}"]
     if jwt:
         return [*told, "--identity", f"alice=key:{KEY}"], ["--jwt-key", KEY]
-    return told, [word for name in TOKENS for word in ("--token", f"{name}={TOKENS[name]}")]
+    return told, [word for name in tokens for word in ("--token", f"{name}={tokens[name]}")]
 
 
 def play(
@@ -75,9 +81,10 @@ def play(
     scenarios: tuple[str, ...] = SCENARIOS,
     transport: str = "http",
     max_time: int = MAX_TIME,
+    tokens: Mapping[str, str] = MappingProxyType(TOKENS),
 ) -> tuple[Report, str, list[str]]:
     """One run of these scenarios against the lab: report, what was printed, the words that hold secrets."""
-    told, known = callers(jwt=jwt, issuer=issuer)
+    told, known = callers(jwt=jwt, issuer=issuer, tokens=tokens)
     served = lab("--transport", transport, "--port", "{port}", "--shuffle", str(seed), *known, *switches)
     scheme, path = {"http": ("http", "mcp"), "sse": ("http", "sse"), "ws": ("ws", "ws")}[transport]
     place = f"{scheme}://127.0.0.1:{{port}}/{path}"
@@ -92,7 +99,10 @@ def play(
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, seed: int, tmp_path: Path) -> None:
     more = MORE.get(weakness.name, ())
     jwt, issuer = weakness.name.startswith("jwt-"), weakness.name == "jwt-confused"
-    report, said, words = play(tmp_path, seed, "--weakness", weakness.name, *more, jwt=jwt, issuer=issuer)
+    tokens = STAFF.get(weakness.name, TOKENS)
+    report, said, words = play(
+        tmp_path, seed, "--weakness", weakness.name, *more, jwt=jwt, issuer=issuer, tokens=tokens
+    )
     rules = proved(report)
     assert weakness.expected[0] in rules, f"missed: {weakness.trigger}\n{said}"
     assert not rules - set(weakness.expected) - set(weakness.implied), said

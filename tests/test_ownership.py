@@ -139,6 +139,105 @@ def test_a_removal_by_another_is_proved_by_what_the_owner_misses() -> None:
     assert not shows("crossed-delete", trace(MADE, SEEN, SEEN, ok("Deleted."), SEEN), **params)
 
 
+def test_anothers_answer_among_many_is_proof() -> None:
+    params = {**READ, "steps": 6, "foreign": [4, 5]}
+    assert shows("crossed-read", trace(MADE, SEEN, ok("[]"), NO, NO, SEEN), **params)
+    assert not shows("crossed-read", trace(MADE, SEEN, ok("[]"), NO, NO, NO), **params)
+
+
+LISTED = {"steps": 5, "made": 0, "own": 1, "read": 2, "refused": 3, "foreign": 4, "canary": "1"}
+
+
+def test_a_list_that_shows_what_its_reader_is_refused_is_proof() -> None:
+    assert shows("crossed-list", trace(MADE, SEEN, SEEN, NO, SEEN), **LISTED)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [trace(MADE, SEEN, SEEN, SEEN, SEEN), trace(MADE, SEEN, NO, NO, SEEN), trace(MADE, SEEN, SEEN, NO, ok("[]"))],
+    ids=["not refused", "refused to its owner", "not listed"],
+)
+def test_a_list_of_what_all_may_read_is_none(seen: Trace) -> None:
+    assert not shows("crossed-list", seen, **LISTED)
+
+
+OPEN, APPROVED = ok(f"draft {MINE}"), ok(f"approved {MINE}")
+TOUCHED = {
+    "steps": 7, "made": 0, "own": 1, "refused": 2, "listings": [], "before": 4, "foreign": 5, "again": 6,
+    "argument": "memo", "canary": "1",
+}  # fmt: skip
+
+
+def test_a_use_by_who_may_not_read_is_proved_by_what_the_owner_sees() -> None:
+    assert shows("crossed-change", trace(MADE, OPEN, NO, NO, OPEN, ok("Done."), APPROVED), **TOUCHED)
+    assert shows("crossed-change", trace(MADE, OPEN, NO, NO, OPEN, ok("Done."), NO), **TOUCHED)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        trace(MADE, OPEN, NO, NO, OPEN, ok("Done."), OPEN),
+        trace(MADE, OPEN, OPEN, NO, OPEN, ok("Done."), APPROVED),
+        trace(MADE, OPEN, NO, NO, APPROVED, ok("Done."), ok(f"paid {MINE}")),
+        trace(MADE, OPEN, NO, NO, OPEN, NO, APPROVED),
+    ],
+    ids=["unchanged", "they may read it", "it changes by itself", "they were refused"],
+)
+def test_a_use_that_changes_nothing_of_anothers_is_none(seen: Trace) -> None:
+    assert not shows("crossed-change", seen, **TOUCHED)
+
+
+BILL = ok("", {"bill": "bill-77ab01", "what": "Rent and heating, reference 9f31"})
+FOUND = {"steps": 5, "told": 0, "own": 1, "listing": 2, "absent": 3, "foreign": 4, "argument": "bill"}
+BILLS, OTHERS = ok("", {"bills": [{"bill": "bill-77ab01"}]}), ok("", {"bills": [{"bill": "bill-00cd99"}]})
+
+
+def test_what_anothers_own_list_does_not_name_is_proof_where_they_are_shown_it() -> None:
+    assert shows("crossed-content", trace(BILLS, BILL, OTHERS, NO, BILL), **FOUND)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        trace(BILLS, BILL, OTHERS, NO, NO),
+        trace(BILLS, BILL, BILLS, NO, BILL),
+        trace(BILLS, BILL, NO, NO, BILL),
+        trace(BILLS, BILL, ok("", {"bills": [], "nextCursor": "2"}), NO, BILL),
+        trace(BILLS, BILL, OTHERS, BILL, BILL),
+        trace(BILLS, BILL, OTHERS, ok("No bill bill-31ff00."), ok("No bill bill-77ab01.")),
+    ],
+    ids=["refused", "listed", "no list of their own", "a page of their list", "any id", "refused in words"],
+)
+def test_what_both_are_told_of_or_any_id_shows_is_nobodys(seen: Trace) -> None:
+    assert not shows("crossed-content", seen, **FOUND)
+
+
+NAMED = {"steps": 3, "told": 1, "step": 2, "name": "find_safe"}
+
+
+def listing(*names: str, **more: Any) -> dict[str, Any]:
+    return {"tools": [{"name": name} for name in names], **more}
+
+
+def test_what_one_is_not_told_of_and_served_is_proof() -> None:
+    assert shows("served-by-name", trace(ok(), listing("read"), ok("Behind the boiler.")), **NAMED)
+    assert shows("served-by-name", trace(ok(), listing("read"), ok('[{"name": "ada", "role": "admin"}]')), **NAMED)
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        trace(ok(), listing("read"), NO),
+        trace(ok(), listing("find_safe"), ok("Behind the boiler.")),
+        trace(ok(), listing("read", nextCursor="2"), ok("Behind the boiler.")),
+        trace(ok(), listing("read"), ok("Only administrators may do that.")),
+    ],
+    ids=["refused", "told of", "a page", "refused in words"],
+)
+def test_what_is_refused_or_may_be_told_of_is_none(seen: Trace) -> None:
+    assert not shows("served-by-name", seen, **NAMED)
+
+
 def test_names_are_told_apart_only_where_every_answer_says_so() -> None:
     params = {"steps": 4, "known": [0, 2], "unknown": [1, 3], "name": "ada"}
     assert shows("told-apart", trace(FORBIDDEN, NO, FORBIDDEN, NO), **params)

@@ -175,6 +175,18 @@ def test_an_assigned_member_is_told_by_name_and_a_store_of_anything_is_none(read
     assert shows("assigned", trace(ok(), ok(), reading), **params) is proved
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "proved"),
+    [("user", "admin", True), ("admin", "admin", False), ("user", "user", False), (None, "admin", False)],
+)
+def test_a_value_that_anybody_thinks_of_is_assigned_where_it_was_another(
+    before: str | None, after: str, proved: bool
+) -> None:
+    told = [ok("", {"name": "ada"} if role is None else {"name": "ada", "role": role}) for role in (before, after)]
+    params = {"steps": 4, "before": [1], "act": 2, "reads": [3], "member": "role", "value": "admin", "plain": "plain"}
+    assert shows("assigned", trace(ok(), told[0], ok(), told[1]), **params) is proved
+
+
 # ---- the price
 
 

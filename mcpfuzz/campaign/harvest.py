@@ -23,8 +23,8 @@ _PAIR = re.compile(r"\b([A-Za-z][\w-]{0,30})\s*[:=]\s*[\"'`]?([\w./@:+-]{1,100})
 _LINE = re.compile(r"^[\s*-]*([\w./@+-]{1,100})\s*(?:$|[:,(|])", re.MULTILINE)
 _QUOTED = re.compile(r"[\"'`]([^\"'`\n]{1,100})[\"'`]")
 _ONE_OF = re.compile(
-    r"(?:one of|allowed(?: \w+){0,3}|(?<!in)valid \w+|(?<!un)expected|choose from|available(?: \w+)?|supported(?: \w+)?)"
-    r"[:\s]+(.{1,400})",
+    r"(?:one of|allowed(?: \w+){0,3}|(?<!in)valid \w+|(?<!un)expected|choose from|available(?: \w+)?"
+    r"|supported(?: \w+)?)[:\s]+(.{1,400})",
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"[\w./@+-]{1,60}")

@@ -122,7 +122,7 @@ def _pairs(
         if not scenario.kinds:
             yield scenario, None
             continue
-        for operation in surface.operations:
+        for operation in (*surface.operations, *(surface.hidden if scenario.hidden else ())):
             if operation.kind == "resource" and operation.template is None and not scenario.fixed:
                 continue
             if operation.kind in scenario.kinds and operation.skipped is None and (not only or operation.key in only):

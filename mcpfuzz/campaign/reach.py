@@ -283,10 +283,24 @@ def _taught(
 
 def _columns(
     operation: Operation, arguments: Mapping[str, Json], harvest: Harvest, told: list[str]
-) -> list[tuple[Point, list[str]]]:
-    """Values for each place of text."""
+) -> list[tuple[Point, list[Json]]]:
+    """Values for each place of text, and for whole numbers: an id may be one."""
     places = [place for place in points(operation.schema, arguments) if "enum" not in place.schema]
-    return [(place, [*harvest.values(place.name), *told]) for place in places]
+    columns: list[tuple[Point, list[Json]]] = [(place, [*harvest.values(place.name), *told]) for place in places]
+    return columns + [(place, _whole(harvest.values(place.name))) for place in _numbers(operation, arguments)]
+
+
+def _numbers(operation: Operation, start: Mapping[str, Json]) -> Iterator[Point]:
+    """Members of a call that are whole numbers: an id may be one."""
+    members = operation.schema.get("properties")
+    for name, value in start.items():
+        declared = members.get(name) if isinstance(members, Mapping) else None
+        if isinstance(value, int) and not isinstance(value, bool) and isinstance(declared, Mapping):
+            yield Point((name,), value, declared)
+
+
+def _whole(values: list[str]) -> list[Json]:
+    return [int(value) for value in values if re.fullmatch(r"\d{1,15}", value)]
 
 
 def _baited(arguments: Mapping[str, Json]) -> bool:

@@ -1,7 +1,7 @@
 """The role x operation matrix: what each caller is served, by their own calls. Looked at once, before the attacks.
 
 A cell is `served` (a normal answer), `refused` (an error, or no entry at all) or `untried` (there is no call to make,
-or no time to make it).
+or no time to make it). Rows are what the first caller is told of, and what other named callers are told of besides.
 """
 
 from __future__ import annotations
@@ -12,27 +12,30 @@ from collections.abc import Mapping
 from mcpfuzz.campaign.reach import good_answer
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.client import Sent
+from mcpfuzz.client import Client, Sent
 from mcpfuzz.errors import TargetError
 from mcpfuzz.identities import ANONYMOUS, GARBAGE
 from mcpfuzz.model import Json, Open, Operation, Step, Surface, replace
 from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.stories import plain
-from mcpfuzz.surface import bind
+from mcpfuzz.surface import Leave, bind, discover
 from mcpfuzz.target import Prepared
 from mcpfuzz.wire import encode
 
-__all__ = ["Matrix", "authenticated", "matrix_json", "survey", "with_roles"]
+__all__ = ["Matrix", "authenticated", "matrix_json", "with_roles"]
 
 ROLES_SHARE = 0.1
 """Of the whole budget, at most, for asking who is served what."""
+
+MOST_HIDDEN = 50
+"""Operations that only other callers are told of."""
 
 Matrix = Mapping[tuple[str, str], Mapping[str, str]]
 """Operation key -> caller -> what they got."""
 
 
 async def with_roles(prepared: Prepared, settings: Settings, supply: Supply, surface: Surface) -> Surface:
-    """The surface with who is served what: asked where there are callers to tell apart.
+    """The surface with who is served and told of what: asked where there are callers to tell apart.
 
     Raises:
         TargetError: the server is gone.
@@ -42,56 +45,89 @@ async def with_roles(prepared: Prepared, settings: Settings, supply: Supply, sur
     if not prepared.identities or (prepared.endpoint is None and len(prepared.identities) < 2):
         return surface
     until = time.monotonic() + settings.max_time * ROLES_SHARE
-    found = await survey(supply, surface, timeout=min(settings.timeout, 5.0), until=until)
+    asked = _Survey(supply, surface, min(settings.timeout, 5.0), until, _leave(prepared))
+    found = await asked.all()
     places = surface.places | ({"authenticated"} if authenticated(found) else set())
-    return replace(surface, roles=found, policy=settings.policy, places=places)
+    return replace(
+        surface, roles=found, listed=asked.listed, hidden=tuple(asked.hidden.values()), policy=settings.policy,
+        places=places,
+    )  # fmt: skip
 
 
-async def survey(supply: Supply, surface: Surface, *, timeout: float, until: float) -> Matrix:
-    """Every operation's good call as every caller, `anonymous` and `garbage` last.
+def _leave(prepared: Prepared) -> Leave:
+    target = prepared.target
+    contained = prepared.launch is not None and (bool(target.workspaces) or target.trusted_lab)
+    return Leave(destructive=target.allow_destructive, contained=contained)
+
+
+class _Survey:
+    """Every operation's good call as every caller, one caller after the other.
 
     Args:
         until: `time.monotonic()` after which nothing more is tried.
-
-    Raises:
-        TargetError: the server is gone.
+        leave: for operations that only other callers are told of.
     """
-    callers = (*surface.callers, ANONYMOUS, GARBAGE)
-    ready = [operation for operation in surface.operations if operation.skipped is None]
-    found: dict[tuple[str, str], dict[str, str]] = {operation.key: {} for operation in ready}
-    for caller in callers:
-        cells = await _row(supply, surface, ready, caller, timeout, until)
-        for operation in ready:
-            found[operation.key][caller] = cells.get(operation.key, "untried")
-    return found
 
+    def __init__(self, supply: Supply, surface: Surface, timeout: float, until: float, leave: Leave) -> None:
+        self.listed: dict[str, frozenset[tuple[str, str]]] = {}
+        self.hidden: dict[tuple[str, str], Operation] = {}
+        self._supply, self._surface = supply, surface
+        self._timeout, self._until, self._leave = timeout, until, leave
+        self._ready = [operation for operation in surface.operations if operation.skipped is None]
 
-async def _row(
-    supply: Supply, surface: Surface, ready: list[Operation], caller: str, timeout: float, until: float
-) -> dict[tuple[str, str], str]:
-    """What one caller gets."""
-    if time.monotonic() > until:
-        return {}
-    try:
-        client = await supply.opener()(Step(action=Open(), as_=caller, on="roles"), Open())
-    except TargetError:
-        return {operation.key: "refused" for operation in ready}
-    cells: dict[tuple[str, str], str] = {}
-    try:
-        for operation in ready:
-            arguments = plain(surface, operation)
-            if arguments is None or time.monotonic() > until:
-                continue
-            request_id, message = call_message(client, bind(operation, arguments), supply.filler())
-            key = ("int", request_id)
-            volley = await client.volley([Sent(encode(message) + b"\n", (key,))], patience=timeout)
-            answer = volley.answers.get(key)
-            cells[operation.key] = "served" if answer is not None and good_answer(answer.value) else "refused"
-            if volley.gone is not None:
-                break
-    finally:
-        await client.close()
-    return cells
+    async def all(self) -> Matrix:
+        """The first caller comes behind the others, who may be told of more; `anonymous` and `garbage` last.
+
+        Raises:
+            TargetError: the server is gone.
+        """
+        callers = (*self._surface.callers, ANONYMOUS, GARBAGE)
+        rows = {}
+        for caller in (*callers[1:-2], callers[0], ANONYMOUS, GARBAGE):
+            rows[caller] = await self._row(caller)
+        asked = [*self._ready, *self.hidden.values()]
+        return {
+            operation.key: {caller: rows[caller].get(operation.key, "untried") for caller in callers}
+            for operation in asked
+        }
+
+    async def _row(self, caller: str) -> dict[tuple[str, str], str]:
+        """What one caller gets, and is told of."""
+        if time.monotonic() > self._until:
+            return {}
+        try:
+            client = await self._supply.opener()(Step(action=Open(), as_=caller, on="roles"), Open())
+        except TargetError:
+            return {operation.key: "refused" for operation in (*self._ready, *self.hidden.values())}
+        cells: dict[tuple[str, str], str] = {}
+        try:
+            await self._told(client, caller)
+            for operation in (*self._ready, *self.hidden.values()):
+                arguments = plain(self._surface, operation)
+                if arguments is None or time.monotonic() > self._until:
+                    continue
+                request_id, message = call_message(client, bind(operation, arguments), self._supply.filler())
+                key = ("int", request_id)
+                volley = await client.volley([Sent(encode(message) + b"\n", (key,))], patience=self._timeout)
+                answer = volley.answers.get(key)
+                cells[operation.key] = "served" if answer is not None and good_answer(answer.value) else "refused"
+                if volley.gone is not None:
+                    break
+        except TargetError:  # what is not answered tells nothing
+            return cells
+        finally:
+            await client.close()
+        return cells
+
+    async def _told(self, client: Client, caller: str) -> None:
+        """What a caller is told of; of a named one also what the first is not."""
+        told = await discover(client, timeout=self._timeout, leave=self._leave)
+        self.listed[caller] = frozenset(operation.key for operation in told.operations)
+        known = {operation.key for operation in self._surface.operations}
+        for operation in told.operations if caller in self._surface.callers[1:] else ():
+            named = operation.kind in ("tool", "prompt") or operation.template is not None
+            if named and operation.key not in known and operation.skipped is None and len(self.hidden) < MOST_HIDDEN:
+                self.hidden[operation.key] = operation
 
 
 def authenticated(found: Matrix) -> bool:

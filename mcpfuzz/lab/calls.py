@@ -103,10 +103,12 @@ class Calls:
 
     def definitions(self, request: Request) -> list[dict[str, Json]]:
         """What `tools/list` tells, all pages together."""
-        revision = request.revision
+        revision, caller = request.revision, request.connection.identity
         self._listings += "cursor" not in request.params
         return [
-            revision.trimmed(self._definition(name, tool)) for name, (tool, _) in self._tools.items() if tool.listed
+            revision.trimmed(self._definition(name, tool))
+            for name, (tool, _) in self._tools.items()
+            if tool.listed and (tool.told is None or caller in tool.told)
         ]
 
     def _definition(self, name: str, tool: Tool) -> dict[str, Json]:

@@ -105,6 +105,8 @@ class Tool:
     slow: bool = False
     """Runs on a worker thread, so that the connection goes on being served."""
     listed: bool = True
+    told: frozenset[str] | None = None
+    """Who alone is told of it; None: everybody."""
     describe: Callable[[int], str] | None = None
     """The description at the n-th listing, where it does not stay the same."""
     open: bool = False

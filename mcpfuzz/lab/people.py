@@ -119,7 +119,17 @@ PEOPLE: Final[tuple[Weakness, ...]] = (
         trigger="logging/setLevel by one identity, and a call by another",
         kind="session", transports=("sse", "ws", "wss"),
     ),
+    _tool(
+        *("bola-found", 639, "bola", "get_bill", "bill"),
+        title="Anybody who has a bill's id may read it",
+        trigger="a bill that was there already, and that one identity's list alone names, read by another",
+    ),
     # ---- what one may do ----
+    _tool(
+        *("role-unlisted", 862, "bfla", "find_safe", None),
+        title="A tool that only administrators are told of does not ask who calls",
+        trigger="find_safe by another identity; needs --token admin=...",
+    ),
     _tool(
         *("role-missing", 862, "bfla", "admin_set_notice", None),
         title="A tool for administrators does not ask who calls",

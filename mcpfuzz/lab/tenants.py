@@ -1,5 +1,5 @@
-"""Tools of a house with several tenants: memos and parcels that are somebody's own, a notice that only staff may put
-up, a desk where one signs in. Sound and weak twins.
+"""Tools of a house with several tenants: memos, parcels and bills that are somebody's own, a notice that only staff
+may put up, a safe that only staff are told of, a desk where one signs in. Sound and weak twins.
 
 Who is asking is `Call.identity`; over stdio that is always "local", who owns the machine.
 """
@@ -41,6 +41,8 @@ class Tenants:
         """Id -> owner, text."""
         self.parcels: OrderedDict[str, str] = OrderedDict()
         self.senders: dict[str, str] = {}
+        self.bills: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        """Id -> who owes it, what for: there from the beginning, made by no tool."""
         self._next = lab.draw.between("first parcel", 4711, 1200, 8900)
         self.notice = "The hall is painted on Monday."
         self._salt = os.urandom(16)
@@ -122,7 +124,37 @@ class Tenants:
             raise ToolError(f"There is no parcel {quoted(key)}.")
         return Reply(structured={"parcel": key, "contents": self.parcels[key]})
 
+    # ---- bills ----
+
+    def _bills(self, identity: str) -> dict[str, str]:
+        """Id -> what for, of what this tenant owes: everybody owes something."""
+        with self._lock:
+            if all(owner != identity for owner, _ in self.bills.values()):
+                for what in ("Rent and heating", "Repairs of the balcony"):
+                    self.bills[f"bill-{os.urandom(6).hex()}"] = (identity, f"{what}, reference {os.urandom(5).hex()}")
+                while len(self.bills) > KEEP:
+                    self.bills.popitem(last=False)
+            return {key: what for key, (owner, what) in self.bills.items() if owner == identity}
+
+    def list_bills(self, call: Call) -> Reply:
+        return Reply(structured={"bills": [{"bill": key} for key in self._bills(call.identity)]})
+
+    def get_bill(self, call: Call) -> Reply:
+        key, found = call.args["bill"], self._bills(call.identity)
+        # bola-found: the list shows nobody else's, so nobody can know their ids
+        if self.lab.on("bola-found") and key in self.bills:
+            found = {key: self.bills[key][1]}
+        if key not in found:
+            raise ToolError(f"There is no bill {quoted(key)}.")
+        return Reply(structured={"bill": key, "what": found[key]})
+
     # ---- staff ----
+
+    def safe(self, call: Call) -> Reply:
+        # role-unlisted: who is not told of the tool cannot call it
+        if call.identity not in STAFF and not self.lab.on("role-unlisted"):
+            raise ToolError("There is no such tool.")
+        return Reply("The safe stands behind the boiler.")
 
     def put_up(self, call: Call) -> Reply:
         # role-missing: the menu shows it to administrators only
@@ -168,7 +200,7 @@ class Tenants:
     # ---- what is served ----
 
     def tools(self) -> list[Tool]:
-        return [*self._memo_tools(), *self._other_tools()]
+        return [*self._memo_tools(), *self._bill_tools(), *self._other_tools()]
 
     def _memo_tools(self) -> list[Tool]:
         string: Schema = {"type": "string"}
@@ -200,6 +232,22 @@ class Tenants:
             ),
         ]  # fmt: skip
 
+    def _bill_tools(self) -> list[Tool]:
+        string: Schema = {"type": "string"}
+        key: Schema = {**string, "minLength": 1, "maxLength": 40, "description": "A bill's id"}
+        names = {"bill": ("bill_id", "id")}
+        return [
+            brief(
+                "list_bills", ("show_bills", "open_bills"), "The bills that are to be paid.", {}, self.list_bills, {},
+                hints=READ,
+                output=closed({"bills": {"type": "array", "items": closed({"bill": string}, "bill")}}, "bills"),
+            ),
+            brief(
+                "get_bill", ("read_bill", "show_bill"), "What a bill is for.", {"bill": key}, self.get_bill, names,
+                hints=READ, output=closed({"bill": string, "what": string}, "bill", "what"),
+            ),
+        ]  # fmt: skip
+
     def _other_tools(self) -> list[Tool]:
         string: Schema = {"type": "string"}
         what: Schema = {**string, "minLength": 1, "maxLength": 200, "examples": ["Two mugs."]}
@@ -224,6 +272,8 @@ class Tenants:
             ),
             brief("read_notice", ("show_notice", "hall_notice"), "The notice in the hall.", {}, self.read_notice, {},
                   hints=READ),
+            brief("find_safe", ("locate_safe", "show_safe"), "Where the house's safe stands.", {}, self.safe, {},
+                  hints=READ, told=STAFF),
             brief(
                 "sign_in", ("log_in", "login"), "Whether a name and a password go together.",
                 {"name": name, "password": password}, self.sign_in,

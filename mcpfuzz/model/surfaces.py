@@ -122,6 +122,10 @@ class Surface:
     """Names of the identities that were given, in order."""
     roles: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     """Operation key -> caller -> served, refused or untried (`campaign.roles`); empty where no identity was given."""
+    listed: Mapping[str, frozenset[tuple[str, str]]] = field(default_factory=dict)
+    """Caller -> keys of the operations that they are told of (`campaign.roles`)."""
+    hidden: tuple[Operation, ...] = ()
+    """Operations that other named callers are told of, and the first is not."""
     policy: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     """The same as `--policy` says that it should be."""
     tasks: Mapping[tuple[str, str], float] = field(default_factory=dict)

@@ -11,7 +11,8 @@ IDENTITY_RULES = (
          about="Whoever has, or guesses, the id of somebody's record reads, changes or removes it.",
          proof="What one caller made with a canary in it is shown to another who names its id (or is changed or "
          "removed by them, as its owner sees), while a made-up id shows nothing and no listing shows it to them. Or "
-         "they are told of one's task what its owner is told, or of a change to what they are refused.",
+         "they are shown what only the first one's listing names, what they are refused under its id, or what the "
+         "owner of a task, or of a thing that they are refused, is told of it.",
          mend="Look for the record among the caller's own, in the query itself, on every operation that takes its id, "
          "a task's and a subscription's included.",
          references=("CWE-639", "CWE-284", "OWASP-API1", "OWASP-LLM08", "MCP RS-10", "MCP TK-21", "MCP TK-22")),

@@ -14,6 +14,7 @@ from mcpfuzz.harvest import gained
 from mcpfuzz.model import Exchange, Frame, Json, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.reading import accepted, answered_result, strings
+from mcpfuzz.oracles.stateful import masked
 from mcpfuzz.tasks import ENDED, task_of
 from mcpfuzz.wire import decode
 
@@ -68,15 +69,20 @@ def _crossed_read(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str 
         return None
     if canary in _text(said.get(params["absent"])) or _shared(params, said, canary):
         return None
-    if not _shows(said.get(params["foreign"]), canary):
-        return None
-    return f"step {params['foreign'] + 1}, by another caller, shows what step {params['made'] + 1} made"
+    foreign = params["foreign"]
+    for step in foreign if isinstance(foreign, list) else [foreign]:
+        if _shows(said.get(step), canary):
+            return f"step {step + 1}, by another caller, shows what step {params['made'] + 1} made"
+    return None
 
 
 def _crossed_list(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    """What one caller made stands in another's list of their own things."""
+    """What one caller made stands in another's list of their own things; or in a list of things, though they are
+    refused it under its id."""
     said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
     if said is None or not canary or not _shows(said.get(params["own"]), canary):
+        return None
+    if "refused" in params and not (_shows(said.get(params["read"]), canary) and _refused(said.get(params["refused"]))):
         return None
     if not _shows(said.get(params["foreign"]), canary):
         return None
@@ -213,6 +219,29 @@ def _crossed_write(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str
     if _shared(params, said, before) or not _shows(said.get(params["again"]), after):
         return None
     return f"step {params['again'] + 1} shows the owner what another caller wrote in step {params['foreign'] + 1}"
+
+
+def _crossed_change(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
+    """What one caller made, and another is refused as a reading, is another thing to its owner after that other one
+    used it; the same under a made-up id had changed nothing."""
+    said, canary = _steps(params, trace), trace.canaries.get(str(params["canary"]))
+    if said is None or not canary or not _shows(said.get(params["own"]), canary):
+        return None
+    own, before, again, foreign = (said.get(params[name]) for name in ("own", "before", "again", "foreign"))
+    if not _refused(said.get(params["refused"])) or foreign is None or not accepted(foreign):
+        return None
+    if not own or not before or not again or again.answer is None or _shared(params, said, canary):
+        return None
+    if masked(own) != masked(before) or masked(again) == masked(before):
+        return None
+    return (
+        f"step {params['again'] + 1} shows the owner another thing, after another caller's step {params['foreign'] + 1}"
+    )
+
+
+def _refused(exchange: Exchange | None) -> bool:
+    """Whether it was answered, and not with what was asked for."""
+    return exchange is not None and exchange.answer is not None and not accepted(exchange)
 
 
 def _crossed_delete(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
@@ -381,6 +410,7 @@ OWNERSHIP: Mapping[str, Seen] = {
     "overheard": _overheard,
     "crossed-write": _crossed_write,
     "crossed-delete": _crossed_delete,
+    "crossed-change": _crossed_change,
     "existence": _existence,
     "told-apart": _told_apart,
     "unthrottled": _unthrottled,

@@ -4,8 +4,8 @@ shrinking, the benign control, and a replay from the report.
 
 Each returns what was observed, in words, or None where the effect is absent. They live beside what they look at,
 each module with a table of its own: `process_proofs`, `answer_proofs`, `schema_proofs`, `row_proofs` for what any
-case may show; `sightings`, `stateful`, `ownership`, `session_proofs`, `socket_proofs`, `surfaces`, `page_proofs`,
-`authorization_proofs`, `http_proofs` for what attacks claim.
+case may show; `sightings`, `stateful`, `ownership`, `crossings`, `session_proofs`, `socket_proofs`, `surfaces`,
+`page_proofs`, `authorization_proofs`, `http_proofs` for what attacks claim.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mcpfuzz.oracles.answer_proofs import ANSWERS
 from mcpfuzz.oracles.authorization_proofs import AUTHORIZATION
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.challenges import CHALLENGES
+from mcpfuzz.oracles.crossings import CROSSINGS
 from mcpfuzz.oracles.http_proofs import HTTP
 from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.page_proofs import PAGES
@@ -41,6 +42,7 @@ _BUNDLED: Mapping[str, Seen] = {
     **SIGHTINGS,
     **STATEFUL,
     **OWNERSHIP,
+    **CROSSINGS,
     **SESSIONS,
     **CHALLENGES,
     **AUTHORIZATION,

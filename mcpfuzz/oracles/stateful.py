@@ -207,21 +207,33 @@ def _hidden(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None
 
 
 def _assigned(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
-    """A member that nobody declared is told by a later reading under its own name; one with a made-up name is not."""
+    """A member that nobody declared is told by a later reading under its own name; one with a made-up name is not.
+    With a `value` that anybody could think of, the same reading told another one before."""
     said = _steps(params, trace)
-    value, other = trace.canaries.get(str(params["canary"])), trace.canaries.get(str(params["plain"]))
-    if said is None or not value or not accepted(said[params["act"]]):
+    other = trace.canaries.get(str(params["plain"]))
+    value = params.get("value", trace.canaries.get(str(params.get("canary"))))
+    if said is None or value is None or not accepted(said[params["act"]]):
         return None
+    before = dict(zip(params["reads"], params.get("before", ()), strict=False))
     for step in params["reads"]:
         exchange = said[step]
-        if not accepted(exchange) or value.encode() in exchange.sent:
+        if not accepted(exchange) or ("value" not in params and value.encode() in exchange.sent):
             continue
         if other and other in _text(exchange):
             return None  # it keeps whatever it is given
-        for name, found in members(answered_result(exchange)):
-            if name == params["member"] and str(found) == value:
-                return f"step {step + 1} tells {name} as step {params['act'] + 1} had set it"
+        if step in before and _tells(said[before[step]], params["member"], value) is not False:
+            continue
+        if _tells(exchange, params["member"], value):
+            return f"step {step + 1} tells {params['member']} as step {params['act'] + 1} had set it"
     return None
+
+
+def _tells(exchange: Exchange, member: str, value: Json) -> bool | None:
+    """Whether an answer has a member of this value; None where it has no such member, or is a refusal."""
+    found = [item for name, item in members(answered_result(exchange)) if name == member]
+    if not found or not accepted(exchange):
+        return None
+    return any(str(item) == str(value) for item in found)
 
 
 # ---- the price of a call ---------------------------------------------------------------------------
