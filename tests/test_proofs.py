@@ -33,6 +33,7 @@ from mcpfuzz.model import (
 from mcpfuzz.oracles.authorization_proofs import AUTHORIZATION
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.challenges import CHALLENGES
+from mcpfuzz.oracles.crossings import CROSSINGS
 from mcpfuzz.oracles.http_proofs import HTTP
 from mcpfuzz.oracles.judging import judge_trace, normalised
 from mcpfuzz.oracles.leaks import leaks_in
@@ -200,7 +201,9 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
 }
 
 
-FAMILIES = (SIGHTINGS, STATEFUL, SURFACES, OWNERSHIP, SESSIONS, PAGES, HTTP, CHALLENGES, SOCKETS, AUTHORIZATION)
+FAMILIES = (
+    SIGHTINGS, STATEFUL, SURFACES, OWNERSHIP, CROSSINGS, SESSIONS, PAGES, HTTP, CHALLENGES, SOCKETS, AUTHORIZATION,
+)  # fmt: skip
 ELSEWHERE = {kind for family in FAMILIES for kind in family}
 """Kinds whose pairs stand in test files of their own."""
 
