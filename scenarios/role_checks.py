@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mcpfuzz.model import Call, Case, Claim, Conversation, Open, Operation, Place, Proof, Step, Surface
+from mcpfuzz.model import Action, Case, Claim, Conversation, Open, Operation, Place, Proof, Step, Surface
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.scenarios.stories import LISTINGS, plain, readings
+from mcpfuzz.scenarios.stories import LISTINGS, plain, readings, walk
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.relations import free_texts, looks, removes
@@ -68,12 +68,10 @@ def _by_name(surface: Surface, operation: Operation, caller: str) -> Case | None
     if arguments is None or operation.kind not in LISTINGS:
         return None
     method = "resources/templates/list" if operation.template is not None else LISTINGS[operation.kind]
-    steps = (
-        Step(action=Open(), on="c2", as_=caller),
-        Step(action=Call(method), on="c2", as_=caller),
-        Step(action=bind(operation, arguments), on="c2", as_=caller),
-    )
-    params = {"steps": 3, "step": 2, "told": 1, "name": operation.name}
+    said: tuple[Action, ...] = (Open(), *walk(surface, method, 2), bind(operation, arguments))
+    steps = tuple(Step(action=action, on="c2", as_=caller) for action in said)
+    last = len(steps) - 1
+    params = {"steps": len(steps), "step": last, "told": list(range(1, last)), "name": operation.name}
     proof = Proof(kind="served-by-name", expected=f"{caller}, who is not told of it, is refused", params=params)
     return _case(operation, steps, f"used by {caller}, who is not told of it", Claim("bfla", proof))
 

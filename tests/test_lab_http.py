@@ -724,6 +724,12 @@ def test_auth_missing_on_get_asks_only_who_posts() -> None:
         assert [Caller(lab).initialize().status for lab in labs] == [401, 401]
 
 
+def test_auth_missing_on_legacy_asks_only_who_speaks_the_latest_revision() -> None:
+    with both("auth-missing-on-legacy", *TOKENS) as labs:
+        assert [Caller(lab).initialize().status for lab in labs] == [200, 401]
+        assert [Caller(lab).modern("tools/list").status for lab in labs] == [401, 401]
+
+
 def test_old_endpoint_is_the_other_transport_without_a_token() -> None:
     with both("old-endpoint", *TOKENS) as labs:
         params = {"protocolVersion": "2024-11-05", "capabilities": {}, "clientInfo": CLIENT}

@@ -34,7 +34,10 @@ SCENARIOS = (
     "guessable-key", "token-claims", "open-after-expiry", "credential-spelling", "challenge", "cross-talk", "overheard",
     "cookie-flags", "logged-credentials",
 )  # fmt: skip
-ALSO = {"session-hijack", "guessable-session", "session-kept", "query-token", "auth-missing-on-get", "stream-replay"}
+ALSO = {
+    "session-hijack", "guessable-session", "session-kept", "query-token", "auth-missing-on-get",
+    "auth-missing-on-legacy", "stream-replay",
+}  # fmt: skip
 """Network weaknesses that these scenarios prove."""
 MORE = {
     "stream-replay": ("--answers", "sse"),  # what is JSON cannot be taken up

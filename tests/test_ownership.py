@@ -212,7 +212,7 @@ def test_what_both_are_told_of_or_any_id_shows_is_nobodys(seen: Trace) -> None:
     assert not shows("crossed-content", seen, **FOUND)
 
 
-NAMED = {"steps": 3, "told": 1, "step": 2, "name": "find_safe"}
+NAMED = {"steps": 3, "told": [1], "step": 2, "name": "find_safe"}
 
 
 def listing(*names: str, **more: Any) -> dict[str, Any]:

@@ -119,6 +119,12 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         kind="endpoint",
     ),
     _row(
+        *("auth-missing-on-legacy", 306, "auth-missing", ("http",), "MCP-Protocol-Version"),
+        title="Only the latest revision asks for a token",
+        trigger="initialize (legacy revisions) without a token; needs --token",
+        kind="endpoint",
+    ),
+    _row(
         *("old-endpoint", 306, "old-endpoint", _WEB, "other path"),
         title="The endpoint of another transport is still there and asks for no token",
         trigger="/sse beside /mcp, or /mcp beside /sse, without a token; needs --token",

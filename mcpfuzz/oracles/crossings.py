@@ -97,13 +97,14 @@ def _served_by_name(params: Mapping[str, Any], trace: Trace, bench: Bench) -> st
     data = re.search(r"^\s*[\[{]", text, re.MULTILINE) and "error" not in text.lower()
     if not data and len(text) < SHORT and _DENIED.search(text):
         return None
-    if "told" in params:
-        told = said.get(params["told"])
-        result = answered_result(told) if told is not None else None
-        if told is None or result is None or not accepted(told) or result.get("nextCursor") is not None:
+    names, cursor = set[str](), None
+    for page in params.get("told", ()):
+        result = answered_result(said[page]) if page in said else None
+        if result is None or not accepted(said[page]):
             return None
-        if params["name"] in _names(result):
-            return None
+        names, cursor = names | _names(result), result.get("nextCursor")
+    if "told" in params and (cursor is not None or params["name"] in names):
+        return None
     return f"step {step + 1} was served, a normal answer"
 
 

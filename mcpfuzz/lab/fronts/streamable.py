@@ -59,6 +59,10 @@ class Streamable:
             # auth-missing-on-get: the decorator is on the handler of POST; the session says whose the rest is
             session = self._legacy.sessions.peek(request.get(SESSION) or "")
             return session.identity if session else ANONYMOUS
+        modern = request.get("mcp-protocol-version") == MODERN
+        if self.lab.on("auth-missing-on-legacy") and not modern and request.get("authorization") is None:
+            # auth-missing-on-legacy: the guard came with the new handler; who speaks the old revisions is let through
+            return ANONYMOUS
         if self.lab.on("token-once"):
             # token-once: whoever has the session's id was given it, and showed a token for it
             session = self._legacy.sessions.peek(request.get(SESSION) or "")
