@@ -73,8 +73,9 @@ def _cases(surface: Surface, operation: Operation) -> Iterator[Case | None]:
     if operation.kind == "resource":
         yield from (_watched(surface, flow) for flow in found)
     if "network" in surface.places:  # over stdio each of them would start a process
-        yield from (_read(surface, flow, f"near-{form}") for flow in found[:1] for form in FORMS)
-        yield from (_wild(surface, flow) for flow in found[:1] if operation.kind == "tool")
+        named = [flow for flow in found[:1] if _names(flow)]
+        yield from (_read(surface, flow, f"near-{form}") for flow in named for form in FORMS)
+        yield from (_wild(surface, flow) for flow in named if operation.kind == "tool")
 
 
 def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
@@ -91,6 +92,12 @@ def _read(surface: Surface, flow: Flow, how: str) -> Case | None:
         claims.append(_claim("existence-told", "existence", params))
     form = "" if how == "got" else f", its id {how.removeprefix('near-')}"
     return _case(surface, flow.user, flow.maker, flow.argument, steps, f"read by another caller{form}", claims)
+
+
+def _names(flow: Flow) -> bool:
+    """Whether the argument speaks of an id, or of what the maker makes: any text could be told otherwise."""
+    said = names_id(flow.user, flow.argument) or words(flow.argument) & words(flow.maker.name)
+    return flow.user.kind == "resource" or bool(said)
 
 
 def _wild(surface: Surface, flow: Flow) -> Case | None:
