@@ -3,6 +3,7 @@ first messages that are guessed, and what a close frame tells."""
 
 from __future__ import annotations
 
+import ssl
 import time
 from typing import Any
 
@@ -111,10 +112,12 @@ def test_the_steps_that_the_proof_names_are_those_that_it_means() -> None:
     assert steps[own].on == "own" and not isinstance(steps[own].action, Open)
 
 
-def test_a_connection_over_websocket_ends_with_its_token() -> None:
-    with Served("ws", "--jwt-key", KEY, "--auth", "query") as served:
+@pytest.mark.parametrize("transport", ["ws", "wss"])
+def test_a_connection_over_websocket_ends_with_its_token(transport: str) -> None:
+    with Served(transport, "--jwt-key", KEY, "--auth", "query") as served:
+        tls = ssl.create_default_context(cafile=served.authority) if transport == "wss" else None
         place = f"{served.url}?token={mint('alice', KEY, -3)}"  # with the leeway it is good for two seconds more
-        with connect(place, compression=None) as open_one:
+        with connect(place, compression=None, ssl=tls) as open_one:
             open_one.send(PING)
             assert open_one.recv(timeout=10) == PONG
             with pytest.raises(ConnectionClosed) as closed:
