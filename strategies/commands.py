@@ -15,6 +15,7 @@ TOUCH = f"touch {FILE}"
 UNSPACED = "touch${IFS}" + FILE
 
 SHELL: tuple[tuple[str, str], ...] = (
+    ("BASE$(COMMAND)'$(COMMAND)'", "a command substitution that runs inside of any quotes"),
     ("BASE; COMMAND", "a command after a semicolon"),
     ("BASE$(COMMAND)", "a command substitution"),
     ("BASE'; COMMAND; '", "out of single quotes, a command after a semicolon"),

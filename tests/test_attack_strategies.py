@@ -6,6 +6,7 @@ import base64
 import pickle
 import re
 import sqlite3
+import subprocess
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -207,3 +208,12 @@ def test_an_option_that_shows_a_file_has_a_word_that_is_none_for_its_control() -
     shown = [payload for payload in commands.options("x") if "{outside}" in payload.text]
     assert shown and all(payload.benign == payload.text.replace("files0-from", "{canary:unknown}") for payload in shown)
     assert all(payload.benign is None for payload in commands.options("x") if "{outside}" not in payload.text)
+
+
+@pytest.mark.parametrize("context", ["cat {}", 'cat "{}"', "cat '{}'", 'curl -L "{}" -o x', "git -C '{}' log"])
+def test_the_first_command_runs_in_every_quoting_context(context: str, tmp_path: Path) -> None:
+    text = commands.shell("x")[0].text
+    made = text.replace("{watch}", str(tmp_path)).replace("{canary:1}", "made")
+    line = context.replace("cat", "true").replace("curl", "true").replace("git", "true").format(made)
+    subprocess.run(["/bin/sh", "-c", line], check=False, cwd=tmp_path)
+    assert (tmp_path / "made").exists()

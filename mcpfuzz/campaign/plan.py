@@ -72,9 +72,9 @@ def units(
             left = [(pair, count) for pair, count in left if 0 < step * slice_of(pair[0], crowd) < count]
 
 
-FREQUENT = ("path-traversal", "file-write", "command-injection")
+FREQUENT = ("path-traversal", "file-write", "command-injection", "argument-injection")
 """What published flaws of MCP servers are most often: first of all that is asked of each operation."""
-LIKELY = ("ssrf", "argument-injection", "sql-injection")
+LIKELY = ("ssrf", "sql-injection")
 """What they are next most often: before what costs less."""
 GIVEN = frozenset({"workspace", "upstream", "address-header", "credential", "second", "ticket", "read-only"})
 """Needs that only a user's word fills: what they were given for is tried before all else, since it is asked about."""
