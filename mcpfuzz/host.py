@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterable
 
 import psutil
@@ -28,6 +29,7 @@ __all__ = [
     "kill_group",
     "listening",
     "marked",
+    "moment",
     "path_roots",
     "pin",
     "reap",
@@ -111,35 +113,60 @@ def carries(pid: int, token: str) -> bool:
     return False
 
 
-CLOCK_SLACK_S = 2.0
-"""By how much the start of a process, which is told in ticks since the boot, may seem to lie before a file's time."""
+CLOCK_SLACK_S = 0.1
+"""By how much a start, which is told in ticks, may seem to lie before the moment that was noted before it."""
+
+
+def moment() -> tuple[str, float]:
+    """(which boot of the system, seconds since then): what starts of processes are told in, whatever the clock does."""
+    if not LINUX:
+        return "", time.time()
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip(), time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _started(pid: int) -> float:
+    """When a process began, in seconds as `moment` has them. Raises OSError or psutil.Error where there is none."""
+    if not LINUX:
+        return float(psutil.Process(pid).create_time())
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        return int(file.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
 def sweep(token: str, *, since: float = 0.0) -> int:
     """Kill what a run left behind, known by its mark, and reap it; how many there were.
 
     Args:
-        since: `time.time()`; what began before is left alone.
+        since: a `moment` of this boot; what began before is left alone.
     """
-    count = 0
+    ended: set[int] = set()
     for _ in range(5):  # a fork bomb's children may be born while we look
-        left = [pid for pid in marked(token) if _alive(pid)]
-        ended = [pid for pid in left if _kill(pid, token, since)]
-        if not ended:
+        left = [pid for pid in marked(token) if _alive(pid) and _kill(pid, token, since)]
+        if not left:
             break
-        count += len(ended)
-        reap(ended)
-    return count
+        ended.update(left)  # one that was killed may take a moment to go
+        reap(left)
+    return len(ended)
 
 
 def _kill(pid: int, token: str, since: float) -> bool:
-    """Kill one process, should it be the one that was meant: its id may have been given to another meanwhile."""
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)  # from here on its start is known, and compared before the signal
-        if process.create_time() + CLOCK_SLACK_S >= since and carries(pid, token):
-            process.kill()
-            return True
-    return False
+    """Kill one process, should it be the one that is meant: its id may have been given to another meanwhile, so it is
+    held on to, where that is possible, before it is looked at."""
+    held = -1
+    try:
+        held = os.pidfd_open(pid) if LINUX else -1
+        if _started(pid) + CLOCK_SLACK_S < since or not carries(pid, token):
+            return False
+        if held >= 0:
+            signal.pidfd_send_signal(held, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGKILL)
+        return True
+    except (OSError, psutil.Error):
+        return False
+    finally:
+        if held >= 0:
+            os.close(held)
 
 
 def reap(pids: Iterable[int]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mcpfuzz.host import MARK
+from mcpfuzz.host import MARK, carries, moment
 from mcpfuzz.target.owned import FOLDER, Owned
 
 TOKEN, OTHER = "0123456789abcdef", "fedcba9876543210"
@@ -38,17 +38,19 @@ os.execv(sys.executable, [sys.executable, "-m", "mcpfuzz.lab"])
 def sleeping(mark: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(["sleep", "600"], env={**os.environ, MARK: mark}, start_new_session=True)
     try:
+        assert until(lambda: carries(process.pid, mark))  # a moment after it was started
         yield process
     finally:
         process.kill()
         process.wait()
 
 
-def entry_of(state: Path, token: str) -> Path:
-    """What a run of this mark leaves when it is killed."""
+def entry_of(state: Path, token: str, later: float = 0.0) -> Path:
+    """What a run of this mark leaves when it is killed, `later` seconds from now."""
     path = state / FOLDER / token
     path.parent.mkdir(exist_ok=True)
-    path.touch()
+    boot, now = moment()
+    path.write_text(f"{boot} {now + later}", encoding="ascii")
     return path
 
 
@@ -74,10 +76,8 @@ def test_what_carries_the_mark_of_a_run_that_is_gone_is_ended_and_nothing_else(t
 
 
 def test_what_began_before_the_run_that_is_said_to_own_it_is_left_alone(tmp_path: Path) -> None:
-    entry = entry_of(tmp_path, TOKEN)
+    entry_of(tmp_path, TOKEN, later=60)
     with sleeping(f"{TOKEN}.0a1b") as older:
-        later = time.time() + 3_600
-        os.utime(entry, (later, later))
         owned = Owned(tmp_path, "a" * 16)
         assert owned.ended == 0 and older.poll() is None
         owned.close()

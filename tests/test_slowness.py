@@ -50,6 +50,9 @@ for line in sys.stdin:
         result = {"content": [{"type": "text", "text": text}], "isError": not isinstance(tag, str)}
     print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
 """
+FORGETS = """if params["name"] == "export" and tag not in tags and isinstance(tag, str):
+            continue
+        if False:"""
 
 
 def findings(folder: Path) -> tuple[list[dict[str, Any]], str]:
@@ -68,25 +71,41 @@ def test_a_server_that_is_slow_for_a_while_is_silent(tmp_path: Path) -> None:
     assert found == [], said
 
 
-def controls(rule: str) -> list[Any]:
-    """What the prover says beside a call of a tool with two good calls."""
+def controls(rule: str) -> list[list[Any]]:
+    """What the prover says beside a call of a tool with two good calls: the tags of each control's calls."""
     tool = Operation(kind="tool", name="export", schema={"type": "object"})
+    other = Operation(kind="tool", name="add_tag", schema={"type": "object"})
     surface = Surface(
-        revision="2025-11-25", revisions=(), server={}, capabilities={}, operations=(tool,),
-        good={tool.key: ({"tag": "made"}, {"tag": "kiln"})},
+        revision="2025-11-25", revisions=(), server={}, capabilities={}, operations=(other, tool),
+        good={tool.key: ({"tag": "made"}, {"tag": "kiln"}), other.key: ({"tag": "new"},)},
     )  # fmt: skip
     nothing: Any = None
     prover = Prover(nothing, nothing, surface, 10.0, 0.0, nothing, nothing)
     place = Place(kind="tool", name="export")
     case = Case(scenario="s", place=place, conversation=Conversation.of(Call("tools/call")), label="")
-    said = [one.steps[0].action for one in prover._controls(case, rule)]
-    return [action.params["arguments"]["tag"] for action in said if isinstance(action, Call)]
+    return [
+        [step.action.params["arguments"]["tag"] for step in one.steps if isinstance(step.action, Call)]
+        for one in prover._controls(case, rule)
+    ]
 
 
 @pytest.mark.parametrize("rule", ["no-answer", "hang"])
 def test_a_good_call_that_was_good_only_after_others_takes_no_proof_of_silence_away(rule: str) -> None:
-    assert controls(rule) == ["made", "kiln"]
+    assert controls(rule) == [["made"], ["new", "made"], ["kiln"]]
 
 
 def test_what_a_good_call_shows_too_is_no_proof_whatever_the_others_show() -> None:
-    assert controls("stack-trace-leak") == ["made"]
+    assert controls("stack-trace-leak") == [["made"]]
+
+
+@pytest.mark.runs
+@pytest.mark.timeout(180)
+def test_a_call_that_is_not_answered_while_learning_does_not_make_its_tool_a_slow_one(tmp_path: Path) -> None:
+    """Tags that nobody made are never answered, and those that learning made are gone on a fresh server."""
+    path = tmp_path / "forgets.py"
+    path.write_text(SERVER.replace("if 40 <= calls <= 44:", FORGETS), encoding="utf-8")
+    report, said = play(
+        tmp_path, ["valid-arguments"], 1, "--revision", "2025-11-25", "--", sys.executable, str(path), max_time=40
+    )
+    found = [(one["rule"], one["confidence"], one["operation"]["name"]) for one in report["findings"]]
+    assert found == [("no-answer", "proved", "export")], said

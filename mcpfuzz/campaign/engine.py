@@ -53,6 +53,8 @@ SETTLE_LIMIT = 0.1
 """Of the budget, at most about, for these proofs then; the others are made when the plan is done."""
 TIME_SPENT = "its time was spent"
 """The one reason to stop that says nothing about the server."""
+KNOWN_SILENCE = 1 / 3
+"""How much of the wait for what is on the docket already counts as wasted: other stories have other things to say."""
 RECALL_SHARE = 0.25
 """Of the time, at most, for what earlier runs found."""
 
@@ -351,8 +353,8 @@ class Engine:
         if seen.damage:
             began = time.monotonic()
             await self._blame.damage(cases, seen, unit, self._score.what)
-            if seen.lost and unit.key not in self._docket.dead_ends:  # nothing is wrong with what was lost
-                self._pace.waste(patience + time.monotonic() - began)
+            if seen.lost:
+                self._wasted(unit, patience + time.monotonic() - began)
         elif seen.unclear and self._may_examine(unit, cases[0].row):
             for case in cases:
                 if await self._alone(case, unit) or time.monotonic() > self._until:
@@ -383,12 +385,16 @@ class Engine:
             await self._docket.suspect(case, suspicion, unit)
         if largest := max((_size(exchange) for exchange in trace.exchanges), default=0):
             self._pace.learn(unit, case.row, 0.0, largest)
-        if unit.key not in self._docket.dead_ends:
-            self._pace.waste(sum(exchange.waited_s for exchange in trace.exchanges))
+        self._wasted(unit, sum(exchange.waited_s for exchange in trace.exchanges))
         self._score.tell()
         if unit.scenario.spoils and self._supply.can_start:
             await self._supply.fresh("what was done may last")
         return trace.ending.kind != "alive"
+
+    def _wasted(self, unit: Unit, seconds: float) -> None:
+        """A wait that ended without an answer: nothing is wrong with that, or it is on the docket already and costs
+        every other story the same."""
+        self._pace.waste(seconds if unit.key not in self._docket.dead_ends else seconds * KNOWN_SILENCE)
 
 
 def _size(exchange: Exchange) -> int:

@@ -63,7 +63,7 @@ class Pace:
         spent = self._wasted.get(self._operation, 0.0)
         if self._operation is None or spent <= max(WASTE_S, self._settings.max_time * WASTE_SHARE):
             return None
-        return f"{self._operation[1]}: its calls take as long as they are told, {spent:.0f} s were waited for nothing"
+        return f"{self._operation[1]}: too long was waited for its answers, {spent:.0f} s and more for nothing"
 
     def expected_s(self) -> float:
         """Seconds that a call of a slow operation may well take; 0 for the others."""

@@ -24,7 +24,9 @@ __all__ = ["SCENARIO", "Pools"]
 
 SCENARIO = "schemathesis-arguments"
 SHARE = 0.4
-"""Of the time, after which a pool that is not there is not waited for."""
+"""Of the time, after which nothing more is drawn."""
+WAIT_SHARE = 0.1
+"""Of the time, that may be waited in all for pools where other stories could be played instead."""
 DRAWS = {"quick": 24, "standard": 64, "nightly": 400}
 """For one tool, by profile."""
 ALL_DRAWS = {"quick": 1_200, "standard": 3_000, "nightly": 40_000}
@@ -38,7 +40,7 @@ class Pools:
 
     Args:
         state: folder for what Hypothesis keeps.
-        until: `time.monotonic()` after which nothing is waited for.
+        until: `time.monotonic()` after which nothing more is drawn.
 
     Attributes:
         why: a pool is not there.
@@ -46,6 +48,7 @@ class Pools:
 
     def __init__(self, settings: Settings, surface: Surface, state: str, until: float) -> None:
         self._until = until
+        self._patience = settings.max_time * (SHARE if len(settings.scenarios) == 1 else WAIT_SHARE)
         self._state = state
         self._pools: dict[tuple[str, str], tuple[tuple[str, Json], ...]] = {}
         self._news = trio.Condition()
@@ -101,11 +104,12 @@ class Pools:
         other share; None where the pool is not there in time."""
         if unit.scenario.id != SCENARIO or unit.operation is None or unit.operation.key in surface.pools:
             return surface
-        key = unit.operation.key
-        with trio.move_on_after(max(0.0, self._until - time.monotonic())):
+        key, began = unit.operation.key, time.monotonic()
+        with trio.move_on_after(max(0.0, min(self._patience, self._until - began))):
             async with self._news:
                 while key not in self._pools and not self._ended:
                     await self._news.wait()
+        self._patience -= time.monotonic() - began
         return replace(surface, pools={**surface.pools, key: self._pools[key]}) if key in self._pools else None
 
 

@@ -224,18 +224,23 @@ class Prover:
 
     def _controls(self, case: Case, rule: str) -> Iterator[Conversation]:
         """The benign twins, of which one that does not show it is enough. There is one; where the rule is about an
-        answer that does not come, all good calls of the operation: one may have been good only after what was said
-        before it."""
+        answer that does not come, also the same behind good calls of the other tools, and the operation's other good
+        calls: it may be good only after what was said before it."""
         control = self.control(case, rule)
         if control is None:
             return
         yield control
         known = self.surface.good.get((case.place.kind, case.place.name), ())
         operation = self.surface.operation(case.place.kind, case.place.name)
-        if rule in WAITS and operation is not None:
-            for arguments in known:
-                if (other := Conversation.of(bind(operation, arguments))) != control:
-                    yield other
+        if rule not in WAITS or operation is None or not known:
+            return
+        before = [(one, self.surface.good.get(one.key)) for one in self.surface.operations if one.skipped is None]
+        prelude = [bind(one, calls[0]) for one, calls in before if calls and one.kind == "tool" and one != operation]
+        if prelude:
+            yield Conversation.of(*prelude[:MAX_SHOWN], bind(operation, known[0]))
+        for arguments in known:
+            if (other := Conversation.of(bind(operation, arguments))) != control:
+                yield other
 
     def control(self, case: Case, rule: str = "") -> Conversation | None:
         """The benign twin: the case's own, where the rule is one that it claims (or it claims none); else the good

@@ -70,6 +70,8 @@ class Reach:
         self._refused: dict[tuple[str, str], list[Json]] = {}
         self._asked: set[tuple[tuple[str, str], str]] = set()
         self._takes_away: set[tuple[str, str]] = set()
+        self._silent: set[tuple[str, str]] = set()
+        """Operations of which nothing is known but a call that was not answered."""
         self._present: tuple[str, ...] = ()
         self._harvest: Harvest | None = None
 
@@ -183,10 +185,16 @@ class Reach:
                 continue
             answered, took = await self._try(client, operation, candidate, filler, timeout)
             tally = self.tally(*operation.key)
-            tally.slowest_s = max(tally.slowest_s, took)
             if answered is None:
+                if not tally.accepted:  # else this is silence, which says nothing of how slow it is
+                    self._silent.add(operation.key)
+                    tally.slowest_s = max(tally.slowest_s, took)
                 tally.reason = f"a call was not answered within {timeout:g} s"
                 return
+            if operation.key in self._silent and good_answer(answered):
+                self._silent.discard(operation.key)
+                tally.slowest_s = 0.0
+            tally.slowest_s = max(tally.slowest_s, took)
             self.count(operation.kind, operation.name, answered)
             if good_answer(answered):
                 tally.fastest_s = min(tally.fastest_s, took)  # a refusal says nothing of how long the work takes

@@ -1,7 +1,7 @@
 """The journal of the processes that a run owns, so that a run which was killed outright leaves none for good: what a
 server had daemonised by then is ended by the next run with the same state folder.
 
-    processes/TOKEN    empty; locked as long as its run lives; its time is when the run began
+    processes/TOKEN    the boot and the moment when the run began (`host.moment`); locked as long as that lives
 
 TOKEN is the run's mark, which every process of it carries in its environment: 64 random bits. Ended is only what
 carries the mark of a run that is gone, and began after that run did. In a sandbox nothing outlives the run, and none is
@@ -46,6 +46,7 @@ class Owned:
             young = folder / f"new-{token}"  # only what is locked already ever bears the name that others look for
             self._lock = os.open(young, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.write(self._lock, "{} {:.2f}".format(*host.moment()).encode("ascii"))
             young.rename(self._path)
 
     def close(self) -> None:
@@ -67,10 +68,12 @@ def _end(path: Path) -> int:
         return 0
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        ended = host.sweep(path.name, since=os.fstat(lock).st_mtime)
+        boot, began = os.read(lock, 200).decode("ascii").rsplit(" ", 1)
+        ended = host.sweep(path.name, since=float(began)) if boot == host.moment()[0] else 0
+    except (OSError, ValueError):  # its run lives, or somebody else wrote that
+        return 0
+    else:
         path.unlink(missing_ok=True)
         return ended
-    except OSError:
-        return 0  # its run lives
     finally:
         os.close(lock)
