@@ -74,6 +74,8 @@ SHOWN_BYTES = 64 << 10
 """A longer answer is shown by its beginning."""
 MAX_SHOWN = 12
 """Tools whose good calls may show a secret by design."""
+MAX_PRELUDE = 40
+"""Good calls of other tools that are said before one that may be good only after them."""
 REFUTED = "a benign call shows the same"
 """The note of what its control shows, too: the attack did not cause it."""
 ONLY_SLOW = "asked again, it was answered in time"
@@ -234,10 +236,10 @@ class Prover:
         operation = self.surface.operation(case.place.kind, case.place.name)
         if rule not in WAITS or operation is None or not known:
             return
-        before = [(one, self.surface.good.get(one.key)) for one in self.surface.operations if one.skipped is None]
-        prelude = [bind(one, calls[0]) for one, calls in before if calls and one.kind == "tool" and one != operation]
+        others = [one for one in self.surface.operations if one.kind == "tool" and one.skipped is None]
+        prelude = [bind(one, made) for one in others if one != operation for made in self.surface.good.get(one.key, ())]
         if prelude:
-            yield Conversation.of(*prelude[:MAX_SHOWN], bind(operation, known[0]))
+            yield Conversation.of(*prelude[:MAX_PRELUDE], bind(operation, known[0]))
         for arguments in known:
             if (other := Conversation.of(bind(operation, arguments))) != control:
                 yield other
