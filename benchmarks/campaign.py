@@ -76,6 +76,7 @@ class Run:
 
 
 def cores() -> list[int]:
+    """What this process may use; `taskset` says which."""
     return sorted(os.sched_getaffinity(0))
 
 
