@@ -151,17 +151,22 @@ def head(*cells: str) -> None:
 def whole(options: argparse.Namespace) -> None:
     server, pin = [str(responder())], {cores()[0]}
     head("seed", "cases", "cases/s", "cases per CPU s", "requests told", "lines counted", "told to counted",
-         "lines/s", "starts", "CPU to wall")  # fmt: skip
-    runs = []
+         "lines/s", "starts", "CPU to wall", "steady cases per CPU s")  # fmt: skip
+    runs, steady = [], []
     for seed in options.seeds:
+        short = ours(server, options.seconds / 3, seed, pin)
         one = ours(server, options.seconds, seed, pin)
         runs.append(one)
         told = one.report
+        steady.append((told["cases"] - short.report["cases"]) / (one.cpu_s - short.cpu_s))
         row(seed, told["cases"], one.cases_per_s, told["cases"] / one.cpu_s, told["requests"], one.lines,
             f"{told['requests'] / one.lines:.4f}", one.lines / told["duration_s"], told["restarts"] + 1,
-            f"{one.cpu_s / one.wall_s:.2f}")  # fmt: skip
+            f"{one.cpu_s / one.wall_s:.2f}", steady[-1])  # fmt: skip
     by_cpu = middle([one.report["cases"] / one.cpu_s for one in runs])
-    print(f"median {middle([one.cases_per_s for one in runs]):,.0f} cases/s, {by_cpu:,.0f} per CPU second of all")
+    print(
+        f"median {middle([one.cases_per_s for one in runs]):,.0f} cases/s, {by_cpu:,.0f} per CPU second of all; "
+        f"{middle(steady):,.0f} per CPU second beyond those of a run of a third of the time with the same seed"
+    )
 
 
 def records(path: Path) -> Iterator[tuple[str, bytes, bytes, bytes]]:
