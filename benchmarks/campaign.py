@@ -35,7 +35,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from floor import measure as floor
-from lines import digest, heard, kind_of
+from lines import Slot, digest, heard, kind_of, slots
 
 from compiling import responder
 
@@ -58,6 +58,17 @@ class Run:
     """Of the process, from its start to its end."""
     cpu_s: float
     """Of it and of all that it started."""
+    servers: tuple[Slot, ...] = ()
+
+    @property
+    def serving_s(self) -> float:
+        """Processor seconds of the servers between their first line and their last."""
+        return sum(slot.last_cpu_ns - slot.first_cpu_ns for slot in self.servers) / 1e9
+
+    @property
+    def starting_s(self) -> float:
+        """Processor seconds of the servers until their first line."""
+        return sum(slot.first_cpu_ns for slot in self.servers) / 1e9
 
     @property
     def cases_per_s(self) -> float:
@@ -65,6 +76,7 @@ class Run:
 
 
 def cores() -> list[int]:
+    """What this process may use; `taskset` says which."""
     return sorted(os.sched_getaffinity(0))
 
 
@@ -115,7 +127,7 @@ def ours(
             sys.exit(f"no report; it said:\n{(folder / 'said').read_text(errors='replace')[-2000:]}")
         report = json.loads((folder / "report").read_text(encoding="utf-8"))["run"]
         lines, heard_s = heard(count)
-        return Run(report, lines, heard_s, wall, cpu)
+        return Run(report, lines, heard_s, wall, cpu, tuple(slots(count)))
 
 
 def middle(values: Sequence[float]) -> float:
@@ -139,17 +151,22 @@ def head(*cells: str) -> None:
 def whole(options: argparse.Namespace) -> None:
     server, pin = [str(responder())], {cores()[0]}
     head("seed", "cases", "cases/s", "cases per CPU s", "requests told", "lines counted", "told to counted",
-         "lines/s", "starts", "CPU to wall")  # fmt: skip
-    runs = []
+         "lines/s", "starts", "CPU to wall", "steady cases per CPU s")  # fmt: skip
+    runs, steady = [], []
     for seed in options.seeds:
+        short = ours(server, options.seconds / 3, seed, pin)
         one = ours(server, options.seconds, seed, pin)
         runs.append(one)
         told = one.report
+        steady.append((told["cases"] - short.report["cases"]) / (one.cpu_s - short.cpu_s))
         row(seed, told["cases"], one.cases_per_s, told["cases"] / one.cpu_s, told["requests"], one.lines,
             f"{told['requests'] / one.lines:.4f}", one.lines / told["duration_s"], told["restarts"] + 1,
-            f"{one.cpu_s / one.wall_s:.2f}")  # fmt: skip
+            f"{one.cpu_s / one.wall_s:.2f}", steady[-1])  # fmt: skip
     by_cpu = middle([one.report["cases"] / one.cpu_s for one in runs])
-    print(f"median {middle([one.cases_per_s for one in runs]):,.0f} cases/s, {by_cpu:,.0f} per CPU second of all")
+    print(
+        f"median {middle([one.cases_per_s for one in runs]):,.0f} cases/s, {by_cpu:,.0f} per CPU second of all; "
+        f"{middle(steady):,.0f} per CPU second beyond those of a run of a third of the time with the same seed"
+    )
 
 
 def records(path: Path) -> Iterator[tuple[str, bytes, bytes, bytes]]:
@@ -250,8 +267,9 @@ def real(options: argparse.Namespace) -> None:
     if not options.command:
         sys.exit("real: which server? its command after --")
     core = cores()[0]
-    head("turn", "floor calls/s", "our lines/s", "cases/s", "starts", "CPU s", "lines to floor", "the same by CPU",
-         "cases to lines")  # fmt: skip
+    head("turn", "floor calls/s", "our lines/s", "starts", "CPU s", "of starts", "server us a call, floor",
+         "server us a line", "harness us a line", "lines to floor", "by CPU", "by CPU without starts",
+         "server's share alone", "cases to lines")  # fmt: skip
     found = []
     for turn in range(options.turns):
         told: dict[str, Any] = {}
@@ -267,16 +285,23 @@ def real(options: argparse.Namespace) -> None:
                     )  # fmt: skip
         me: Run = told["ours"]
         rate = me.lines / me.report["duration_s"]
-        rates = (rate / told["floor"][0], me.lines / me.cpu_s / told["floor"][1], me.report["cases"] / me.lines)
-        row(turn + 1, told["floor"][0], rate, me.cases_per_s, me.report["restarts"] + 1, f"{me.cpu_s:.1f}",
-            *(f"{value:.2f}" for value in rates))  # fmt: skip
+        calls_per_s, client_us, server_us = told["floor"]
+        ours_us = (me.cpu_s - me.serving_s - me.starting_s) / me.lines * 1e6
+        line_us = me.serving_s / me.lines * 1e6
+        floor_us = client_us + server_us
+        rates = (
+            rate / calls_per_s, floor_us * me.lines / me.cpu_s / 1e6, floor_us / (ours_us + line_us),
+            server_us / line_us, me.report["cases"] / me.lines,
+        )  # fmt: skip
+        row(turn + 1, calls_per_s, rate, len(me.servers), f"{me.cpu_s:.1f}", f"{me.starting_s:.1f}", server_us, line_us,
+            ours_us, *(f"{value:.2f}" for value in rates))  # fmt: skip
         found.append(rates)
     print("medians: " + " · ".join(f"{middle(one):.2f}" for one in zip(*found, strict=True)))
 
 
-def base(options: argparse.Namespace, core: int, count: Path) -> tuple[float, float]:
-    """Calls a second of a blocking loop on the same core, and by processor second of client and server; the server's
-    count must agree."""
+def base(options: argparse.Namespace, core: int, count: Path) -> tuple[float, float, float]:
+    """Calls a second of a blocking loop on the same core, and processor microseconds a call of client and of server;
+    the server's count must agree."""
     words = ["env", *preloaded(count), *options.command]
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
@@ -287,8 +312,7 @@ def base(options: argparse.Namespace, core: int, count: Path) -> tuple[float, fl
     lines, _ = heard(count)
     if not told["calls"] <= lines <= told["calls"] * 1.5 + 100:
         sys.exit(f"{told['calls']} calls, but the server counted {lines} lines")
-    cpu = (told["client_cpu_us_per_call"] + told["server_cpu_us_per_call"]) / 1e6
-    return told["calls"] / told["seconds"], 1 / cpu
+    return told["calls"] / told["seconds"], told["client_cpu_us_per_call"], told["server_cpu_us_per_call"]
 
 
 def jobs(options: argparse.Namespace) -> None:

@@ -1,8 +1,9 @@
 /* Lines that a server read, counted where a kill cannot take them away: each process has a slot of a shared file, and
  * the kernel keeps what is in it.
  *
- * A slot is four unsigned 64-bit numbers in the machine's own order: the process, its lines, and the nanoseconds
- * (CLOCK_MONOTONIC) of the first and of the last reading that brought one. `lines.py` reads them.
+ * A slot is eight unsigned 64-bit numbers in the machine's own order: the process, its lines, the nanoseconds
+ * (CLOCK_MONOTONIC) of the first and of the last reading that brought one, the nanoseconds of processor time that the
+ * process had spent at these two moments, and two zeros. `lines.py` reads them.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -10,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-struct slot { uint64_t process, lines, first_ns, last_ns; };
+struct slot { uint64_t process, lines, first_ns, last_ns, first_cpu_ns, last_cpu_ns, none[2]; };
 
 /* A new slot of the file, or NULL. Slots never cross a page. */
 static struct slot *slot_of(const char *path) {
@@ -29,11 +30,16 @@ static struct slot *slot_of(const char *path) {
     return made;
 }
 
-static void slot_add(struct slot *slot, uint64_t lines) {
+static uint64_t nanoseconds(clockid_t which) {
     struct timespec now;
+    clock_gettime(which, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
+}
+
+static void slot_add(struct slot *slot, uint64_t lines) {
     if (!slot || !lines) return;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    slot->last_ns = (uint64_t)now.tv_sec * 1000000000u + now.tv_nsec;
-    if (!slot->lines) slot->first_ns = slot->last_ns;
+    slot->last_ns = nanoseconds(CLOCK_MONOTONIC);
+    slot->last_cpu_ns = nanoseconds(CLOCK_PROCESS_CPUTIME_ID);
+    if (!slot->lines) slot->first_ns = slot->last_ns, slot->first_cpu_ns = slot->last_cpu_ns;
     slot->lines += lines;
 }

@@ -23,7 +23,7 @@ from pathlib import Path
 
 __all__ = ["Slot", "digest", "heard", "kind_of", "normalised", "slots", "unpadded"]
 
-_SLOT = struct.Struct("=QQQQ")
+_SLOT = struct.Struct("=QQQQQQ16x")
 _ID = rb'(?:"(?:[^"\\]|\\.){0,200}"|-?\d+(?![\d.eE]))'
 _IDS = re.compile(rb'("(?:id|requestId)"\s*:\s*)' + _ID + rb"(?=\s*[,}\]]|\s*$)")
 _MARK = rb"\1<id>"
@@ -42,6 +42,8 @@ class Slot:
     lines: int
     first_ns: int
     last_ns: int
+    first_cpu_ns: int
+    last_cpu_ns: int
 
 
 def slots(path: Path) -> list[Slot]:

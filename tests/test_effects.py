@@ -126,6 +126,39 @@ def test_a_folder_made_deep_in_a_watched_one_is_seen(scene: Scene, tmp_path: Pat
     assert [effect.detail for effect in scene.take()] == ["{watch}/c0ffee", "{watch}/c0ffee/.git"]
 
 
+def test_what_appears_right_after_a_look_is_seen(scene: Scene, tmp_path: Path) -> None:
+    deep = tmp_path / "watch" / "deep"
+    deep.mkdir()
+    assert len(scene.take()) == 1
+    for number in range(60):  # several within one tick of the file system's clock
+        (deep / f"c{number}").touch()
+        assert [effect.detail for effect in scene.take()] == [f"{{watch}}/deep/c{number}"]
+        assert scene.take() == ()
+
+
+def test_a_folder_that_was_left_alone_for_long_is_looked_at_again_once_it_changes(
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import time
+
+    ahead = time.time_ns() + 10_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: ahead)
+    scene.refresh()
+    assert scene.take() == ()
+    reads = 0
+    scan = os.scandir
+
+    def counted(path: str) -> object:
+        nonlocal reads
+        reads += 1
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    assert scene.take() == () and reads == 0
+    (tmp_path / "watch" / "c0ffee").touch()
+    assert [effect.detail for effect in scene.take()] == ["{watch}/c0ffee"] and reads > 0
+
+
 def test_a_decoy_that_is_overwritten_is_an_effect(scene: Scene, workspace: Path) -> None:
     (workspace.parent / "secret.md").write_text("overwritten, and longer than before, by far")
     assert scene.take() == (Effect(kind="harm", detail="secret.md"),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mcpfuzz.campaign.novelty import MOST_REST, Novelty, body
-from mcpfuzz.model import Action, Call, Case, Conversation, Json, Open, Place, Raw, Send, Step
+from mcpfuzz.model import Action, Call, Case, Claim, Conversation, Json, Open, Place, Proof, Raw, Send, Step, replace
 from mcpfuzz.scenarios.catalogue import catalogue
 
 KEY = ("boundary-arguments", "tool", "echo")
@@ -36,6 +36,16 @@ def test_the_same_words_in_another_scenario_or_row_are_new() -> None:
     assert novelty.new(case(call("a")))
     assert novelty.new(case(call("a"), scenario="boundary-arguments"))
     assert novelty.new(case(call("a"), row="P1"))
+
+
+def test_the_same_words_with_another_claim_or_label_of_truth_are_new() -> None:
+    novelty, plain = Novelty(), case(call("a"))
+    claims = [
+        (Claim("ssrf", Proof(kind="hit", expected="none", params={"canary": name})),) for name in ("1", "2")
+    ]  # fmt: skip
+    made = [plain, replace(plain, valid=True), *(replace(plain, claims=claim) for claim in claims)]
+    assert [novelty.new(one) for one in made] == [True] * 4
+    assert [novelty.new(one) for one in made] == [False] * 4
 
 
 @pytest.mark.parametrize("pair", [(4_000_000_000_001, 4_000_000_000_002), ("z12ab34cd", "z98ab34cd")])

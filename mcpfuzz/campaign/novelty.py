@@ -69,7 +69,9 @@ class Novelty:
         said = body(case)
         if said is None:
             return True
-        key = f"{case.scenario}\x1f{case.row}\x1f".encode() + said
+        claims = [(claim.rule, claim.proof.kind, dict(claim.proof.params)) for claim in case.claims]
+        about = f"{case.scenario}\x1f{case.row}\x1f{case.valid}\x1f{claims or ''}\x1f"
+        key = about.encode("utf-8", "surrogatepass") + said
         mark = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
         seen, known = self._seen, True
         for bit in (mark & ((1 << _BITS) - 1), mark >> (64 - _BITS)):

@@ -21,6 +21,8 @@ SLOW_SHARE = 0.03
 BULKY = 1 << 20
 """What draws larger answers is played one case at a time, so that they are not held together: an operation, and a row
 of malformed messages by itself, since megabytes that come back to megabytes say nothing of the others."""
+BULKY_ROWS = frozenset({"F9"})
+"""Rows whose messages are megabytes long: one at a time, too."""
 REPEAT_SHARE = 0.05
 """Of the budget, at most, for one repetition."""
 WASTE_SHARE = 0.05
@@ -94,7 +96,7 @@ class Pace:
     def together(self, unit: Unit, row: str | None) -> int:
         """Cases of a share, or of one row in it, that go out together."""
         whose = _whose(unit, row)
-        bulky = whose in self._bulky or (self._wary and whose not in self._small)
+        bulky = row in BULKY_ROWS or whose in self._bulky or (self._wary and whose not in self._small)
         return 1 if bulky or self.slow(unit.operation) else VOLLEY
 
     def count(self, unit: Unit) -> int:

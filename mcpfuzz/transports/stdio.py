@@ -23,6 +23,8 @@ from mcpfuzz.wire import LineFramer
 
 __all__ = ["StdioChannel"]
 
+JOINED = 1 << 20
+"""Bytes that are written in one piece, however many messages they are."""
 CHUNK = 1 << 16
 POLL_MS = 2
 """How long one poll may hold the loop; other tasks (stderr, progress) wait that long at most."""
@@ -58,7 +60,7 @@ class StdioChannel:
         """The pipes close with the process."""
 
     async def send(self, messages: Sequence[Sent], deadline: float) -> Sequence[Reply]:
-        """Write all of them, in one piece.
+        """Write all of them: in one piece, unless that would be a large copy.
 
         Args:
             deadline: `time.monotonic()` by which it must be written, in total.
@@ -67,7 +69,14 @@ class StdioChannel:
             Gone: the server ended or closed its stdin.
             Late: it does not read.
         """
-        view = memoryview(b"".join([message.data for message in messages]))
+        pieces = [message.data for message in messages]
+        if sum(map(len, pieces)) <= JOINED:
+            pieces = [b"".join(pieces)]
+        for piece in pieces:
+            await self._write(memoryview(piece), deadline)
+        return ()
+
+    async def _write(self, view: memoryview, deadline: float) -> None:
         while view:
             try:
                 view = view[os.write(self.process.stdin, view[:CHUNK]) :]
@@ -81,7 +90,6 @@ class StdioChannel:
             except OSError:
                 await self.process.settle()
                 raise self._gone("and closed its stdin") from None
-        return ()
 
     async def listen(self, message: Sent, deadline: float) -> None:
         """The same as any other request here. Raises Gone, Late."""
