@@ -96,7 +96,7 @@ def play(
     return report, said, [*told, "--", *served]
 
 
-@pytest.mark.matrix(share=10)
+@pytest.mark.matrix(share=14)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(weakness: Weakness, seed: int, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def play(folder: Path, told: Sequence[str], seed: int, target: list[str]) -> tup
     return playing.play(folder, SCENARIOS, seed, *told, *target, max_time=MAX_TIME)
 
 
-@pytest.mark.matrix(share=8)
+@pytest.mark.matrix(share=12)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("weakness", "kind"), CASES, ids=lambda value: getattr(value, "name", value))
 def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(

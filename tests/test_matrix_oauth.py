@@ -44,7 +44,7 @@ def play(folder: Path, seed: int, *switches: str) -> tuple[Report, str]:
     return playing.play(folder, SCENARIOS, seed, *lab(seed, *switches), max_time=MAX_TIME)
 
 
-@pytest.mark.matrix(share=4)
+@pytest.mark.matrix(share=8)
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_not_on_its_twin(

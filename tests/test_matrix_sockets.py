@@ -76,7 +76,7 @@ def play(folder: Path, pattern: str, *switches: str) -> tuple[Report, str]:
     return playing.play(folder, SCENARIOS, 1, *callers(pattern), *there, max_time=MAX_TIME)
 
 
-@pytest.mark.matrix(share=6)
+@pytest.mark.matrix(share=9)
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("weakness", ROWS, ids=lambda weakness: weakness.name)
 def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(
@@ -94,7 +94,7 @@ def test_a_weakness_is_proved_by_its_own_rule_and_shows_again(
     assert again.returncode == 1, again.stdout
 
 
-@pytest.mark.matrix(share=6)
+@pytest.mark.matrix(share=9)
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize("pattern", ["header", "query", "subprotocol", "first-message", "ticket"])
 def test_the_hardened_lab_is_silent(pattern: str, front: tuple[str, ...], tmp_path: Path) -> None:

@@ -439,6 +439,7 @@ def test_the_tree_is_private_and_ignored_by_git_and_goes_away(tmp_path: Path) ->
         assert {path.name for path in tree.root.iterdir()} == {
             ".git",
             ".lock",
+            "gitconfig",
             "ws",
             "scratch",
             "home",

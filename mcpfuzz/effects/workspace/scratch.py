@@ -25,8 +25,9 @@ from mcpfuzz.errors import UsageError
 __all__ = ["ScratchTree"]
 
 SHARED = Path("/var/tmp")
-GIT_NAME = "[user]\n\tname = mcpfuzz\n\temail = mcpfuzz@example.invalid\n"
 """Where everybody may write and no program keeps its data: servers allow their temporary folder, not this one."""
+GIT_FILE = "gitconfig"
+GIT_NAME = "[user]\n\tname = mcpfuzz\n\temail = mcpfuzz@example.invalid\n"
 
 
 class ScratchTree:
@@ -100,7 +101,7 @@ class ScratchTree:
             for name in ("ws", "scratch", "home", "tmp", "watch", "stubs"):
                 (young / name).mkdir(mode=0o700)
             # who has no name cannot commit, and a tool that commits could not be reached
-            (young / "home" / ".gitconfig").write_text(GIT_NAME, encoding="utf-8")
+            (young / GIT_FILE).write_text(GIT_NAME, encoding="utf-8")
             young.rename(self.root)
         except OSError:
             remove_tree(young)
@@ -110,8 +111,9 @@ class ScratchTree:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a server needs in its environment so that git does not look above the tree for a repository."""
-        return {"GIT_CEILING_DIRECTORIES": str(self.root)}
+        """What a server needs in its environment so that git does not look above the tree for a repository, and knows
+        who commits although HOME is empty."""
+        return {"GIT_CEILING_DIRECTORIES": str(self.root), "GIT_CONFIG_GLOBAL": str(self.root / GIT_FILE)}
 
     def remove(self) -> tuple[str, ...]:
         """Remove the tree (in case of `fallback` the state folder too). Safe to call twice.
