@@ -211,7 +211,8 @@ def test_samples_begin_with_one_of_each_kind(tmp_path: Path) -> None:
 
 def test_who_commits_has_a_name_and_a_plain_value_needs_no_quotes(tmp_path: Path) -> None:
     with ScratchTree(tmp_path / "state") as tree:
-        assert any(key == "email" for _, _, key, _ in read_config(Path(tree.environment["GIT_CONFIG_GLOBAL"]).read_text()))
+        told = Path(tree.environment["GIT_CONFIG_GLOBAL"]).read_text(encoding="utf-8")
+        assert any(key == "email" for _, _, key, _ in read_config(told))
     line = config_line("remote", "origin", "url", "https://example.com/acme/demo.git")
     assert line.endswith("\turl = https://example.com/acme/demo.git\n")
     for value in (" led", "a;b", 'a"b', "a\\b", "a  b", "", "a#b", "a\nb"):
