@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from mcpfuzz import __version__, events
 from mcpfuzz.baseline import Baseline
+from mcpfuzz.campaign.ending import counts
 from mcpfuzz.campaign.merging import merged
-from mcpfuzz.campaign.run import counts
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.door import EXIT_CODES
 from mcpfuzz.errors import UsageError

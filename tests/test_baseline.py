@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from mcpfuzz.baseline import NOT_JUDGED, Baseline, Entry
-from mcpfuzz.campaign.run import counts
+from mcpfuzz.campaign.ending import counts
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import Event, Finished

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mcpfuzz import extensions
-from mcpfuzz.campaign.run import NEEDED
+from mcpfuzz.campaign.ending import NEEDED
 from mcpfuzz.cli import main
 from mcpfuzz.errors import UsageError
 from mcpfuzz.extensions import beside, load

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from mcpfuzz.campaign.docket import Docket
+from mcpfuzz.campaign.findings import LETHAL
 from mcpfuzz.campaign.plan import Unit
-from mcpfuzz.campaign.prover import LETHAL
 from mcpfuzz.campaign.screening import Screened
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.campaign.vitals import Vitals

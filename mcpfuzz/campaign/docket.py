@@ -7,8 +7,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from mcpfuzz.campaign.findings import LETHAL, fingerprint
 from mcpfuzz.campaign.plan import Unit
-from mcpfuzz.campaign.prover import LETHAL, ONLY_SLOW, Prover, fingerprint
+from mcpfuzz.campaign.prover import ONLY_SLOW, Prover
 from mcpfuzz.campaign.score import Score
 from mcpfuzz.events import Found
 from mcpfuzz.model import Case, Finding, Suspicion, replace

@@ -4,29 +4,22 @@ or say honestly that it is only a suspect. The only place where "proved" is writ
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from mcpfuzz.campaign.findings import ANYTHING_GOES, LETHAL, finding_of
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
-from mcpfuzz.campaign.telling import said
 from mcpfuzz.campaign.walks import is_walk, shortest
 from mcpfuzz.model import (
     Call,
     Case,
-    Confidence,
     Conversation,
-    Exchange,
     Finding,
-    Frame,
-    Http,
-    Json,
     Operation,
-    Place,
     Step,
     Surface,
     Suspicion,
@@ -35,25 +28,16 @@ from mcpfuzz.model import (
 )
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.network_rules import NETWORK_RULES
-from mcpfuzz.oracles.page_proofs import OWN
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.reading import strings
-from mcpfuzz.oracles.rules import RULES
 from mcpfuzz.oracles.sightings import OUTSIDE
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.surface import bind
 
-__all__ = ["LETHAL", "ONLY_SLOW", "REFUTED", "Prover", "fingerprint"]
+__all__ = ["ONLY_SLOW", "REFUTED", "Prover"]
 
-LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
-"""Rules whose proof leaves the server unfit: every try costs a start, or a wait."""
-ANYTHING_GOES = LETHAL | {
-    "stack-trace-leak", "path-leak", "secret-leak", "oversized-answer", "stdout-pollution", "wrong-id",
-    "duplicate-answer", "result-shape",
-}  # fmt: skip
-"""Rules that hold whatever is said, so that shrinking may change what is said."""
 INTRINSIC = {rule.id for rule in NETWORK_RULES if rule.id not in ("server-error", "client-cut")} | {
     "malformed-frame",
     "malformed-message",
@@ -70,8 +54,6 @@ INTRINSIC = {rule.id for rule in NETWORK_RULES if rule.id not in ("server-error"
 """Rules about the answer itself, wrong under any stimulus: the control only shows that the server serves."""
 SHRINK_STARTS = 30
 """Starts that shrinking one finding may spend; a third of what is left, at most."""
-SHOWN_BYTES = 64 << 10
-"""A longer answer is shown by its beginning."""
 MAX_SHOWN = 12
 """Tools whose good calls may show a secret by design."""
 MAX_PRELUDE = 40
@@ -88,13 +70,6 @@ MOST_SLOW = 3.0
 BARRIER_S = 3.0
 LINGER_S = 1.0
 """For an effect that comes after the answer; while shrinking a tenth of it."""
-
-
-def fingerprint(suspicion: Suspicion) -> str:
-    """Stable across seeds, runs and payloads: the rule and its normalised cause, which names the place
-    where it matters; never ids, bytes or times."""
-    text = "\x1f".join((suspicion.rule, suspicion.cause))
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 @dataclass(slots=True)
@@ -134,7 +109,7 @@ class Prover:
                     return finding
         except OutOfStarts:
             pass
-        return finding or self._finding(suspicion, case, case.conversation, None, False, "suspect", REFUTED)
+        return finding or finding_of(self.bench, suspicion, case, case.conversation, None, False, "suspect", REFUTED)
 
     def _lean(self, case: Case, suspicion: Suspicion) -> Case | None:
         """The case without the benign calls at its end that are known to show it by themselves; None: none is left."""
@@ -168,14 +143,14 @@ class Prover:
         except OutOfStarts as error:
             trace, why = None, str(error)
         if trace is None:
-            return self._finding(suspicion, case, best, None, False, "suspect", why)
+            return finding_of(self.bench, suspicion, case, best, None, False, "suspect", why)
         if not minimal:
             note = "not minimal: the time to shrink it was spent"
         elif rough:
             note = f"its size is the least to within {CLOSE:.0%}"
         if len(best) > 1:
             note = f"needs {len(best)} steps" + (f"; {note}" if note else "")
-        return self._finding(suspicion, case, best, trace, minimal, "proved", note)
+        return finding_of(self.bench, suspicion, case, best, trace, minimal, "proved", note)
 
     def _wider(self, case: Case, suspicion: Suspicion, best: Conversation) -> Iterator[Conversation]:
         """What may show it where the shortest does not: as it was first said, and said twice over."""
@@ -323,62 +298,6 @@ class Prover:
             await self.supply.drop()
         return shown
 
-    # ---- telling
-
-    def _finding(
-        self,
-        suspicion: Suspicion,
-        case: Case,
-        conversation: Conversation,
-        trace: Trace | None,
-        minimal: bool,
-        confidence: Confidence,
-        note: str,
-    ) -> Finding:
-        rule = RULES[suspicion.rule]
-        observed = observe(suspicion.proof, trace, self.bench) if trace is not None else None
-        place, title = suspicion.place, suspicion.title
-        if suspicion.proof.kind == "accepted" and observed:  # shrinking may have found a plainer flaw
-            place, title = replace(place, argument=None), f"{rule.title}: {observed.split(';')[0]}"[:200]
-        elif suspicion.rule in ANYTHING_GOES and _changed(case, conversation):
-            title = f"{rule.title}: {said(conversation)}"[:200]
-        page = _page(place, conversation)
-        if page is not None:  # one of many that were asked for together
-            place, title = replace(place, name=page), f"{rule.title}: {case.label or page}"[:200]
-        return Finding(
-            rule=rule.id,
-            cwe=rule.cwe,
-            severity=rule.severity,
-            confidence=confidence,
-            place=place,
-            title=title,
-            proof=suspicion.proof,
-            observed=observed or suspicion.observed,
-            conversation=conversation,
-            receive=_received(conversation, trace),
-            minimal=minimal,
-            fingerprint=fingerprint(suspicion),
-            references=(f"CWE-{rule.cwe}", *(item for item in rule.references if item != f"CWE-{rule.cwe}")),
-            scenario=case.scenario,
-            stderr=trace.stderr[-4000:] if trace is not None else "",
-            note=note,
-        )
-
-
-def _changed(case: Case, conversation: Conversation) -> bool:
-    """Whether shrinking changed what the case's label tells: what is said, or how much is said before."""
-    first = case.conversation.steps
-    same = all(step in first for step in conversation.steps)
-    return not same or (case.label.startswith("after ") and len(conversation) < len(first))
-
-
-def _page(place: Place, conversation: Conversation) -> str | None:
-    """The page that a finding is about: the last that is asked for beside the endpoint."""
-    if place.kind != "endpoint" or " ... " not in place.name:
-        return None
-    paths = [step.action.path for step in conversation.steps if isinstance(step.action, Http)]
-    return next((path.partition("?")[0] for path in reversed(paths) if path not in OWN), None)
-
 
 def _shown_by(suspicion: Suspicion, step: Step) -> tuple[str, str]:
     return (f"{suspicion.proof.kind} {dict(suspicion.proof.params)!r}", repr(step.action))
@@ -397,26 +316,3 @@ def _keeps(case: Case, candidate: Conversation) -> bool:
     actions = [step.action for step in candidate.steps]
     said = strings([action.params for action in actions if isinstance(action, Call)])
     return all(piece in said for piece in case.keep)
-
-
-def _received(conversation: Conversation, trace: Trace | None) -> tuple[Json, ...]:
-    """Per step what came back, as JSON where it was JSON."""
-    by_step: dict[int, Exchange] = {exchange.step: exchange for exchange in trace.exchanges} if trace else {}
-    return tuple(_answer(by_step.get(index)) for index in range(len(conversation)))
-
-
-def _answer(exchange: Exchange | None) -> Json:
-    if exchange is None:
-        return None
-    frames = [frame for frame in (exchange.answer, *exchange.others) if frame is not None]
-    shown = [_frame(frame) for frame in frames[:5]]
-    return shown[0] if len(shown) == 1 else (shown or None)
-
-
-def _frame(frame: Frame) -> Json:
-    if len(frame.raw) > SHOWN_BYTES:
-        start = frame.raw[:2000].decode("utf-8", "replace")
-        return {"bytes": {"utf8": f"{start}... ({len(frame.raw):,} bytes in all)"}}
-    if frame.value is not None:
-        return frame.value
-    return {"bytes": {"utf8": frame.raw[:2000].decode("utf-8", "replace")}}

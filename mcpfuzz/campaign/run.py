@@ -5,87 +5,37 @@ happens, exactly one Finished is emitted, and no process is left.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import trio
 
 from mcpfuzz.campaign.authorization import with_authorization
 from mcpfuzz.campaign.corpus import Corpus, folder_of
+from mcpfuzz.campaign.ending import State, finished
 from mcpfuzz.campaign.engine import TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
-from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED, NOTHING_TESTED
 from mcpfuzz.campaign.pools import Pools
-from mcpfuzz.campaign.prover import REFUTED
-from mcpfuzz.campaign.reach import Reach
-from mcpfuzz.campaign.roles import matrix_json, with_roles
+from mcpfuzz.campaign.roles import with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.campaign.tasks import with_tasks
 from mcpfuzz.campaign.waiting import with_patience
 from mcpfuzz.errors import TargetError, UsageError, first_cause
-from mcpfuzz.events import Discovered, Event, Finished, Noted, Outcome, Progress, Started
-from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface, replace
+from mcpfuzz.events import Discovered, Event, Finished, Noted, Progress, Started
+from mcpfuzz.model import Surface, replace
 from mcpfuzz.revisions import Revision, revision
-from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.surface import Leave, discover, file_writers
 from mcpfuzz.target import Prepared
 
-__all__ = ["NEEDED", "counts", "run"]
+__all__ = ["run"]
 
-NEEDED = {
-    "workspace": "give the folder it is meant to stay inside with --workspace",
-    "apart": "what this run makes lies where the server may write: give --state a folder outside of the server's",
-    "upstream": "give the server {listener} as its upstream",
-    "network": "it is about networked servers: --url",
-    "endpoint": "it is about Streamable HTTP",
-    "websocket": "it is about WebSocket: --url ws://...",
-    "address-header": "give the header that names the server's upstream with --header",
-    "process": "it reads the server's memory: let mcpfuzz start it, with --url URL -- COMMAND",
-    "pages": "it is about servers over HTTP",
-    "loopback-only": "mcpfuzz does not start the server, or its command says where it should listen",
-    "read-only": "neither its command nor --env tells the server to write nothing",
-    "schemathesis": "Schemathesis is not installed: pip install 'pytest-mcpfuzz[schema]'",
-    "openapi": "no OpenAPI document with operations of its own is served beside the endpoint",
-    "credential": "give a caller with --identity NAME=SPEC",
-    "authenticated": "the server does not tell its callers apart",
-    "jwt": "the first caller's credential is no JSON Web Token",
-    "jwt-key": "give the key that signs the tokens with --identity NAME=key:SECRET",
-    "bearer": "the first caller shows no bearer token",
-    "ticket": "give the first caller tickets with --identity NAME=ticket:JSON",
-    "ticket-life": "its answer, or lifetime in ticket:JSON, must tell that a ticket lives 10 s or less",
-    "authorization-server": "no metadata names an authorization server on the server's own origin",
-    "issuer": "point the server at the test authorization server, {issuer}",
-    "registration": "its authorization server registers no clients, or mcpfuzz does not start it: --allow-destructive",
-    "authorization-code": "no code can be had without a person who signs in",
-    "authorization-token": "no code, or no token for it, can be had without a person who signs in",
-    "sign-in": "give the first caller a password to sign in with at this server: --identity NAME=login:JSON; where "
-    "mcpfuzz does not start the server, --allow-destructive too",
-    "first-message": "the first caller's credential is no first message of a WebSocket",
-    "within": "say how long the server waits for it with --identity NAME=within:SECONDS, or give --max-time 600",
-    "second": "give two callers or more with --identity NAME=SPEC",
-}
-"""Slot -> what to give for it."""
-ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key", "first-message"})
-"""Needs that speak of callers; where none was given, that is what is missing."""
 LEARN_SHARE = 0.2
 """Of the whole budget, at most, for finding good calls."""
 LEARN_UNTIL = 0.6
 """Of the budget, after which none are looked for any more, however late the server came up."""
-ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
-
-
-class _State:
-    """What is known so far, so that an interruption can be told truthfully."""
-
-    def __init__(self) -> None:
-        self.surface: Surface | None = None
-        self.engine: Engine | None = None
-        self.supply: Supply | None = None
-        self.reach = Reach()
-        self.corpus: Corpus | None = None
 
 
 async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], None]) -> Finished:
@@ -94,7 +44,7 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
     Cancelling it (Ctrl-C, SIGTERM) ends the server and emits Finished as `interrupted`.
     """
     began = time.monotonic()
-    state = _State()
+    state = State()
     if settings.remember != "no":
         folder = folder_of(prepared.target.state, prepared.target.record)
         state.corpus = Corpus(folder, prepared.places, read=settings.remember == "read")
@@ -127,16 +77,16 @@ async def run(prepared: Prepared, settings: Settings, emit: Callable[[Event], No
         raise
     finally:
         prepared.sweep()
-        finished = _finished(settings, state, began, failure, interrupted)
+        end = finished(settings, state, began, failure, interrupted=interrupted)
         if fault is not None:
             told = f"a fault of mcpfuzz itself: {type(fault).__name__}: {fault}"
-            finished = replace(finished, outcome="fault", reason=told[:300].replace("\n", " "))
-        emit(finished)
-    return finished
+            end = replace(end, outcome="fault", reason=told[:300].replace("\n", " "))
+        emit(end)
+    return end
 
 
 async def _play(
-    prepared: Prepared, settings: Settings, emit: Callable[[Event], None], state: _State, began: float
+    prepared: Prepared, settings: Settings, emit: Callable[[Event], None], state: State, began: float
 ) -> None:
     wanted: Revision | None = None if settings.revision in ("auto", "all") else revision(settings.revision)
     failure: TargetError | UsageError | None = None  # raised outside the nursery, which would wrap it in a group
@@ -233,7 +183,7 @@ def _warnings(prepared: Prepared, surface: Surface) -> tuple[str, ...]:
     )
 
 
-async def _learn(prepared: Prepared, settings: Settings, state: _State, surface: Surface, began: float) -> Surface:
+async def _learn(prepared: Prepared, settings: Settings, state: State, surface: Surface, began: float) -> Surface:
     """Good calls; a server that dies meanwhile is started again and goes on behind the call that ended it."""
     assert state.supply is not None
     # a server that was slow to start is not to lose what its calls are learned from
@@ -258,142 +208,3 @@ async def _learn(prepared: Prepared, settings: Settings, state: _State, surface:
             return learned
         except TargetError:
             await state.supply.fresh("it ended when an operation was first called")
-
-
-def counts(finding: Finding, settings: Settings) -> bool:
-    """Whether a finding counts for the exit code."""
-    if settings.accept or finding.fingerprint in settings.known:
-        return False
-    if finding.confidence != "proved" and not settings.strict:
-        return False
-    return SEVERITIES.index(finding.severity) >= SEVERITIES.index(settings.fail_on)
-
-
-def _finished(settings: Settings, state: _State, began: float, failure: str | None, interrupted: bool) -> Finished:
-    engine, supply = state.engine, state.supply
-    findings = tuple(sorted(_worth_telling(engine.findings if engine else []), key=_rank))
-    scenarios = _scenarios(settings, engine, failure or ("interrupted" if interrupted else None), state.surface)
-    complete = not interrupted and all(
-        result.status in ("clean", "findings") or (result.reason or "").startswith(NOT_APPLICABLE)
-        for result in scenarios
-    )
-    reached = any(tally.accepted for tally in state.reach.tallies.values())
-    tested = engine is not None and any(engine.tallies[story.id].cases for story in settings.scenarios)
-    asks = [story.id for story in settings.scenarios if story.kinds and engine and engine.tallies[story.id].planned]
-    outcome: Outcome = "clean"
-    reason = failure
-    if interrupted:
-        outcome, reason = "interrupted", "interrupted; what was not run is told per scenario"
-    elif any(counts(finding, settings) for finding in findings):
-        outcome = "findings"
-    elif failure is not None or engine is None:
-        outcome = "could-not-test"
-    elif not tested and scenarios:
-        outcome, reason = "could-not-test", _nothing_tested(scenarios)
-    elif not reached and asks:
-        outcome, reason = "could-not-test", _nothing_accepted(asks, scenarios)
-    elif engine.cut not in (None, TIME_SPENT):
-        outcome, reason = "could-not-test", f"it was dead before the end: {engine.cut}"
-    elif settings.require_complete and not complete:
-        outcome, reason = "could-not-test", "scenarios were left partial or not run (--require-complete)"
-    return Finished(
-        outcome=outcome,
-        reason=reason,
-        complete=complete,
-        duration_s=time.monotonic() - began,
-        requests=supply.requests if supply else 0,
-        cases=sum(tally.cases for tally in engine.tallies.values()) if engine else 0,
-        restarts=supply.restarts if supply else 0,
-        operations=state.reach.stats(state.surface),
-        scenarios=scenarios,
-        findings=findings,
-        extra={"roles": matrix_json(state.surface.roles)} if state.surface is not None and state.surface.roles else {},
-    )
-
-
-def _worth_telling(findings: list[Finding]) -> list[Finding]:
-    """All that is proved, and suspects of rules that nothing proved: the rest is its echo. What a benign call leaks as
-    well was no leak of the attack's: such a call tells it under its own name. (A crash by a benign call is none the
-    less one, and stays suspect.)"""
-    findings = [item for item in findings if item.note != REFUTED or not item.rule.endswith("-leak")]
-    proved = {finding.rule for finding in findings if finding.confidence == "proved"}
-    open_places = {
-        finding.place for finding in findings
-        if finding.rule == "path-traversal" and finding.confidence == "proved" and _anywhere(finding)
-    }  # fmt: skip
-    findings = [item for item in findings if item.rule != "symlink-escape" or item.place not in open_places]
-    return [finding for finding in findings if finding.confidence == "proved" or finding.rule not in proved]
-
-
-def _anywhere(finding: Finding) -> bool:
-    """Whether a traversal leads anywhere, links or not; a folder of a name that begins alike is another mistake."""
-    said = repr(finding.conversation)
-    return "{outside}" in said or ".." in said
-
-
-def _rank(finding: Finding) -> tuple[bool, int, str, str]:
-    return (finding.confidence != "proved", ORDER[finding.severity], finding.rule, finding.place.name)
-
-
-def _unplanned(scenario: Scenario, surface: Surface | None) -> str:
-    """Why a scenario that lacks nothing has nothing to be played on."""
-    kinds = " or ".join(scenario.kinds)
-    offered = [item for item in surface.operations if item.kind in scenario.kinds] if surface is not None else []
-    if not offered:
-        return f"{NOT_APPLICABLE}: the server offers no {kinds}"
-    skipped = next((item.skipped for item in offered if item.skipped), None)
-    return f"{NOT_APPLICABLE}: " + (f"no {kinds} is called: it {skipped}" if skipped else f"no {kinds} takes arguments")
-
-
-def _nothing_tested(scenarios: Sequence[ScenarioResult]) -> str:
-    """Why no scenario had a case: in the words of the first."""
-    first = scenarios[0]
-    return f"{NOTHING_TESTED}: none of {len(scenarios)} scenarios ran; {first.id}: {first.reason or 'it had no case'}"
-
-
-def _nothing_accepted(asks: list[str], scenarios: tuple[ScenarioResult, ...]) -> str:
-    """What a run without one accepted call tested, and what it did not."""
-    ran = sum(result.cases > 0 and result.id not in asks for result in scenarios)
-    return (
-        f"{NOTHING_ACCEPTED}: {len(asks)} scenarios about what it offers tested little, {ran} that need no good call "
-        "ran; give good calls with --example"
-    )
-
-
-def _scenarios(
-    settings: Settings, engine: Engine | None, failure: str | None, surface: Surface | None
-) -> tuple[ScenarioResult, ...]:
-    made = []
-    state_places = surface.places if surface is not None else None
-    for scenario in settings.scenarios:
-        tally = engine.tallies[scenario.id] if engine else None
-        if tally is None or (
-            not tally.cases and not tally.done and (engine is None or engine.cut or not tally.planned)
-        ):
-            reason = failure or (engine.cut if engine else None)
-            missing = [] if state_places is None else [need for need in scenario.needs if need not in state_places]
-            if tally is not None and missing:
-                nobody = missing[0] in ABOUT_CALLERS and "credential" not in (state_places or ())
-                need = "credential" if nobody else missing[0]
-                reason = f"{NOT_APPLICABLE}: {NEEDED.get(need, need)}"
-            elif tally is not None and not tally.planned:
-                reason = _unplanned(scenario, surface)
-            if tally is not None and tally.reasons:
-                reason = "; ".join(tally.reasons)
-            made.append(ScenarioResult(id=scenario.id, status="not-run", reason=reason))
-            continue
-        reason = "; ".join(tally.reasons) or None
-        if not tally.cases and (tally.done >= tally.planned or tally.reasons):
-            made.append(
-                ScenarioResult(
-                    id=scenario.id, status="not-run", reason=reason or f"{NOT_APPLICABLE} to what is offered"
-                )
-            )
-        elif tally.findings:
-            made.append(ScenarioResult(id=scenario.id, status="findings", reason=reason, cases=tally.cases))
-        elif tally.done < tally.planned:
-            why = failure or (engine.cut if engine else None) or reason
-            made.append(ScenarioResult(id=scenario.id, status="partial", reason=why, cases=tally.cases))
-        else:
-            made.append(ScenarioResult(id=scenario.id, status="clean", reason=reason, cases=tally.cases))
-    return tuple(made)

@@ -15,6 +15,7 @@ import trio
 
 from mcpfuzz.campaign.authorization import with_authorization
 from mcpfuzz.campaign.corpus import Corpus, folder_of
+from mcpfuzz.campaign.ending import NEEDED
 from mcpfuzz.campaign.engine import RESERVE_S, TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.merging import NOT_APPLICABLE
@@ -22,7 +23,6 @@ from mcpfuzz.campaign.pools import SCENARIO as POOLED
 from mcpfuzz.campaign.pools import Pools
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import with_roles
-from mcpfuzz.campaign.run import NEEDED
 from mcpfuzz.campaign.score import ScenarioTally
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
@@ -58,7 +58,7 @@ class Played:
     """Why it is partial or was not run."""
     cases: int = 0
     findings: tuple[Finding, ...] = ()
-    """Suspects too; whether one counts is `campaign.run.counts`' business."""
+    """Suspects too; whether one counts is `campaign.ending.counts`' business."""
     lost: bool = False
     """The server does not come up again: nothing more can be tested."""
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from mcpfuzz import __version__, nights
 from mcpfuzz.baseline import Baseline, Entry
 from mcpfuzz.campaign.corpus import folder_of
+from mcpfuzz.campaign.ending import counts
 from mcpfuzz.campaign.merging import distinct
-from mcpfuzz.campaign.run import counts
 from mcpfuzz.campaign.session import CampaignSession, Played
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.errors import McpfuzzError
