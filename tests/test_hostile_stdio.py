@@ -161,7 +161,7 @@ def unsafe(text: str) -> set[str]:
     }
 
 
-@pytest.mark.hostile(share=2)
+@pytest.mark.hostile(share=3)
 @pytest.mark.timeout(WALL_S + 30)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("mode", [pytest.param(mode, id=mode.name) for mode in MODES])

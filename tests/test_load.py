@@ -135,7 +135,7 @@ WEAK = [
 ]
 
 
-@pytest.mark.load(share=4)  # more of them: test_matrix_load
+@pytest.mark.load(share=6)  # more of them: test_matrix_load
 @pytest.mark.parametrize(("scenario", "config", "slo", "rule"), WEAK, ids=[row[0] for row in WEAK])
 def test_a_scenario_finds_its_weakness_and_is_silent_without_it(
     run: Run, scenario: str, config: dict[str, Any], slo: str, rule: str
@@ -163,7 +163,7 @@ def test_load_speaks_as_an_identity_over_tls_and_keeps_its_secret(run: Run, tmp_
     assert "bob-secret" not in ran.output + json.dumps(ran.report)
 
 
-@pytest.mark.load(share=3)
+@pytest.mark.load(share=4)
 @pytest.mark.parametrize("transport", ["sse", "ws", "stdio"])
 def test_other_transports_carry_load_too(run: Run, tmp_path: Path, transport: str) -> None:
     options = ("--scenario", "baseline", "--scenario", "spike", "--max-time", "9", "--users", "4", "--rate", "40")

@@ -25,7 +25,7 @@ __all__ = ["SCENARIO", "Pools"]
 SCENARIO = "schemathesis-arguments"
 SHARE = 0.4
 """Of the time, after which nothing more is drawn."""
-WAIT_SHARE = 0.1
+WAIT_SHARE = 0.03
 """Of the time, that may be waited in all for pools where other stories could be played instead."""
 DRAWS = {"quick": 24, "standard": 64, "nightly": 400}
 """For one tool, by profile."""
