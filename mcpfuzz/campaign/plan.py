@@ -76,6 +76,8 @@ FREQUENT = ("path-traversal", "file-write", "command-injection", "argument-injec
 """What published flaws of MCP servers are most often: first of all that is asked of each operation."""
 LIKELY = ("ssrf", "sql-injection")
 """What they are next most often: before what costs less."""
+ASKED = frozenset({"address-header"})
+"""Needs that only one story has: whoever gives such a thing asks for that one, and it comes as early as these."""
 GIVEN = frozenset({"workspace", "upstream", "address-header", "credential", "second", "ticket", "read-only"})
 """Needs that only a user's word fills: what they were given for is tried before all else, since it is asked about."""
 
@@ -107,7 +109,7 @@ def _pairs(
         scenarios,
         key=lambda item: (
             not item.early,
-            item.early and bool(item.kinds) and item.id not in FREQUENT,
+            item.early and bool(item.kinds) and item.id not in FREQUENT and ASKED.isdisjoint(item.needs),
             item.early and GIVEN.isdisjoint(item.needs),
             bool(item.kinds) if item.early else item.rounds is not None,
             bool(item.kinds),

@@ -4,6 +4,7 @@ or say honestly that it is only a suspect. The only place where "proved" is writ
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -72,6 +73,10 @@ LINGER_S = 1.0
 """For an effect that comes after the answer; while shrinking a tenth of it."""
 
 
+_Shown = tuple[Conversation, Trace | None, str, bool, bool]
+"""Conversation, its trace or why there is none, whether it is minimal, and whether only roughly so."""
+
+
 @dataclass(slots=True)
 class Prover:
     """Confirms and shrinks for one run.
@@ -129,21 +134,14 @@ class Prover:
                 self._showing.add(_shown_by(suspicion, trace.conversation.steps[exchange.step]))
 
     async def _prove(self, case: Case, suspicion: Suspicion, shrink_s: float) -> Finding:
-        best, minimal, rough, note = case.conversation, False, False, ""
+        search = self._secured if suspicion.rule in WAITS else self._shortest
         try:
-            self.phase("shrinking")
-            best, minimal, rough = await self._shrink(case, suspicion, min(self.until, time.monotonic() + shrink_s))
-            self.phase("confirming")
-            trace, why = await self._confirm(case, suspicion, best)
-            for other in self._wider(case, suspicion, best):
-                if trace is not None:
-                    break
-                best, minimal, rough = other, False, False
-                trace, why = await self._confirm(case, suspicion, best)
+            best, trace, why, minimal, rough = await search(case, suspicion, shrink_s)
         except OutOfStarts as error:
-            trace, why = None, str(error)
+            best, trace, why, minimal, rough = case.conversation, None, str(error), False, False
         if trace is None:
             return finding_of(self.bench, suspicion, case, best, None, False, "suspect", why)
+        note = ""
         if not minimal:
             note = "not minimal: the time to shrink it was spent"
         elif rough:
@@ -151,6 +149,39 @@ class Prover:
         if len(best) > 1:
             note = f"needs {len(best)} steps" + (f"; {note}" if note else "")
         return finding_of(self.bench, suspicion, case, best, trace, minimal, "proved", note)
+
+    async def _shortest(self, case: Case, suspicion: Suspicion, shrink_s: float) -> _Shown:
+        """Shrunk, then confirmed."""
+        self.phase("shrinking")
+        best, minimal, rough = await self._shrink(case, suspicion, min(self.until, time.monotonic() + shrink_s))
+        self.phase("confirming")
+        trace, why = await self._confirm(case, suspicion, best)
+        for other in self._wider(case, suspicion, best):
+            if trace is not None:
+                break
+            best, minimal, rough = other, False, False
+            trace, why = await self._confirm(case, suspicion, best)
+        return best, trace, why, minimal, rough
+
+    async def _secured(self, case: Case, suspicion: Suspicion, shrink_s: float) -> _Shown:
+        """Confirmed, then shrunk and confirmed again: how long an answer takes depends on a text's size, and what is
+        smaller may be answered within `timeout` although it was not while shrinking."""
+        self.phase("confirming")
+        trace, why = await self._confirm(case, suspicion, case.conversation)
+        known = case.conversation, trace, why, False, False
+        if trace is None:
+            return known
+        with contextlib.suppress(OutOfStarts):
+            self.phase("shrinking")
+            until = min(self.until - 2 * self.timeout, time.monotonic() + shrink_s)
+            best, minimal, rough = await self._shrink(case, suspicion, until)
+            if best == case.conversation:
+                return best, trace, why, minimal, rough
+            self.phase("confirming")
+            trace, why = await self._confirm(case, suspicion, best)
+            if trace is not None:
+                return best, trace, why, minimal, rough
+        return known
 
     def _wider(self, case: Case, suspicion: Suspicion, best: Conversation) -> Iterator[Conversation]:
         """What may show it where the shortest does not: as it was first said, and said twice over."""
