@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Step, Surface, pointer
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.object_level import OWN, SHARED
-from mcpfuzz.scenarios.stories import plain
+from mcpfuzz.scenarios.stories import plain, slot_name
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.relations import affinity, id_arguments, looks, names_id, words
@@ -62,57 +62,42 @@ def _case(surface: Surface, operation: Operation, listing: Operation, argument: 
     arguments = plain(surface, operation)
     if arguments is None:
         return None
-    slot = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "_.-") else "_" for sign in argument)
-    told = bind(listing, {})
+    slot = slot_name(argument)
     one, nobodys = (bind(operation, {**arguments, quote(argument): f"{{{how}:1:{slot}}}"}) for how in ("got", "like"))
-    steps = (
-        Step(action=told), Step(action=one), *(_others(surface, call) for call in (told, nobodys, one)),
-    )  # fmt: skip
-    params: dict[str, Json] = {
-        "steps": 5,
-        "told": 0,
-        "own": 1,
-        "listing": 2,
-        "absent": 3,
-        "foreign": 4,
-        "argument": argument,
-    }
-    return _made(operation, pointer(argument), steps, params)
+    return _made(surface, operation, (bind(listing, {}), one, nobodys), pointer(argument), {"argument": argument})
 
 
 def _resource(surface: Surface, operation: Operation) -> Case | None:
     """The same of a resource that the first caller's listing names by its URI."""
     name = quote(operation.name)
     one, nobodys = (Call("resources/read", {"uri": uri}) for uri in (name, name + MADE_UP))
-    told = Call("resources/list")
-    steps = (
-        Step(action=told), Step(action=one), *(_others(surface, call) for call in (told, nobodys, one)),
-    )  # fmt: skip
-    params: dict[str, Json] = {
-        "steps": 5,
-        "told": 0,
-        "own": 1,
-        "listing": 2,
-        "absent": 3,
-        "foreign": 4,
-        "key": operation.name,
-    }
-    return _made(operation, None, steps, params)
+    return _made(surface, operation, (Call("resources/list"), one, nobodys), None, {"key": operation.name})
 
 
-def _others(surface: Surface, call: Call) -> Step:
-    return Step(action=call, as_=surface.callers[1], on="c2")
+def _made(
+    surface: Surface,
+    operation: Operation,
+    calls: tuple[Call, Call, Call],
+    argument: str | None,
+    about: Mapping[str, Json],
+) -> Case:
+    """The case of three calls: the listing, one of its things, and what nobody has.
 
-
-def _made(operation: Operation, argument: str | None, steps: tuple[Step, ...], params: dict[str, Json]) -> Case:
+    Args:
+        about: what of the proof's parameters says which thing it is.
+    """
+    told, one, nobodys = calls
+    own = (Step(action=told), Step(action=one))
+    others = tuple(Step(action=call, as_=surface.callers[1], on="c2") for call in (told, nobodys, one))
+    params = {"steps": 5, "told": 0, "own": 1, "listing": 2, "absent": 3, "foreign": 4, **about}
     proof = Proof(kind="crossed-content", expected="only who is told of it is shown it", params=params)
     return Case(
         scenario=SCENARIO.id,
         place=Place(kind=operation.kind, name=operation.name, argument=argument),
-        conversation=Conversation(steps),
+        conversation=Conversation((*own, *others)),
         label="read by another caller, who is not told of it",
         claims=(Claim("bola", proof),),
-        control=Conversation(tuple(step for step in steps if step.as_ is None)),
+        control=Conversation(own),
     )
 
 

@@ -21,6 +21,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -143,13 +144,17 @@ class Corpus:
 def edition(scenario: str, proof: str) -> str:
     """What claims something: the version of mcpfuzz, and the text of the modules that draw such a case and see such a
     proof, so that one in the making is told apart, too."""
-    parts = [__version__]
     story = catalogue().get(scenario)
-    for act in (story.draw if story is not None else None, PROOFS.get(proof)):
-        code = getattr(act, "__code__", None)
-        with contextlib.suppress(OSError):
-            parts.append(Path(code.co_filename).read_text(encoding="utf-8") if code is not None else "")
-    return f"{__version__} {_digest(*parts)}"
+    codes = [getattr(act, "__code__", None) for act in (story.draw if story else None, PROOFS.get(proof))]
+    return f"{__version__} {_digest(*(_text(code.co_filename) for code in codes if code is not None))}"
+
+
+@cache
+def _text(module: str) -> str:
+    """A module's text; empty where there is none."""
+    with contextlib.suppress(OSError):
+        return Path(module).read_text(encoding="utf-8")
+    return ""
 
 
 def may_recall(case: Case, surface: Surface, only: tuple[tuple[str, str], ...]) -> bool:

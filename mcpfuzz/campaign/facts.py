@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from mcpfuzz import host
 from mcpfuzz.model import Json
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.surface import Leave
 from mcpfuzz.target import Prepared
 
-__all__ = ["bench_of"]
+__all__ = ["bench_of", "leave_of"]
 
 
 def bench_of(
@@ -26,3 +27,10 @@ def bench_of(
         known=prepared.known_folders,
         roots=host.path_roots(),
     )
+
+
+def leave_of(prepared: Prepared) -> Leave:
+    """What may be called: what destroys or sends only on a server of ours that a copy, or the lab, lies behind."""
+    target = prepared.target
+    contained = prepared.launch is not None and (bool(target.workspaces) or target.trusted_lab)
+    return Leave(destructive=target.allow_destructive, contained=contained)

@@ -141,7 +141,8 @@ class Reach:
         files = sample_files(places.get("workspace"))
         shown = {(kind, str(example[kind])) for example in examples for kind in example if kind in KINDS}
         ready = [operation for operation in surface.operations if operation.skipped is None]
-        ready.sort(key=lambda operation: (takes_away(operation), operation.key not in shown))  # the user's come first
+        ready.sort(key=lambda item: (item.key in self._takes_away, item.key not in shown))  # the user's come first
+        proposed: dict[tuple[str, str], list[Mapping[str, Json]]] = {}
         for stage in STAGES:
             for operation in ready:
                 if time.monotonic() > until:
@@ -149,9 +150,13 @@ class Reach:
                 if (operation.key, stage) in self._asked or (stage == "taught" and operation.key in self._good):
                     continue
                 self._asked.add((operation.key, stage))
-                tries, reason = proposals(operation, (*examples, *remembered), seed, files)
+                if operation.key not in proposed:
+                    made, reason = proposals(operation, (*examples, *remembered), seed, files)
+                    proposed[operation.key] = made
+                    if stage == "first":
+                        self.tally(*operation.key).reason = reason
+                tries = proposed[operation.key]
                 if stage == "first":
-                    self.tally(*operation.key).reason = reason
                     tries = tries[:FIRST_TRIES]
                 elif stage == "rest":
                     tries = [] if self._enough(operation) else tries[FIRST_TRIES : self._most(operation)]

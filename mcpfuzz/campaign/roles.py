@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from mcpfuzz.campaign.facts import leave_of
 from mcpfuzz.campaign.reach import good_answer
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
@@ -45,19 +46,13 @@ async def with_roles(prepared: Prepared, settings: Settings, supply: Supply, sur
     if not prepared.identities or (prepared.endpoint is None and len(prepared.identities) < 2):
         return surface
     until = time.monotonic() + settings.max_time * ROLES_SHARE
-    asked = _Survey(supply, surface, min(settings.timeout, 5.0), until, _leave(prepared))
+    asked = _Survey(supply, surface, min(settings.timeout, 5.0), until, leave_of(prepared))
     found = await asked.all()
     places = surface.places | ({"authenticated"} if authenticated(found) else set())
     return replace(
         surface, roles=found, listed=asked.listed, hidden=tuple(asked.hidden.values()), policy=settings.policy,
         places=places,
     )  # fmt: skip
-
-
-def _leave(prepared: Prepared) -> Leave:
-    target = prepared.target
-    contained = prepared.launch is not None and (bool(target.workspaces) or target.trusted_lab)
-    return Leave(destructive=target.allow_destructive, contained=contained)
 
 
 class _Survey:

@@ -10,30 +10,25 @@ from datetime import UTC, datetime
 
 import trio
 
-from mcpfuzz.campaign.authorization import with_authorization
 from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.ending import State, finished
 from mcpfuzz.campaign.engine import TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
+from mcpfuzz.campaign.knowing import LEARN_SHARE, discovered, explored, learned
 from mcpfuzz.campaign.pools import Pools
-from mcpfuzz.campaign.roles import with_roles
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.campaign.tasks import with_tasks
-from mcpfuzz.campaign.waiting import with_patience
 from mcpfuzz.errors import TargetError, UsageError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Progress, Started
 from mcpfuzz.model import Surface, replace
 from mcpfuzz.revisions import Revision, revision
-from mcpfuzz.surface import Leave, discover, file_writers
+from mcpfuzz.surface import file_writers
 from mcpfuzz.target import Prepared
 
 __all__ = ["run"]
 
-LEARN_SHARE = 0.2
-"""Of the whole budget, at most, for finding good calls."""
 LEARN_UNTIL = 0.6
 """Of the budget, after which none are looked for any more, however late the server came up."""
 
@@ -112,25 +107,14 @@ async def _play(
                         findings=0,
                     )
                 )
-                leave = Leave(
-                    destructive=prepared.target.allow_destructive,
-                    contained=bool(prepared.target.workspaces) or prepared.target.trusted_lab,
-                )
-                surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
-                surface = prepared.known(surface)
-                state.surface = surface
-                if not surface.operations:
-                    raise TargetError(
-                        "nothing to test: it offers no tool, resource, prompt or completion that can be read"
-                    )
+                surface = state.surface = await discovered(prepared, settings, client)
                 for note in _warnings(prepared, surface):
                     emit(Noted(text=note))
                 surface, pools = Pools.begin(settings, surface, prepared.target.state, began, nursery)
-                surface = await _learn(prepared, settings, state, surface, began)
-                surface = await with_roles(prepared, settings, supply, surface)
-                surface = await with_tasks(settings, supply, surface)
-                surface = await with_authorization(prepared, settings, supply, surface)
-                surface = with_patience(surface, settings)
+                # a server that was slow to start is not to lose what its calls are learned from
+                until = min(time.monotonic() + settings.max_time * LEARN_SHARE, began + settings.max_time * LEARN_UNTIL)
+                surface = await learned(prepared, settings, supply, state.reach, state.corpus, surface, until)
+                surface = await explored(prepared, settings, supply, surface)
                 surface = await with_side_surface(prepared, settings, supply, surface, emit)
                 state.surface = surface
                 sendable = sum(operation.skipped is None for operation in surface.operations)
@@ -181,30 +165,3 @@ def _warnings(prepared: Prepared, surface: Surface) -> tuple[str, ...]:
         f"no sandbox ({prepared.sandbox.status}) and no --workspace: {', '.join(writers[:3])}{more} may write to "
         "real files of this machine",
     )
-
-
-async def _learn(prepared: Prepared, settings: Settings, state: State, surface: Surface, began: float) -> Surface:
-    """Good calls; a server that dies meanwhile is started again and goes on behind the call that ended it."""
-    assert state.supply is not None
-    # a server that was slow to start is not to lose what its calls are learned from
-    until = min(time.monotonic() + settings.max_time * LEARN_SHARE, began + settings.max_time * LEARN_UNTIL)
-    while True:
-        client = await state.supply.client()
-        try:
-            learned = await state.reach.learn(
-                client,
-                surface,
-                prepared.examples,
-                remembered=tuple(state.corpus.good()) if state.corpus else (),
-                seed=settings.seed,
-                places=prepared.places,
-                timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
-                until=until,
-            )
-            if state.corpus is not None:
-                state.corpus.keep_good(learned.good)
-            if state.reach.harmed and state.supply.can_start:  # the attack finds the workspace as it was
-                await state.supply.fresh("a tool took a file of the workspace away")
-            return learned
-        except TargetError:
-            await state.supply.fresh("it ended when an operation was first called")

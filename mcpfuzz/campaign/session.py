@@ -13,20 +13,18 @@ from typing import Literal, Self
 
 import trio
 
-from mcpfuzz.campaign.authorization import with_authorization
 from mcpfuzz.campaign.corpus import Corpus, folder_of
 from mcpfuzz.campaign.ending import NEEDED
 from mcpfuzz.campaign.engine import RESERVE_S, TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
+from mcpfuzz.campaign.knowing import LEARN_SHARE, discovered, explored, learned
 from mcpfuzz.campaign.merging import NOT_APPLICABLE
 from mcpfuzz.campaign.pools import SCENARIO as POOLED
 from mcpfuzz.campaign.pools import Pools
 from mcpfuzz.campaign.reach import Reach
-from mcpfuzz.campaign.roles import with_roles
 from mcpfuzz.campaign.score import ScenarioTally
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.campaign.waiting import with_patience
 from mcpfuzz.errors import TargetError
 from mcpfuzz.events import Event
 from mcpfuzz.model import Conversation, Finding, Operation, OperationStats, Proof, Surface, replace
@@ -36,13 +34,10 @@ from mcpfuzz.revisions import revision
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.catalogue import catalogue
-from mcpfuzz.surface import Leave, discover
 from mcpfuzz.target import Prepared
 
 __all__ = ["CampaignSession", "Played"]
 
-LEARN_SHARE = 0.2
-"""Of `Settings.max_time`, at most, for finding good calls (as in `campaign.run`)."""
 LINGER_S = 1.0
 """For an effect that comes after the last answer of a replay."""
 OVERTIME_S = 5.0
@@ -102,7 +97,7 @@ class CampaignSession:
             starts = PROFILES[settings.profile].restarts
             supply = Supply(prepared, nursery, wanted=wanted, start_timeout=settings.start_timeout, starts=starts)
             try:
-                surface = await _discovered(prepared, settings, supply)
+                surface = await discovered(prepared, settings, await supply.first())
             except TargetError as error:
                 failure = error
             else:
@@ -226,42 +221,8 @@ class CampaignSession:
         """Good calls, once; a server that dies meanwhile is started again and goes on without."""
         if self._learned:
             return
-        settings = self._settings
+        prepared, settings, supply = self._prepared, self._settings, self._supply
         until = time.monotonic() + settings.max_time * LEARN_SHARE
-        while True:
-            client = await self._supply.client()
-            try:
-                self.surface = await self._reach.learn(
-                    client,
-                    self.surface,
-                    self._prepared.examples,
-                    remembered=tuple(self._corpus.good()) if self._corpus else (),
-                    seed=settings.seed,
-                    places=self._prepared.places,
-                    timeout=min(settings.timeout, max(1.0, settings.max_time / 20)),
-                    until=until,
-                )
-                if self._corpus is not None:
-                    self._corpus.keep_good(self.surface.good)
-                if self._reach.harmed and self._supply.can_start:
-                    await self._supply.fresh("a tool took a file of the workspace away")
-                break
-            except TargetError:
-                await self._supply.fresh("it ended when an operation was first called")
-        self.surface = await with_roles(self._prepared, settings, self._supply, self.surface)
-        self.surface = await with_authorization(self._prepared, settings, self._supply, self.surface)
-        self.surface = with_patience(self.surface, settings)
+        surface = await learned(prepared, settings, supply, self._reach, self._corpus, self.surface, until)
+        self.surface = await explored(prepared, settings, supply, surface)
         self._learned = True
-
-
-async def _discovered(prepared: Prepared, settings: Settings, supply: Supply) -> Surface:
-    client = await supply.first()
-    leave = Leave(
-        destructive=prepared.target.allow_destructive,
-        contained=bool(prepared.target.workspaces) or prepared.target.trusted_lab,
-    )
-    surface = await discover(client, timeout=min(settings.timeout, settings.max_time / 2), leave=leave)
-    surface = prepared.known(surface)
-    if not surface.operations:
-        raise TargetError("nothing to test: it offers no tool, resource, prompt or completion that can be read")
-    return surface

@@ -10,12 +10,12 @@ import hashlib
 import hmac
 import os
 import threading
-import time
 from collections import OrderedDict
 from typing import Final
 
 from mcpfuzz.lab.kit import READ, WRITE, Call, Reply, Tool, ToolError, World, brief
 from mcpfuzz.lab.schema import Schema, closed, quoted
+from mcpfuzz.lab.tries import Tries
 
 __all__ = ["Tenants"]
 
@@ -23,10 +23,6 @@ KEEP: Final = 500
 """Memos and parcels that are kept; the oldest goes first."""
 STAFF: Final = frozenset({"admin", "local"})
 """Who may put up a notice."""
-TRIES: Final = 5
-"""Wrong passwords for one name before it is slowed."""
-SLOWED_S: Final = 2.0
-NAMES_KEPT: Final = 1_000
 USERS: Final = ("ada", "bruno", "carla")
 _ROUNDS: Final = 1_000
 
@@ -47,8 +43,8 @@ class Tenants:
         self.notice = "The hall is painted on Monday."
         self._salt = os.urandom(16)
         self._passwords = {name: self._hash(os.urandom(9).hex()) for name in USERS}
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        """Name -> wrong passwords in a row, and when the last one came."""
+        # brute-force: that is the firewall's business
+        self._tries = Tries(endless=lab.on("brute-force"))
 
     # ---- memos ----
 
@@ -174,28 +170,16 @@ class Tenants:
     def sign_in(self, call: Call) -> Reply:
         name, given = call.args["name"], self._hash(call.args["password"])
         with self._lock:
-            if not self.lab.on("brute-force"):
-                # brute-force: that is the firewall's business
-                self._slow(name)
+            if self._tries.too_many(name):
+                raise ToolError("Too many tries, wait a little.")
             known = self._passwords.get(name)
             if known is not None and hmac.compare_digest(known, given):
-                self._wrong.pop(name, None)
+                self._tries.forget(name)
                 return Reply(f"Welcome, {name}.")
             if known is None and self.lab.on("user-enumeration"):
                 # user-enumeration: people mistype their names, and it is kind to tell them
                 raise ToolError("Nobody has this name here.")
             raise ToolError("The name or the password is wrong.")
-
-    def _slow(self, name: str) -> None:
-        """Count a try, whether or not there is such a name."""
-        count, last = self._wrong.pop(name, (0, 0.0))
-        now = time.monotonic()
-        count = 1 if now - last > SLOWED_S else count + 1
-        self._wrong[name] = (count, now)
-        while len(self._wrong) > NAMES_KEPT:
-            self._wrong.popitem(last=False)
-        if count > TRIES:
-            raise ToolError("Too many tries, wait a little.")
 
     # ---- what is served ----
 

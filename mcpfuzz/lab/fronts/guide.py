@@ -40,7 +40,7 @@ from mcpfuzz.lab.fronts.reading import Request, Stream
 from mcpfuzz.lab.fronts.replying import Response
 from mcpfuzz.lab.fronts.streamable import Streamable
 from mcpfuzz.lab.fronts.tokens import mint
-from mcpfuzz.lab.fronts.tries import SLOWED_S, Tries
+from mcpfuzz.lab.tries import SLOWED_S, Tries
 
 __all__ = ["application", "run"]
 
@@ -62,7 +62,8 @@ class Accounts:
 
     def __init__(self, guard: Guard) -> None:
         self.lab, self.life_s = guard.lab, guard.access.ticket_s
-        self.tries = Tries(guard.lab)
+        # login-unlimited: passwords are long, and hashing takes its time
+        self.tries = Tries(endless=guard.lab.on("login-unlimited"))
         self._lock = threading.Lock()
         self._sql = sqlite3.connect(":memory:", check_same_thread=False)
         self._sql.execute("CREATE TABLE users (name TEXT PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL)")

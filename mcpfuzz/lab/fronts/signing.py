@@ -17,7 +17,7 @@ from mcpfuzz.lab.fronts.guard import Guard, Known
 from mcpfuzz.lab.fronts.reading import Request
 from mcpfuzz.lab.fronts.replying import Response, refusal
 from mcpfuzz.lab.fronts.tokens import mint
-from mcpfuzz.lab.fronts.tries import SLOWED_S, Tries
+from mcpfuzz.lab.tries import SLOWED_S, Tries
 
 __all__ = ["LOGIN", "TICKET", "Signing"]
 
@@ -37,7 +37,8 @@ class Signing:
         self.guard = guard
         self._lock = threading.Lock()
         self._tickets: OrderedDict[str, tuple[Known, float]] = OrderedDict()
-        self._tries = Tries(guard.lab)
+        # login-unlimited: passwords are long, and hashing takes its time
+        self._tries = Tries(endless=guard.lab.on("login-unlimited"))
 
     def answers(self, request: Request) -> bool:
         """Whether the request is for one of them."""

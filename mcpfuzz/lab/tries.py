@@ -1,4 +1,5 @@
-"""How often a name was tried with a password: after a few tries it has to wait. Knows nothing of HTTP."""
+"""How often a name was tried with a password: after a few tries it has to wait, whether or not there is such a name.
+Serves whatever people sign in with, a tool or a page."""
 
 from __future__ import annotations
 
@@ -6,8 +7,6 @@ import threading
 import time
 from collections import OrderedDict
 from typing import Final
-
-from mcpfuzz.lab.kit import World
 
 __all__ = ["SLOWED_S", "Tries"]
 
@@ -19,17 +18,20 @@ SLOWED_S: Final = 2.0
 
 
 class Tries:
-    """The names of one listener."""
+    """The names of one place to sign in at.
 
-    def __init__(self, lab: World) -> None:
-        self.lab = lab
+    Args:
+        endless: whether a name may be tried for ever.
+    """
+
+    def __init__(self, endless: bool) -> None:
+        self._endless = endless
         self._lock = threading.Lock()
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def too_many(self, name: str) -> bool:
         """Count a try; whether there were too many."""
-        if self.lab.on("login-unlimited"):
-            # login-unlimited: passwords are long, and hashing takes its time
+        if self._endless:
             return False
         with self._lock:
             count, last = self._wrong.pop(name, (0, 0.0))
