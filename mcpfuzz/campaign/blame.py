@@ -76,14 +76,12 @@ class Blame:
             if suspicion.rule in LETHAL:
                 await self._docket.suspect(case, suspicion, unit, generous=True)
 
-    async def poison(self, unit: Unit, mark: int) -> None:
+    async def poison(self, unit: Unit, said: tuple[Step, ...]) -> None:
         """The process lives but a known-good call fails: find what spoilt it among what was malformed.
 
         Args:
-            mark: where in the history the good calls were last known to succeed.
+            said: since the good calls were last known to succeed.
         """
-        history = self._voice.history
-        said = tuple(history[mark:]) if mark < len(history) else tuple(history)
         await self._supply.fresh("a known-good call failed")
         if not await self._vitals.ok():
             self._vitals.calls = []

@@ -32,7 +32,7 @@ from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.campaign.vitals import Vitals
 from mcpfuzz.campaign.voice import Voice
 from mcpfuzz.events import Event
-from mcpfuzz.model import Case, Exchange, Finding, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Effect, Exchange, Finding, Surface, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace
 from mcpfuzz.oracles.proofs import observe
@@ -53,6 +53,10 @@ SETTLE_LIMIT = 0.1
 """Of the budget, at most about, for these proofs then; the others are made when the plan is done."""
 TIME_SPENT = "its time was spent"
 """The one reason to stop that says nothing about the server."""
+GUARD_CASES = 64
+"""Malformed messages between two looks at whether good calls still succeed."""
+LOOK_S = 0.1
+"""Between two looks at what happened around the server, for effects of earlier cases that come late."""
 KNOWN_SILENCE = 1 / 3
 """How much of the wait for what is on the docket already counts as wasted: other stories have other things to say."""
 RECALL_SHARE = 0.25
@@ -63,8 +67,10 @@ RECALL_SHARE = 0.25
 class _Guard:
     """Watches a share of malformed messages for poisoning."""
 
-    mark: int
-    """Where in the history the good calls were last known to succeed."""
+    mark: tuple[int, int]
+    """Where in all that was said the good calls were last known to succeed (`Voice.mark`)."""
+    cases: int
+    """Of the scenario, until then."""
 
 
 class Engine:
@@ -99,6 +105,7 @@ class Engine:
         self._until = until = started + settings.max_time - min(RESERVE_S, settings.max_time * 0.1)
         self._examined: dict[tuple[str, str, str], int] = {}
         self._sowing = Sowing()
+        self._looked = 0.0
         self._novelty = Novelty()
         self._score = score = Score((item.id for item in settings.scenarios), supply, emit, started)
         self._pace = pace = Pace(settings, reach)
@@ -210,7 +217,7 @@ class Engine:
         return self.journal.done
 
     def _note(self, number: int) -> None:
-        if self.journal is not None:
+        if self.journal is not None and self.journal.due:
             self.journal.note(number, {name: (tally.cases, tally.done) for name, tally in self.tallies.items()})
 
     # ---- one share of work
@@ -229,9 +236,11 @@ class Engine:
         if self._novelty.rests(unit.key, unit.round):
             await trio.lowlevel.checkpoint()
         elif unit.key not in self._docket.dead_ends:
-            guard = _Guard(len(self._voice.history)) if unit.operation is None and not unit.scenario.alone else None
-            if guard is not None and not await self._vitals.ok():
-                await self._supply.fresh("a known-good call failed before the share began")
+            guard = None
+            if unit.operation is None and not unit.scenario.alone:
+                if not await self._vitals.ok():
+                    await self._supply.fresh("a known-good call failed before the share began")
+                guard = _Guard(self._voice.mark(), before)
             if not await self._play(unit, tally, guard):
                 return tally.cases > before
             await self._guarded(unit, guard)
@@ -268,15 +277,14 @@ class Engine:
             if len(batch) < self._pace.together(unit, case.row):
                 continue
             tally.cases += await self._volley(batches.pop(case.row), unit)
-            await self._guarded(unit, guard)
+            await self._guarded(unit, guard, GUARD_CASES)
             if unit.key in self._docket.dead_ends:
                 return True
         for position, batch in enumerate(batches.values()):
-            if position:
-                await self._guarded(unit, guard)
             if unit.key in self._docket.dead_ends or (position and self._no_time(unit, tally)):
                 return True
             tally.cases += await self._volley(batch, unit)
+            await self._guarded(unit, guard, GUARD_CASES)
         return self.cut is None
 
     def _no_time(self, unit: Unit, tally: ScenarioTally) -> bool:
@@ -292,12 +300,13 @@ class Engine:
             tally.reasons.setdefault(why)
         return why is not None
 
-    async def _guarded(self, unit: Unit, guard: _Guard | None) -> None:
-        """After malformed messages: do good calls still succeed?"""
-        if guard is None or await self._vitals.ok():
+    async def _guarded(self, unit: Unit, guard: _Guard | None, every: int = 0) -> None:
+        """After malformed messages, `every` so many of them: do good calls still succeed?"""
+        if guard is None or self.tallies[unit.scenario.id].cases - guard.cases < every:
             return
-        await self._blame.poison(unit, guard.mark)
-        guard.mark = len(self._voice.history)
+        if not await self._vitals.ok():
+            await self._blame.poison(unit, self._voice.since(guard.mark))
+        guard.mark, guard.cases = self._voice.mark(), self.tallies[unit.scenario.id].cases
 
     def _draw(self, unit: Unit, index: int, tally: ScenarioTally) -> Case | None:
         """One case; None where there is none, or it would take too long: that is told, not hidden."""
@@ -337,7 +346,8 @@ class Engine:
         self._voice.remember(client, (case.conversation.steps[0] for case in cases))
         supply, left = self._supply, max(MOMENT_S, self._until - time.monotonic())
         patience = min(self._pace.patience(), left)
-        seen = await screen(client, cases, supply.filler, supply.effects, self._surface, self._bench, patience)
+        effects = supply.effects if any(case.claims for case in cases) or self._time_to_look() else _nothing
+        seen = await screen(client, cases, supply.filler, effects, self._surface, self._bench, patience)
         self._count(seen, unit, cases[0].row)
         if seen.damage and time.monotonic() > self._until:
             self.cut = TIME_SPENT  # nothing can be said of what was not waited for
@@ -362,6 +372,14 @@ class Engine:
         self._score.tell()
         await trio.lowlevel.checkpoint()
         return len(cases)
+
+    def _time_to_look(self) -> bool:
+        """Whether it is time to see what happened around the server, where nothing is claimed to have happened."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_S:
+            return False
+        self._looked = now
+        return True
 
     def _count(self, seen: Screened, unit: Unit, row: str | None) -> None:
         self._pace.learn(unit, row, 0.0 if seen.damage else seen.slowest_s, seen.largest)
@@ -395,6 +413,10 @@ class Engine:
         """A wait that ended without an answer: nothing is wrong with that, or it is on the docket already and costs
         every other story the same."""
         self._pace.waste(seconds if unit.key not in self._docket.dead_ends else seconds * KNOWN_SILENCE)
+
+
+def _nothing() -> tuple[Effect, ...]:
+    return ()
 
 
 def _size(exchange: Exchange) -> int:

@@ -56,11 +56,15 @@ class Journal:
                 tallies = {str(name): (int(cases), int(done)) for name, (cases, done) in told["tallies"].items()}
                 self.done, self.tallies = int(told["done"]), tallies
 
-    def note(self, done: int, tallies: Mapping[str, tuple[int, int]], *, now: bool = False) -> None:
-        """So many shares are done; written now and then."""
-        if now or time.monotonic() - self._written > EVERY_S:
-            put(self._path, {**self._head, "done": done, "tallies": tallies})
-            self._written = time.monotonic()
+    @property
+    def due(self) -> bool:
+        """Whether it is time to note something."""
+        return time.monotonic() - self._written > EVERY_S
+
+    def note(self, done: int, tallies: Mapping[str, tuple[int, int]]) -> None:
+        """So many shares are done."""
+        put(self._path, {**self._head, "done": done, "tallies": tallies})
+        self._written = time.monotonic()
 
     def end(self) -> None:
         """The run came to its end."""

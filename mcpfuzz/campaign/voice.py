@@ -33,6 +33,7 @@ class Voice:
         self.history: list[Step] = []
         self.anew = False
         self._since = -1
+        self._said = 0
 
     def patience(self) -> float:
         """Seconds one answer may take now."""
@@ -72,5 +73,15 @@ class Voice:
         steps = tuple(steps)
         self.anew = begins_anew([step.action for step in steps], self.anew)
         self.history += steps
+        self._said += len(steps)
         if len(self.history) > HISTORY:
             del self.history[: HISTORY // 4]
+
+    def mark(self) -> tuple[int, int]:
+        """Where in all that is said this is, for `since`."""
+        return self._since, self._said
+
+    def since(self, mark: tuple[int, int]) -> tuple[Step, ...]:
+        """The steps since a mark that the current server heard, as far as they are kept."""
+        said = self._said - mark[1] if mark[0] == self._since else len(self.history)
+        return tuple(self.history[max(0, len(self.history) - said) :])
