@@ -285,7 +285,8 @@ def test_explain_tells_meaning_proof_and_remedy(mcpfuzz: Callable[..., Done]) ->
 def test_a_reader_that_leaves_costs_neither_a_report_nor_the_exit_code(tmp_path: Path) -> None:
     words = [
         sys.executable, "-m", "mcpfuzz", "run", "--profile", "quick", "--max-time", "8", "--seed", "1",
-        "--scenario", "valid-arguments", "--state", "state", "--report", "json=r.json", "--", sys.executable, "-m", "mcpfuzz.lab",
+        "--scenario", "valid-arguments", "--state", "state", "--report", "json=r.json", "--",
+        sys.executable, "-m", "mcpfuzz.lab",
     ]  # fmt: skip
     with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdout is not None and run.stderr is not None
