@@ -86,6 +86,8 @@ def _read(path: str) -> dict[str, Any]:
 
 def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
     launch = report["target"]["launch"]
+    if options.get("config") or options.get("server"):
+        return _configured(launch, command, options)
     env = {name: value for name, value in (launch.get("env") or {}).items() if value != REDACTED}
     headers = [f"{name}: {value}" for name, value in (launch.get("headers") or {}).items() if value != REDACTED]
     known = {name: specs for name, specs in (launch.get("identities") or {}).items() if REDACTED not in str(specs)}
@@ -112,6 +114,12 @@ def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mappin
         allow_destructive=True,
         state=options.get("state") or ".mcpfuzz",
     )
+
+
+def _configured(launch: Mapping[str, Any], command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
+    """The server of a configuration file, in place of what the report says: only the workspace is the report's."""
+    given = target_of(command, options)
+    return replace(given, workspaces=tuple(launch.get("workspace") or ()), allow_destructive=True)
 
 
 async def _one(prepared: Prepared, report: Mapping[str, Any], finding: Mapping[str, Any], timeout: float) -> str | None:
