@@ -202,7 +202,7 @@ class TerminalSink:
             number = f"{index + 1}. " if len(steps) > 1 else ""
             self._field("input" if index == 0 else "", number + step_words(step, 240))
         if len(steps) > _MAX_STEPS:
-            self._field("", f"… and {len(steps) - _MAX_STEPS} more steps")
+            self._field("", f"… and {counted(len(steps) - _MAX_STEPS, 'more step')}")
 
     # ---- what was tested --------------------------------------------------------------------------
 

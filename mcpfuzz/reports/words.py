@@ -162,7 +162,7 @@ def finding_text(finding: Mapping[str, Any], rules: Mapping[str, RuleText]) -> s
         if step["receive"] is not None:
             lines.append(f"   -> {compact(step['receive'], 1000)}")
     if len(reproducer["steps"]) > _MAX_STEPS:
-        lines.append(f"… and {len(reproducer['steps']) - _MAX_STEPS} more steps")
+        lines.append(f"… and {counted(len(reproducer['steps']) - _MAX_STEPS, 'more step')}")
     lines += [f"stderr: {line}" for line in finding.get("stderr", "").splitlines()[-20:]]
     lines += [f"note: {finding['note']}"] if finding.get("note") else []
     lines += [f"known:    {finding['baseline']['reason']}"] if standing(finding) == "known" else []
