@@ -97,6 +97,7 @@ class Prepared:
                 tree.root,
                 places=(os.getcwd(), os.path.abspath(target.cwd or ".")),
                 trusted=target.trusted_lab,
+                ours=bool(target.command),
             )
             return cls._made(target, tree, sandbox)
         except BaseException:
@@ -310,7 +311,9 @@ class Prepared:
 
     @property
     def writable(self) -> str:
-        """The folder the server can be expected to write to."""
+        """The folder the server can be expected to write to; empty where nobody told it of one."""
+        if self.launch is None:
+            return ""
         return self.places.get("workspace") or str(self.tree.home)
 
     @property
@@ -344,13 +347,14 @@ def _folder(target: Target) -> Path | None:
 
 
 def _copied(target: Target, tree: ScratchTree, made: Copies) -> tuple[dict[str, str], list[str]]:
-    """Workspace as written -> its copy, which `made` gets; and what the user should know of the copying.
+    """Workspace as written -> its copy, which `made` gets; and what the user should know of the folders.
 
     Raises:
         UsageError: a workspace is no folder, or cannot be copied.
     """
     copies: dict[str, str] = {}
-    notes: list[str] = []
+    lost = f"--state {target.state} cannot be written: a temporary folder; nothing of this run is kept"
+    notes = [lost] if tree.fallback else []
     for index, folder in enumerate(target.workspaces):
         source = Path(folder)
         if not source.is_dir():
