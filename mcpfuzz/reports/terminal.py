@@ -81,6 +81,7 @@ class TerminalSink:
     ) -> None:
         environ = os.environ if environ is None else environ
         self._recorder = Recorder(about)
+        self._about = about
         self._rules = rules
         self._look = look
         color = look.color and not environ.get("NO_COLOR")
@@ -144,6 +145,9 @@ class TerminalSink:
             self._since(since(document))
             if "load" in document:
                 self._load(document["load"])
+            elif document["findings"] and not self._about.kept:
+                name, seed = self._about.report, document["run"]["seed"]
+                self._line(f"to replay them, have a report written: --report json={name}, with --seed {seed}")
         outcome = document["run"]["outcome"]
         self._line((verdict(document), _OUTCOMES.get(outcome, "bold yellow")))
 

@@ -293,7 +293,9 @@ def verdict(document: Document) -> str:
     run = document["run"]
     statuses = [one["status"] for one in document["scenarios"]]
     said = [headline(document)] if document["findings"] or run["outcome"] in ("clean", "findings") else []
-    if run["outcome"] in _VERDICTS:
+    if run["outcome"] == "clean" and said[0][:2] != "0 ":
+        said.append("none that counts")  # below --fail-on, not proved, or known
+    elif run["outcome"] in _VERDICTS:
         label, reason = _VERDICTS[run["outcome"]], run["reason"] or ""
         said.insert(0, reason if reason.startswith(label) else ": ".join(filter(None, (label, reason))))
     ran = sum(status != "not-run" for status in statuses)
