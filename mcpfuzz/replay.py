@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import orjson
 import trio
 
 from mcpfuzz.campaign.config import target_of
@@ -19,6 +17,7 @@ from mcpfuzz.errors import TargetError, UsageError
 from mcpfuzz.model import replace
 from mcpfuzz.oracles.proofs import PROOFS, observe
 from mcpfuzz.reports import REDACTED, conversation_of, proof_of, visible
+from mcpfuzz.reports.reading import read_report
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.target import Prepared, Target
@@ -34,7 +33,7 @@ def replay_report(
     Raises:
         UsageError: the report cannot be read, or lacks the finding, or a secret must be given again.
     """
-    report = _read(path)
+    report = read_report(path)
     findings = [item for item in report.get("findings", []) if only is None or item.get("fingerprint") == only]
     if not findings:
         known = ", ".join(item.get("fingerprint", "?") for item in report.get("findings", []))
@@ -70,18 +69,6 @@ def _provable(findings: list[Any]) -> None:
             raise UsageError(
                 f"proof {kind!r} is none of mcpfuzz's own: name the folder of your scenarios with --extend DIR"
             )
-
-
-def _read(path: str) -> dict[str, Any]:
-    try:
-        loaded = orjson.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path}: not JSON ({error})") from None
-    if not isinstance(loaded, dict) or loaded.get("schema") != "mcpfuzz-report/1":
-        raise UsageError(f"{path}: is no mcpfuzz report (schema mcpfuzz-report/1)")
-    return loaded
 
 
 def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mapping[str, Any]) -> Target:

@@ -157,6 +157,12 @@ def test_a_config_of_several_servers_says_which_there_are(mcpfuzz: Callable[...,
     told_once(mcpfuzz("run", "--config", "c.json"), 2, "c.json: it has 'a', 'b'; choose with --server")
 
 
+@pytest.mark.parametrize("content", ["[]", "{}", '{"schema": "mcpfuzz-report/1", "findings": [7], "target": null}'])
+def test_what_is_no_report_is_not_replayed(mcpfuzz: Callable[..., Done], tmp_path: Path, content: str) -> None:
+    (tmp_path / "r.json").write_text(content, encoding="utf-8")
+    told_once(mcpfuzz("replay", "r.json"), 2, "r.json: is no ")
+
+
 # ---- could not test: 3
 
 

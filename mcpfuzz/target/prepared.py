@@ -142,7 +142,7 @@ class Prepared:
             places["port"] = str(sandbox.free_port())
         env = {name: filled(expand_variables(value), places, mapping) for name, value in target.env.items()}
         argv = (*target.command[:1], *(filled(word, places, mapping) for word in target.command[1:]))
-        cwd = filled(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
+        cwd = _cwd(target, lambda text: filled(text, places, mapping))
         notes += _untold(mapping, texts)
         if target.stubs:
             env["PATH"] = f"{tree.stubs}:{env.get('PATH') or os.environ.get('PATH', os.defpath)}"
@@ -344,6 +344,18 @@ def _folder(target: Target) -> Path | None:
     if not target.command or any(Path(folder).is_relative_to(os.path.abspath(given)) for given in target.workspaces):
         return None
     return Path(folder)
+
+
+def _cwd(target: Target, fill: Callable[[str], str]) -> str:
+    """The server's working folder, which relative words of its command mean.
+
+    Raises:
+        UsageError: there is none.
+    """
+    folder = fill(target.cwd or os.getcwd())
+    if target.cwd and not Path(folder).is_dir():
+        raise UsageError(f"--cwd {target.cwd}: there is no such folder")
+    return folder
 
 
 def _copied(target: Target, tree: ScratchTree, made: Copies) -> tuple[dict[str, str], list[str]]:
