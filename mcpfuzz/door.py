@@ -27,7 +27,7 @@ EXIT_CODES: dict[Outcome, int] = {"clean": 0, "findings": 1, "could-not-test": 3
 
 
 def run_campaign(prepared: Prepared, settings: Settings, emit: Callable[[Event], None]) -> Finished:
-    """Run to the end, or to Ctrl-C or SIGTERM; blocking. No process of the target is left either way.
+    """Run to the end, or to Ctrl-C, SIGTERM or SIGHUP; blocking. No process of the target is left either way.
 
     Raises:
         UsageError: a scenario of the user's own is broken; Finished was emitted all the same.
@@ -92,7 +92,9 @@ def _keeping(emit: Callable[[Event], None], told: list[Finished]) -> Callable[[E
 
 
 async def _until_signal(scope: trio.CancelScope) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    # a terminal that is closed asks to end, too; under nohup, where that is ignored, it stays ignored
+    wanted = [one for one in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    with trio.open_signal_receiver(signal.SIGINT, *wanted) as signals:
         async for _ in signals:
             scope.cancel()
             return

@@ -26,6 +26,7 @@ __all__ = [
     "children_of",
     "cores",
     "die_with_parent",
+    "heed_signals",
     "kill_group",
     "listening",
     "marked",
@@ -59,6 +60,17 @@ def become_subreaper() -> None:
     """
     if _libc is not None:
         _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def heed_signals() -> None:
+    """SIGTERM, and SIGHUP of a terminal that is closed, end this process as Ctrl-C does: what it owns is ended, what it
+    knows is reported. Under nohup SIGHUP stays ignored. The command line calls this; main thread only."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun with & by a shell
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            # as SIGINT rather than by raising: trio has its own way with that where it runs
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 def die_with_parent() -> None:

@@ -6,10 +6,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-import orjson
 import trio
 
 from mcpfuzz.campaign.config import target_of
@@ -19,6 +17,7 @@ from mcpfuzz.errors import TargetError, UsageError
 from mcpfuzz.model import replace
 from mcpfuzz.oracles.proofs import PROOFS, observe
 from mcpfuzz.reports import REDACTED, conversation_of, proof_of, visible
+from mcpfuzz.reports.reading import read_report
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.runner import Talk, converse
 from mcpfuzz.target import Prepared, Target
@@ -34,7 +33,7 @@ def replay_report(
     Raises:
         UsageError: the report cannot be read, or lacks the finding, or a secret must be given again.
     """
-    report = _read(path)
+    report = read_report(path)
     findings = [item for item in report.get("findings", []) if only is None or item.get("fingerprint") == only]
     if not findings:
         known = ", ".join(item.get("fingerprint", "?") for item in report.get("findings", []))
@@ -72,20 +71,10 @@ def _provable(findings: list[Any]) -> None:
             )
 
 
-def _read(path: str) -> dict[str, Any]:
-    try:
-        loaded = orjson.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageError(f"{path}: not JSON ({error})") from None
-    if not isinstance(loaded, dict) or loaded.get("schema") != "mcpfuzz-report/1":
-        raise UsageError(f"{path}: is no mcpfuzz report (schema mcpfuzz-report/1)")
-    return loaded
-
-
 def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
     launch = report["target"]["launch"]
+    if options.get("config") or options.get("server"):
+        return _configured(launch, command, options)
     env = {name: value for name, value in (launch.get("env") or {}).items() if value != REDACTED}
     headers = [f"{name}: {value}" for name, value in (launch.get("headers") or {}).items() if value != REDACTED]
     known = {name: specs for name, specs in (launch.get("identities") or {}).items() if REDACTED not in str(specs)}
@@ -112,6 +101,12 @@ def _target(report: Mapping[str, Any], command: tuple[str, ...], options: Mappin
         allow_destructive=True,
         state=options.get("state") or ".mcpfuzz",
     )
+
+
+def _configured(launch: Mapping[str, Any], command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
+    """The server of a configuration file, in place of what the report says: only the workspace is the report's."""
+    given = target_of(command, options)
+    return replace(given, workspaces=tuple(launch.get("workspace") or ()), allow_destructive=True)
 
 
 async def _one(prepared: Prepared, report: Mapping[str, Any], finding: Mapping[str, Any], timeout: float) -> str | None:

@@ -150,6 +150,9 @@ class Handshake:
         value = frame.value
         if not isinstance(value, dict):
             return []
+        if value.get("method") in ("initialize", "server/discover") and id_key(value.get("id")) in self._pending:
+            self.failure = "it sends back what it is sent; is it an MCP server?"  # `cat`, or a terminal's echo
+            return []
         if "method" in value:
             return [encode(Session.reply(value))] if value.get("id") is not None else []
         asked = self._pending.pop(id_key(value.get("id")), None)

@@ -52,6 +52,8 @@ def run_shards(target: Target, settings: Settings, jobs: int, emit: Callable[[Ev
         for worker in workers:
             worker.terminate()
         parts = _listen(pipes, emit)
+        if not parts:  # stopped before any of them began
+            raise
     finally:
         for worker in workers:
             worker.join(10)
@@ -71,7 +73,8 @@ def _shard(
     from mcpfuzz.door import run_campaign
     from mcpfuzz.scenarios.catalogue import chosen
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C, or its terminal's end, and ends us
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     host.become_subreaper()
     host.pin(core)
     try:

@@ -40,6 +40,10 @@ def bundled() -> Mapping[str, Scenario]:
     return found
 
 
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def chosen(wanted: Sequence[str] = (), unwanted: Sequence[str] = ()) -> tuple[Scenario, ...]:
     """The scenarios that `--scenario` and `--exclude` (globs) leave.
 
@@ -50,8 +54,11 @@ def chosen(wanted: Sequence[str] = (), unwanted: Sequence[str] = ()) -> tuple[Sc
     for option, globs in (("--scenario", wanted), ("--exclude", unwanted)):
         for glob in globs:
             if not fnmatch.filter(known, glob):
-                near = difflib.get_close_matches(glob, known, 3)
+                near = difflib.get_close_matches(glob, known, 3, cutoff=0.7)
+                finders = [name for name, scenario in known.items() if glob in scenario.rules]
                 hint = f"did you mean {', '.join(near)}?" if near else "see: mcpfuzz list scenarios"
+                if finders:  # of a finding people remember the rule
+                    hint = f"it is a rule, which {_listed(finders)} can find"
                 raise UsageError(f"{option} {glob}: fits none of {len(known)} scenarios; {hint}")
     kept = [
         scenario

@@ -106,6 +106,9 @@ def test_wrong_usage_is_one_line_and_exit_2(mcpfuzz: Callable[..., Done], words:
     ("words", "told"),
     [
         (("run", "--scenario", "nope", "--", "x"), "nope"),
+        (("run", "--scenario", "wrong-id", "--", "x"), "it is a rule, which malformed-messages can find"),
+        (("load", "--server", "a"), "--config"),
+        (("explain", "crash-numbr"), "crash-number"),
         (("run", "--revision", "2020-01-01", "--", "x"), "2025-11-25"),
         (("run", "--max-time", "0", "--", "x"), "--max-time"),
         (("run", "--max-time", "soon", "--", "x"), "--max-time"),
@@ -146,6 +149,18 @@ def test_a_wrong_config_file_is_one_line_and_exit_2(
 ) -> None:
     (tmp_path / "c.json").write_text(content, encoding="utf-8")
     told_once(mcpfuzz("run", "--config", "c.json", "--server", "typo"), 2, told, "c.json")
+
+
+def test_a_config_of_several_servers_says_which_there_are(mcpfuzz: Callable[..., Done], tmp_path: Path) -> None:
+    two = '{"mcpServers": {"a": {"command": "x"}, "b": {"command": "y"}}}'
+    (tmp_path / "c.json").write_text(two, encoding="utf-8")
+    told_once(mcpfuzz("run", "--config", "c.json"), 2, "c.json: it has 'a', 'b'; choose with --server")
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"schema": "mcpfuzz-report/1", "findings": [7], "target": null}'])
+def test_what_is_no_report_is_not_replayed(mcpfuzz: Callable[..., Done], tmp_path: Path, content: str) -> None:
+    (tmp_path / "r.json").write_text(content, encoding="utf-8")
+    told_once(mcpfuzz("replay", "r.json"), 2, "r.json: is no ")
 
 
 # ---- could not test: 3
@@ -280,6 +295,38 @@ def test_explain_tells_meaning_proof_and_remedy(mcpfuzz: Callable[..., Done]) ->
     done = mcpfuzz("explain", "crash")
     assert done.code == 0
     assert all(words in done.out for words in ("CWE-", "How it is proved", "How to mend it"))
+
+
+def test_explain_tells_where_a_weakness_of_the_lab_is(mcpfuzz: Callable[..., Done]) -> None:
+    done = mcpfuzz("explain", "crash-number")
+    assert done.code == 0
+    assert all(words in done.out for words in ("order_article", "Found as        crash\n", "mcpfuzz lab --weakness"))
+
+
+def test_the_labs_help_tells_its_options(mcpfuzz: Callable[..., Done]) -> None:
+    done = mcpfuzz("lab", "--help")
+    assert (done.code, done.err) == (0, "")
+    assert all(f"  --{name} " in done.out for name in ("weakness", "transport", "port"))
+
+
+def configured(folder: Path, *words: str) -> tuple[str, ...]:
+    server = {"command": PYTHON, "args": ["-m", "mcpfuzz.lab", *words]}
+    (folder / "servers.json").write_text(json.dumps({"mcpServers": {"lab": server}}), encoding="utf-8")
+    return ("--config", "servers.json", "--server", "lab")
+
+
+def test_load_takes_a_server_of_a_configuration_file(mcpfuzz: Callable[..., Done], tmp_path: Path) -> None:
+    done = mcpfuzz("load", *configured(tmp_path), "--max-time", "5", "--scenario", "connection-flood")
+    assert "tests notes-and-shop" in done.out, done
+
+
+def test_replay_takes_a_server_of_a_configuration_file(mcpfuzz: Callable[..., Done], tmp_path: Path) -> None:
+    words = ("--max-time", "8", "--scenario", "invalid-arguments", "--report", "json=r.json", "--")
+    weak = ("--weakness", "unvalidated-arguments")
+    assert mcpfuzz("run", *words, PYTHON, "-m", "mcpfuzz.lab", *weak).code == 1
+    assert mcpfuzz("replay", "r.json", *configured(tmp_path, *weak)).code == 1
+    done = mcpfuzz("replay", "r.json", *configured(tmp_path))
+    assert (done.code, done.out.splitlines()[0]) == (0, f"starting: {PYTHON} -m mcpfuzz.lab")
 
 
 def test_a_reader_that_leaves_costs_neither_a_report_nor_the_exit_code(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import pytest
 import trio
@@ -449,6 +450,19 @@ def test_auto_goes_without_and_says_why(tmp_path: Path) -> None:
             assert prepared.sandbox.rebind_host is None
             with prepared.sandbox.listen() as listener, socket.create_connection(listener.getsockname(), timeout=5):
                 pass
+
+
+def test_a_server_that_runs_already_is_outside_and_reaches_our_listener(tmp_path: Path) -> None:
+    with Prepared.of(Target(url="http://127.0.0.1:1/mcp", state=str(tmp_path))) as prepared:
+        assert (prepared.sandbox.status, prepared.writable) == ("off: the server runs already", "")
+        there = urlsplit(prepared.places["listener"])
+        with socket.create_connection((there.hostname, there.port), timeout=5):
+            pass
+
+
+def test_require_refuses_a_server_that_runs_already(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="give its command after --"):
+        Prepared.of(Target(url="http://127.0.0.1:1/mcp", state=str(tmp_path), sandbox="require"))
 
 
 def test_a_system_that_refuses_namespaces_is_told_in_one_line(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -183,6 +183,13 @@ def test_a_probe_answered_in_any_unreadable_way_is_followed_by_initialize(member
     assert talk.methods == ["initialize"]
 
 
+def test_a_server_that_sends_back_what_it_is_sent_is_told_apart() -> None:
+    handshake = Handshake()
+    (asked,) = handshake.start()
+    assert handshake.receive(decode(asked)) == []
+    assert handshake.failure == "it sends back what it is sent; is it an MCP server?"
+
+
 def test_a_version_refusal_that_names_a_shared_version_is_answered_by_one_more_probe() -> None:
     talk = Dialogue()
     talk.unsupported("2030-01-01", LATEST_MODERN.date)

@@ -129,6 +129,16 @@ def test_a_workspace_that_does_not_exist_is_a_usage_error_and_leaves_no_scratch_
     assert not [entry for entry in (tmp_path / "state").glob("run-*") if entry.exists()]
 
 
+def test_a_state_folder_that_cannot_be_written_is_a_note(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with Prepared.of(Target(command=("server",), state=str(tmp_path / "file" / "state"), sandbox="off")) as made:
+        assert [note for note in made.notes if "state cannot be written: a temporary folder" in note]
+
+
+def test_a_working_folder_that_does_not_exist_is_a_usage_error(prepared: Callable[..., Prepared]) -> None:
+    assert complaint(lambda: prepared("server", cwd="/no/such")) == "--cwd /no/such: there is no such folder"
+
+
 def test_leaving_removes_the_scratch_tree(tmp_path: Path) -> None:
     with Prepared.of(Target(command=("x",), state=str(tmp_path / "state"))) as made:
         scratch = Path(made.places["scratch"])

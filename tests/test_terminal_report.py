@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ class Tty(io.StringIO):
 def shown(events: Iterable[Event], out: io.StringIO | None = None, **setting: Any) -> tuple[str, str]:
     """What standard output and standard error hold after the run."""
     out, err = out or io.StringIO(), setting.pop("err", None) or io.StringIO()
-    with opened([], out=out, err=err, **setting) as reports:
+    with opened(setting.pop("specs", ()), out=out, err=err, **setting) as reports:
         for event in events:
             reports.on(event)
     return out.getvalue(), err.getvalue()
@@ -91,6 +92,21 @@ def test_the_last_line_is_the_verdict(outcome: str, reason: str | None, begins: 
     assert last.startswith(begins)
     assert last.endswith(ends)
     assert "4 of 7 scenarios ran, 1 only in part" in last
+
+
+def test_findings_below_the_bar_are_no_clean_run_in_words() -> None:
+    last = shown(finished(outcome="clean", reason=None))[0].splitlines()[-1]
+    assert last.startswith("2 findings (1 critical, 1 high), 1 suspect, none that counts, 4 of 7 scenarios ran")
+    assert last.endswith("exit 0")
+
+
+@pytest.mark.parametrize(("specs", "told"), [((), True), (("json=r.json",), False), (("html=r.html",), True)])
+def test_who_has_no_report_to_replay_is_told_how_to_get_one(
+    specs: tuple[str, ...], told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = shown(sample_run(), specs=specs)[0]
+    assert ("to replay them, have a report written: --report json=report.json, with --seed 42" in text) is told
 
 
 def test_a_run_that_never_got_to_know_the_server_is_introduced_too() -> None:

@@ -41,7 +41,7 @@ def target_of(command: tuple[str, ...], options: Mapping[str, Any]) -> Target:
         raise UsageError("--server NAME needs --config FILE")
     if not command and not url:
         raise UsageError(
-            "no server to test: give its command after --, as in `mcpfuzz run -- python server.py`, or --url URL"
+            "no server to test: give its command after --, as in `-- python server.py`, or --url URL, or --config FILE"
         )
     if not url and (transport not in (None, "stdio") or options.get("header") or options.get("cacert")):
         raise UsageError("--transport, --header and --cacert go with --url URL")
@@ -132,9 +132,8 @@ def read_server(path: str, name: str | None) -> Configured:
         name = next(iter(servers))
     entry = servers.get(name) if name is not None else None
     if not isinstance(entry, dict):
-        raise UsageError(
-            f"--config {path}: no server {name!r}; it has {', '.join(map(repr, servers))}; choose with --server"
-        )
+        known = f"it has {', '.join(map(repr, servers))}; choose with --server"
+        raise UsageError(f"--config {path}: {known if name is None else f'no server {name!r}; {known}'}")
     url = entry.get("url") or entry.get("serverUrl")
     if not isinstance(entry.get("command"), str) and not isinstance(url, str):
         raise UsageError(f"--config {path}: server {name!r} has neither a command nor a url")

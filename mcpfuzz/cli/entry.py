@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
 
@@ -18,6 +21,9 @@ from mcpfuzz.cli.serving import lab, record
 from mcpfuzz.errors import McpfuzzError, first_cause
 
 __all__ = ["cli", "main"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""The user's disk, and no fault of ours."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,13 +44,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _ReaderLeft:
+        _flee_stdout()
         code = 0
     except Exception as error:
         if os.environ.get("MCPFUZZ_TRACEBACK"):
             raise
         cause = first_cause(error)
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            _complain(f"cannot write{f' {cause.filename}' if cause.filename else ''}: {cause.strerror}")
+            _flee_stdout()
+            sys.exit(2)
         _complain(
             f"a fault of mcpfuzz itself: {type(cause).__name__}: {cause}; set MCPFUZZ_TRACEBACK=1 to see where, "
             "and please report it"
@@ -53,13 +63,43 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(code or 0)
 
 
+def _flee_stdout() -> None:
+    """What is still buffered goes nowhere: Python would try once more at its end, and exit with 120."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(message: str) -> None:
     from mcpfuzz.reports import visible
 
     print(f"mcpfuzz: {visible(message)}", file=sys.stderr)
 
 
-@click.group(context_settings=CONTEXT)
+class _ReaderLeft(Exception):
+    """Whoever read our output has seen enough (`| head`)."""
+
+
+class _Group(click.Group):
+    """Tells of a broken pipe: click would end with 1, which means findings here."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        with _told_of_pipes():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _told_of_pipes():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _told_of_pipes() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise _ReaderLeft from None
+
+
+@click.group(cls=_Group, context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="mcpfuzz")
 def cli() -> None:
     """Fuzz, attack and prove: findings on MCP servers that are true, minimal and replayable.

@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
-from mcpfuzz.cli.options import CONTEXT
+from mcpfuzz import host
+from mcpfuzz.cli.options import CONTEXT, config_options
 
 __all__ = ["load"]
 
 
 @click.command(context_settings={**CONTEXT, "ignore_unknown_options": False})
+@config_options
 @click.option("--url", metavar="URL", help="http(s):// or ws(s)://; with a COMMAND, where that listens ({port}).")
 @click.option("--transport", type=click.Choice(["auto", "http", "sse", "ws", "stdio"]), default="auto")
 @click.option("--header", multiple=True, metavar="'NAME: VALUE'", help="With every request; ${NAME} is read here.")
@@ -52,6 +54,7 @@ __all__ = ["load"]
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def load(command: tuple[str, ...], **options: Any) -> int:
     """Load, storms and rate limits, with a verdict: mcpfuzz load --url http://127.0.0.1:8000/mcp"""
+    host.heed_signals()  # before what takes a second to import
     from mcpfuzz.load import run_load
 
     return run_load(command, options)

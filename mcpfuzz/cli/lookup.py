@@ -88,7 +88,7 @@ def _scenarios() -> list[dict[str, Any]]:
 @click.argument("rule")
 @extend_option
 def explain(rule: str) -> int:
-    """What a rule means, how it is proved, how to mend it; or what a scenario does and which rules it has."""
+    """What a rule means, how it is proved, how to mend it; or what a scenario does; or a weakness of the lab."""
     from mcpfuzz.oracles.rules import RULES
 
     found = RULES.get(rule)
@@ -96,9 +96,12 @@ def explain(rule: str) -> int:
         scenarios = {row["id"]: row for row in _scenarios()}
         if rule in scenarios:
             return _explain_scenario(scenarios[rule])
+        weak = {row["id"]: row for row in _rows("weaknesses")}
+        if rule in weak:
+            return _explain_weakness(weak[rule])
         import difflib
 
-        near = difflib.get_close_matches(rule, [*RULES, *scenarios], n=3, cutoff=0.4)
+        near = difflib.get_close_matches(rule, [*RULES, *scenarios, *weak], n=3, cutoff=0.6)
         hint = f"did you mean {', '.join(near)}?" if near else "see: mcpfuzz list rules"
         raise UsageError(f"there is no rule {rule!r}; {hint}")
     click.echo(f"{found.id}: {found.title}  (CWE-{found.cwe}, {found.severity})\n")
@@ -106,6 +109,13 @@ def explain(rule: str) -> int:
     click.echo(
         f"References      {', '.join((f'CWE-{found.cwe}', *(r for r in found.references if not r.startswith('CWE-'))))}"
     )
+    return 0
+
+
+def _explain_weakness(row: dict[str, Any]) -> int:
+    click.echo(f"{row['id']}: {row['title']}  (weakness of mcpfuzz lab, CWE-{row['cwe']})\n")
+    click.echo(f"Where it is     {row['where']}\nFound as        {', '.join(row['expected'])}")
+    click.echo(f"Transports      {', '.join(row['transports'])}\nSwitch it on    mcpfuzz lab --weakness {row['id']}")
     return 0
 
 

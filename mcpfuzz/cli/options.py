@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-__all__ = ["CONTEXT", "extend_option", "run_options", "sandbox_option", "target_options", "together"]
+__all__ = ["CONTEXT", "config_options", "extend_option", "run_options", "sandbox_option", "target_options", "together"]
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
@@ -45,11 +45,14 @@ sandbox_option = click.option(
     show_default=True,
     help="Linux namespaces around the server: where they can be had, never, or exit 3 without.",
 )
-target_options = together(
+config_options = together(
     click.option(
         "--config", type=str, metavar="FILE", help="A mcpServers file (.mcp.json, VS Code's servers ...); read only."
     ),
     click.option("--server", type=str, metavar="NAME", help="Which server of --config."),
+)
+target_options = together(
+    config_options,
     click.option("--url", type=str, metavar="URL", help="A networked server: http(s):// or ws(s)://; loopback only."),
     click.option(
         "--transport",

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mcpfuzz import host
-from mcpfuzz.cli.options import extend_option, sandbox_option
+from mcpfuzz.cli.options import config_options, extend_option, sandbox_option
 
 __all__ = ["merge", "replay"]
 
@@ -20,6 +20,7 @@ __all__ = ["merge", "replay"]
 @click.option("--header", multiple=True, metavar='"NAME: VALUE"', help="Secrets that the report does not hold.")
 @click.option("--identity", multiple=True, metavar="NAME=SPEC", help="Callers whose secrets the report does not hold.")
 @click.option("--url", metavar="URL", help="Where the server listens now.")
+@config_options
 @click.option("--cacert", metavar="FILE", help="Authorities (PEM) that are trusted besides the system's.")
 @click.option("--insecure", is_flag=True, help="Do not verify certificates.")
 @click.option("--allow-remote", is_flag=True, help="Also what is not on this machine.")
@@ -29,6 +30,7 @@ __all__ = ["merge", "replay"]
 @extend_option
 def replay(report: str, command: tuple[str, ...], finding: str | None, **options: Any) -> int:
     """Send a report's reproducers again and say which still show: 1 where one does, 0 where none, 3 where untried."""
+    host.heed_signals()  # before what takes a second to import
     from mcpfuzz.replay import replay_report
 
     host.become_subreaper()

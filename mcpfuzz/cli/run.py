@@ -25,6 +25,7 @@ __all__ = ["demo", "run"]
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def run(command: tuple[str, ...], **options: Any) -> int:
     """Test a server: mcpfuzz run [OPTIONS] -- COMMAND [ARG...], or --url URL, or both"""
+    host.heed_signals()  # before what takes a second to import
     from mcpfuzz.campaign.config import target_of
 
     return _campaign(target_of(command, options), options)
@@ -36,6 +37,7 @@ def run(command: tuple[str, ...], **options: Any) -> int:
 @click.option("--shuffle", metavar="SEED", help="Other names and thresholds; the same for the same seed.")
 def demo(shuffle: str | None, **options: Any) -> int:
     """Test the bundled server with all its weaknesses on; nothing else is needed."""
+    host.heed_signals()
     from mcpfuzz.target import Target
 
     if click.get_current_context().get_parameter_source("timeout") is click.core.ParameterSource.DEFAULT:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from mcpfuzz.cli.options import CONTEXT
 from mcpfuzz.errors import UsageError
 
 __all__ = ["lab", "record"]
@@ -30,13 +29,13 @@ def record(out: str, test_file: str | None, command: tuple[str, ...]) -> int:
     return code
 
 
-@click.command(context_settings={**CONTEXT, "ignore_unknown_options": True})
+@click.command(context_settings={"ignore_unknown_options": True}, add_help_option=False)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def lab(words: tuple[str, ...]) -> int:
     """Serve the reference server: hardened by default, `--weakness NAME` switches a mistake on.
 
     On stdio, or with `--transport http|sse|ws|wss --port N` on loopback. `mcpfuzz lab --list` shows the weaknesses;
-    `--weakness all` switches all on; `mcpfuzz lab -- --help` shows every option.
+    `--weakness all` switches all on; `mcpfuzz lab --help` shows every option.
     """
     from mcpfuzz.lab import main as serve
 

@@ -31,7 +31,7 @@ background:var(--card);overflow-wrap:anywhere}
 .verdict{border-left:5px solid var(--medium);background:var(--card);padding:.7rem 1rem;border-radius:6px;
 font-weight:600;overflow-wrap:anywhere}
 .verdict.clean{border-color:var(--good)}.verdict.findings,.verdict.fault{border-color:var(--high)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(6.3rem,1fr));gap:.6rem;margin:1rem 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(7.4rem,1fr));gap:.6rem;margin:1rem 0}
 .tile{background:var(--card);border:1px solid var(--rule);border-radius:8px;padding:.6rem .8rem}
 .tile b{display:block;font-size:1.35rem;line-height:1.2;font-variant-numeric:tabular-nums}
 .tile span{display:block;line-height:1.25;color:var(--soft);font-size:.8rem}

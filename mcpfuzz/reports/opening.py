@@ -135,8 +135,9 @@ def open_sinks(specs: Sequence[str], gate: Gate, *, version: str, setting: Setti
     asked = [_parsed(spec) for spec in specs]
     _check_twice(asked)
     out, err = setting.out or sys.stdout, setting.err or sys.stderr
-    files = (path for kind, path in asked if kind == "json" and path != "-")
-    about = About(version=version, report=setting.report or next(files, "report.json"), extra=setting.extra)
+    files = [path for kind, path in asked if kind == "json" and path != "-"]
+    named = setting.report or next(iter(files), None)
+    about = About(version=version, report=named or "report.json", kept=named is not None, extra=setting.extra)
     people = err if any(path == "-" for _, path in asked) else out
     sinks = [(f"{kind}={path}", _sink(kind, path, about, setting.rules, out)) for kind, path in asked]
     environ = os.environ if setting.environ is None else setting.environ

@@ -48,6 +48,8 @@ class About:
     """Of mcpfuzz."""
     report: str = "report.json"
     """The path that replay commands name."""
+    kept: bool = True
+    """Whether a report is written there."""
     extra: Mapping[str, Json] = field(default_factory=dict)
     """Further members (`load`); read when a document is built, so it may be filled while the run goes."""
 

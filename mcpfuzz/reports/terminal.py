@@ -81,6 +81,7 @@ class TerminalSink:
     ) -> None:
         environ = os.environ if environ is None else environ
         self._recorder = Recorder(about)
+        self._about = about
         self._rules = rules
         self._look = look
         color = look.color and not environ.get("NO_COLOR")
@@ -144,6 +145,9 @@ class TerminalSink:
             self._since(since(document))
             if "load" in document:
                 self._load(document["load"])
+            elif document["findings"] and not self._about.kept:
+                name, seed = self._about.report, document["run"]["seed"]
+                self._line(f"to replay them, have a report written: --report json={name}, with --seed {seed}")
         outcome = document["run"]["outcome"]
         self._line((verdict(document), _OUTCOMES.get(outcome, "bold yellow")))
 
@@ -202,7 +206,7 @@ class TerminalSink:
             number = f"{index + 1}. " if len(steps) > 1 else ""
             self._field("input" if index == 0 else "", number + step_words(step, 240))
         if len(steps) > _MAX_STEPS:
-            self._field("", f"… and {len(steps) - _MAX_STEPS} more steps")
+            self._field("", f"… and {counted(len(steps) - _MAX_STEPS, 'more step')}")
 
     # ---- what was tested --------------------------------------------------------------------------
 

@@ -162,7 +162,7 @@ def finding_text(finding: Mapping[str, Any], rules: Mapping[str, RuleText]) -> s
         if step["receive"] is not None:
             lines.append(f"   -> {compact(step['receive'], 1000)}")
     if len(reproducer["steps"]) > _MAX_STEPS:
-        lines.append(f"… and {len(reproducer['steps']) - _MAX_STEPS} more steps")
+        lines.append(f"… and {counted(len(reproducer['steps']) - _MAX_STEPS, 'more step')}")
     lines += [f"stderr: {line}" for line in finding.get("stderr", "").splitlines()[-20:]]
     lines += [f"note: {finding['note']}"] if finding.get("note") else []
     lines += [f"known:    {finding['baseline']['reason']}"] if standing(finding) == "known" else []
@@ -293,7 +293,9 @@ def verdict(document: Document) -> str:
     run = document["run"]
     statuses = [one["status"] for one in document["scenarios"]]
     said = [headline(document)] if document["findings"] or run["outcome"] in ("clean", "findings") else []
-    if run["outcome"] in _VERDICTS:
+    if run["outcome"] == "clean" and said[0][:2] != "0 ":
+        said.append("none that counts")  # below --fail-on, not proved, or known
+    elif run["outcome"] in _VERDICTS:
         label, reason = _VERDICTS[run["outcome"]], run["reason"] or ""
         said.insert(0, reason if reason.startswith(label) else ": ".join(filter(None, (label, reason))))
     ran = sum(status != "not-run" for status in statuses)

@@ -216,7 +216,9 @@ class Sandbox:
             _end(popen)
 
 
-def open_sandbox(mode: Mode, base: Path, real: Path, *, places: Iterable[str] = (), trusted: bool = False) -> Sandbox:
+def open_sandbox(
+    mode: Mode, base: Path, real: Path, *, places: Iterable[str] = (), trusted: bool = False, ours: bool = True
+) -> Sandbox:
     """Namespaces for one run.
 
     Args:
@@ -225,12 +227,19 @@ def open_sandbox(mode: Mode, base: Path, real: Path, *, places: Iterable[str] = 
         real: the scratch tree: the only folder that stays itself inside.
         places: folders that a server should be able to write to (for nothing) if it could outside.
         trusted: the server is known to do no harm; `auto` saves the start then.
+        ours: mcpfuzz starts the server. One that runs already is outside, and reaches no listener that lies inside.
 
     Raises:
         TargetError: it cannot be had, and mode is `require`.
     """
     if mode == "off":
         return Sandbox("off: asked for")
+    if not ours:
+        if mode == "require":
+            raise TargetError(
+                "--sandbox require: not to be had for a server that runs already; give its command after --"
+            )
+        return Sandbox("off: the server runs already")
     if mode == "auto" and trusted:
         return Sandbox("off: the bundled lab needs none")
     try:

@@ -97,6 +97,7 @@ class Prepared:
                 tree.root,
                 places=(os.getcwd(), os.path.abspath(target.cwd or ".")),
                 trusted=target.trusted_lab,
+                ours=bool(target.command),
             )
             return cls._made(target, tree, sandbox)
         except BaseException:
@@ -141,7 +142,7 @@ class Prepared:
             places["port"] = str(sandbox.free_port())
         env = {name: filled(expand_variables(value), places, mapping) for name, value in target.env.items()}
         argv = (*target.command[:1], *(filled(word, places, mapping) for word in target.command[1:]))
-        cwd = filled(target.cwd or os.getcwd(), places, mapping)  # relative words of the command mean this folder
+        cwd = _cwd(target, lambda text: filled(text, places, mapping))
         notes += _untold(mapping, texts)
         if target.stubs:
             env["PATH"] = f"{tree.stubs}:{env.get('PATH') or os.environ.get('PATH', os.defpath)}"
@@ -310,7 +311,9 @@ class Prepared:
 
     @property
     def writable(self) -> str:
-        """The folder the server can be expected to write to."""
+        """The folder the server can be expected to write to; empty where nobody told it of one."""
+        if self.launch is None:
+            return ""
         return self.places.get("workspace") or str(self.tree.home)
 
     @property
@@ -343,14 +346,27 @@ def _folder(target: Target) -> Path | None:
     return Path(folder)
 
 
+def _cwd(target: Target, fill: Callable[[str], str]) -> str:
+    """The server's working folder, which relative words of its command mean.
+
+    Raises:
+        UsageError: there is none.
+    """
+    folder = fill(target.cwd or os.getcwd())
+    if target.cwd and not Path(folder).is_dir():
+        raise UsageError(f"--cwd {target.cwd}: there is no such folder")
+    return folder
+
+
 def _copied(target: Target, tree: ScratchTree, made: Copies) -> tuple[dict[str, str], list[str]]:
-    """Workspace as written -> its copy, which `made` gets; and what the user should know of the copying.
+    """Workspace as written -> its copy, which `made` gets; and what the user should know of the folders.
 
     Raises:
         UsageError: a workspace is no folder, or cannot be copied.
     """
     copies: dict[str, str] = {}
-    notes: list[str] = []
+    lost = f"--state {target.state} cannot be written: a temporary folder; nothing of this run is kept"
+    notes = [lost] if tree.fallback else []
     for index, folder in enumerate(target.workspaces):
         source = Path(folder)
         if not source.is_dir():
