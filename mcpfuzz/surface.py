@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mcpfuzz.answers import result_of
 from mcpfuzz.caution import file_writers, looks_destructive
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, Late, TargetError
@@ -143,8 +144,8 @@ async def _pages(
         except TargetError as error:
             notes.append(f"{method}: {error}")
             return entries
-        result = frame.value.get("result") if isinstance(frame.value, dict) else None
-        if not isinstance(result, dict) or not isinstance(result.get(member), list):
+        result = result_of(frame.value)
+        if result is None or not isinstance(result.get(member), list):
             notes.append(f"{method} gave no list of {member}")
             return entries
         entries += result[member]

@@ -113,7 +113,7 @@ def _issues(text: str) -> Iterator[_Demand]:
 
 def _pydantic(text: str) -> Iterator[_Demand]:
     for place, said, kind in _PYDANTIC.findall(text):
-        path = tuple(int(part) if part.isdigit() else part for part in place.split("."))[:MAX_DEPTH]
+        path = tuple(int(part) if part.isdecimal() else part for part in place.split("."))[:MAX_DEPTH]
         told = kind.removesuffix("_type").removesuffix("_parsing")
         extra = kind in ("unexpected_keyword_argument", "extra_forbidden")
         options = tuple(_QUOTED.findall(said)) if kind in ("literal_error", "enum") else ()
@@ -134,7 +134,7 @@ def _with(
     head, rest = path[0], path[1:]
     if isinstance(head, int):
         items = list(holder) if isinstance(holder, list) else []
-        if head > len(items):
+        if not 0 <= head <= len(items):
             return items
         old = items[head] if head < len(items) else None
         items[head : head + 1] = [_with(old, rest, demand, {}, place) if rest else _value(demand, old, {}, place)]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
+from mcpfuzz.answers import result_of
 from mcpfuzz.model import Json
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.safety import destructive, is_safe
@@ -40,8 +41,8 @@ class Harvest:
 
     def take(self, operation: str, answer: Json) -> None:
         """Gather from one normal answer of an operation."""
-        result = answer.get("result") if isinstance(answer, Mapping) else None
-        if not isinstance(result, Mapping):
+        result = result_of(answer)
+        if result is None:
             return
         self._walk(result.get("structuredContent"), operation)
         content = result.get("content")
@@ -112,7 +113,10 @@ class Harvest:
 
 def hints(refusal: Json) -> Iterator[str]:
     """Values that a refusal names as allowed, or in quotes."""
-    text = str(refusal)[:4_000]
+    try:
+        text = str(refusal)[:4_000]
+    except RecursionError:  # nested too deep to be told
+        return
     for match in _ONE_OF.finditer(text):
         quoted = _QUOTED.findall(match[1])
         for word in quoted or _WORDS.findall(match[1]):

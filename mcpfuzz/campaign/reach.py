@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mcpfuzz.answers import normal, result_of
 from mcpfuzz.campaign.demands import amended
 from mcpfuzz.campaign.harvest import Harvest, hints
 from mcpfuzz.campaign.proposals import MOST, hollow, present, proposals, sample_files
@@ -20,7 +21,6 @@ from mcpfuzz.client import Client, Sent
 from mcpfuzz.effects.decoys import LINKS, PACKED
 from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
-from mcpfuzz.recordings import normal
 from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import Filler
@@ -335,9 +335,15 @@ def rejection(value: Json) -> str:
     if isinstance(value, dict):
         error = value.get("error")
         if isinstance(error, dict):
-            return repr(error.get("message"))[:120]
-        result = value.get("result")
-        content = result.get("content") if isinstance(result, dict) else None
+            return _brief(error.get("message"))
+        content = (result_of(value) or {}).get("content")
         if isinstance(content, list) and content and isinstance(content[0], dict):
-            return repr(content[0].get("text"))[:120]
-    return repr(value)[:120]
+            return _brief(content[0].get("text"))
+    return _brief(value)
+
+
+def _brief(value: Json) -> str:
+    try:
+        return repr(value)[:120]
+    except RecursionError:
+        return "what is nested too deep"
