@@ -67,7 +67,7 @@ def _listed_names(surface: Surface) -> list[str]:
 def _names(surface: Surface) -> Iterator[str]:
     """Names worth a try, likely ones first: mentioned somewhere, made after those that are listed, common."""
     listed = {item.name for item in surface.operations}
-    known = listed | {name for item in surface.operations for name in item.schema.get("properties", {})}
+    known = listed | {name for item in surface.operations for name in item.members}
     seen = set(known)
     count = 0
     for name in (*_mentioned(surface), *_derived(surface), *COMMON):
