@@ -14,7 +14,7 @@ import pytest
 import trio
 
 from mcpfuzz.campaign.demands import amended
-from mcpfuzz.campaign.harvest import hints
+from mcpfuzz.campaign.harvest import Harvest, hints
 from mcpfuzz.campaign.proposals import proposals, sample_files
 from mcpfuzz.campaign.reach import Reach, rejection
 from mcpfuzz.client import Client
@@ -109,6 +109,14 @@ def test_no_refusal_is_too_odd_to_be_read(answer: Json) -> None:
     asked = amended({"list": []}, answer, {}, None)
     assert asked is None or asked.keys() <= {"list", "a"}
     assert (list(hints(answer)), len(rejection(answer)) <= 120) == ([], True)
+
+
+def test_a_page_of_empty_lines_is_read_in_no_time() -> None:
+    harvest, began = Harvest(), time.process_time()
+    text = "first-1\n" + "\n" * 19_000 + "!"
+    harvest.take("list_things", {"result": {"content": [{"type": "text", "text": text}]}})
+    assert harvest.values("thing_id") == ["first-1"]
+    assert time.process_time() - began < 2  # it was twelve seconds
 
 
 # ---- what is proposed

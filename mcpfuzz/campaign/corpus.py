@@ -153,7 +153,7 @@ def edition(scenario: str, proof: str) -> str:
 def _text(module: str) -> str:
     """A module's text; empty where there is none."""
     with contextlib.suppress(OSError):
-        return Path(module).read_text(encoding="utf-8")
+        return Path(module).read_text(encoding="utf-8", errors="replace")
     return ""
 
 
