@@ -210,3 +210,15 @@ def test_shares_of_another_plan_are_not_left_out(tmp_path: Path) -> None:
     assert Journal(tmp_path, settings, barred).done == 7
     assert Journal(tmp_path, settings, surface(one, other)).done == 0  # --allow-destructive was given since
     assert Journal(tmp_path, replace(settings, only=(other.key,)), surface(one, other)).done == 0
+
+
+@pytest.mark.parametrize(
+    "changed", [{"place": "tool"}, {"conversation": 7}, {"conversation": {"$": "Conversation", "steps": [7]}}]
+)
+def test_an_entry_of_other_kinds_is_left_out(tmp_path: Path, changed: dict[str, Any]) -> None:
+    corpus = Corpus(tmp_path, {})
+    corpus.keep(*entry(), sample_finding())
+    (path,) = tmp_path.glob("case-*.json")
+    told = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**told, "case": {**told["case"], **changed}}), encoding="utf-8")
+    assert corpus.cases() == []
