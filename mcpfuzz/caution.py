@@ -49,9 +49,8 @@ def file_writers(operations: Iterable[Operation]) -> tuple[str, ...]:
     for operation in operations:
         if operation.kind != "tool" or operation.skipped or operation.annotations.get("readOnlyHint") is True:
             continue
-        properties = operation.schema.get("properties")
         words = _spaced(f"{operation.name} {operation.description}"[:4_000])
-        named = _spaced(" ".join(properties)[:4_000]) if isinstance(properties, dict) else ""
+        named = _spaced(" ".join(operation.members)[:4_000])
         if _WRITES.search(words) and _FILES.search(f"{words} {named}"):
             found.append(operation.name)
     return tuple(found)

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+from mcpfuzz.answers import result_of
 from mcpfuzz.model import Json
 from mcpfuzz.tasks import task_of
 
@@ -48,8 +49,8 @@ def gained(answer: Json, name: str) -> Json:
     Raises:
         KeyError: nothing of the kind.
     """
-    result = answer.get("result") if isinstance(answer, dict) else None
-    if not isinstance(result, dict) or result.get("isError") is True:
+    result = result_of(answer)
+    if result is None or result.get("isError") is True:
         raise KeyError(name)
     found = [(key, value) for key, value in members(result) if _usable(value)]
     wish = _words(name)
@@ -163,8 +164,16 @@ def refusals(answer: Json) -> list[str]:
     if not isinstance(answer, dict):
         return []
     error, result = answer.get("error"), answer.get("result")
-    told = [str(error.get("message", "")), json.dumps(error.get("data"))] if isinstance(error, dict) else []
+    told = [_said(error.get("message", "")), _said(error.get("data"))] if isinstance(error, dict) else []
     return told + (_texts(result) if isinstance(result, dict) else [])
+
+
+def _said(value: Json) -> str:
+    """A text as it is, anything else as JSON; empty where it is nested too deep to be written."""
+    try:
+        return value if isinstance(value, str) else json.dumps(value)
+    except RecursionError:
+        return ""
 
 
 def _parsed(text: str) -> Json:

@@ -166,7 +166,7 @@ def _kill(pid: int, token: str, since: float) -> bool:
     held on to, where that is possible, before it is looked at."""
     held = -1
     try:
-        held = os.pidfd_open(pid) if LINUX else -1
+        held = _held(pid)
         if _started(pid) + CLOCK_SLACK_S < since or not carries(pid, token):
             return False
         if held >= 0:
@@ -179,6 +179,16 @@ def _kill(pid: int, token: str, since: float) -> bool:
     finally:
         if held >= 0:
             os.close(held)
+
+
+def _held(pid: int) -> int:
+    """A descriptor of a process; -1 where the system has none (before Linux 5.3), or a container forbids it."""
+    try:
+        return os.pidfd_open(pid) if LINUX and hasattr(os, "pidfd_open") else -1
+    except ProcessLookupError:
+        raise
+    except OSError:
+        return -1
 
 
 def reap(pids: Iterable[int]) -> None:

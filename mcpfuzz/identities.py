@@ -221,7 +221,7 @@ def _seconds(text: str) -> float | None:
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -27,7 +27,7 @@ from mcpfuzz.errors import HandshakeError, Unauthorized, UsageError
 from mcpfuzz.identities import PASSWORD, Identity
 from mcpfuzz.model import Http, Json, at_pointer
 from mcpfuzz.slots import quote, quoted
-from mcpfuzz.tokens import ends, find
+from mcpfuzz.tokens import FAR_S, ends, find
 from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.once import OneReply, request_once
 
@@ -269,6 +269,6 @@ def _lifetime(value: Any, token: str | None) -> float | None:
     """Seconds that it is good for, as far as anybody says."""
     told = value.get("expires_in") if isinstance(value, dict) else None
     if isinstance(told, int | float) and not isinstance(told, bool) and told > 0:
-        return float(told)
+        return float(min(told, FAR_S))
     moment = ends(token) if token is not None and find(token) else None
     return None if moment is None else max(0.0, moment - time.time())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final
@@ -121,7 +122,8 @@ class Browser:
             self._code = code[1] if code else self._code
         elif kind.startswith("text/html"):
             reader = _Forms()
-            reader.feed(body[:MOST_BYTES].decode("utf-8", "replace"))
+            with suppress(AssertionError):  # html.parser, of a declaration that is none: what came before it counts
+                reader.feed(body[:MOST_BYTES].decode("utf-8", "replace"))
             posted = [form for form in reader.forms if form.method == "post" and not form.personal]
             self._form = next((form for form in posted if form.agreeing is not None or not form.buttons), None)
 
@@ -159,14 +161,14 @@ class Browser:
             KeyError: it leads to no page (javascript:, an application's own scheme).
         """
         try:
-            parts = urlsplit(link)
+            parts, whole = urlsplit(link), urljoin(self._at, link)
         except ValueError:
             raise KeyError(link) from None
         if parts.scheme not in ("", "http", "https"):
             raise KeyError(link)
         if parts.netloc:
             return link if parts.scheme else f"http:{link}"
-        return urljoin(self._at, link) if link else self._at
+        return whole
 
     def _is_ours(self, location: str) -> bool:
         return bool(self._issuer) and location.startswith(f"{self._issuer}/authorize?")

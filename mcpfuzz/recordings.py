@@ -13,10 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mcpfuzz.answers import normal
 from mcpfuzz.model import Json
 from mcpfuzz.slots import quoted
 
-__all__ = ["HEAD", "REDACTED", "Recorded", "calls", "examples", "is_recording", "normal", "as_test"]
+__all__ = ["HEAD", "REDACTED", "Recorded", "calls", "examples", "is_recording", "as_test"]
 
 HEAD = "record/1"
 REDACTED = "<redacted>"
@@ -35,14 +36,6 @@ class Recorded:
     method: str
     good: bool
     """Whether it was answered normally."""
-
-
-def normal(value: Json) -> bool:
-    """Whether an answer is a normal one: no error, no failure of the tool, no question back."""
-    result = value.get("result") if isinstance(value, dict) and "error" not in value else None
-    return (
-        isinstance(result, dict) and result.get("isError") is not True and result.get("resultType") != "input_required"
-    )
 
 
 def is_recording(first: Json) -> bool:

@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Mapping
 
+from mcpfuzz.answers import result_of
 from mcpfuzz.model import Json
 from mcpfuzz.revisions import META
 
@@ -28,8 +29,8 @@ _PACKED = re.compile(r"[A-Za-z0-9+/_-]{8,}={0,2}")
 
 def asks(answer: Json) -> Mapping[str, Json] | None:
     """The result of an answer that asks for input; None for any other answer."""
-    result = answer.get("result") if isinstance(answer, dict) else None
-    return result if isinstance(result, dict) and result.get("resultType") == REQUIRED else None
+    result = result_of(answer)
+    return result if result is not None and result.get("resultType") == REQUIRED else None
 
 
 def declared(params: Json) -> Mapping[str, Json]:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mcpfuzz.answers import result_of
 from mcpfuzz.caution import file_writers, looks_destructive
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, Late, TargetError
-from mcpfuzz.model import Call, Json, Operation, OperationKind, Surface
+from mcpfuzz.model import Call, Json, Operation, OperationKind, Surface, brief
 from mcpfuzz.slots import quote
 from mcpfuzz.transports.headers import learn
 
@@ -104,7 +105,7 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
         for entry in entries:
             operation = read(entry, leave)
             if operation is None:
-                notes.append(f"{method}: an entry that cannot be used: {str(entry)[:80]!r}")
+                notes.append(f"{method}: an entry that cannot be used: {brief(entry, 80)}")
             elif operation.key in seen:
                 notes.append(f"{method}: {operation.name[:80]!r} is listed twice")
             else:
@@ -143,8 +144,8 @@ async def _pages(
         except TargetError as error:
             notes.append(f"{method}: {error}")
             return entries
-        result = frame.value.get("result") if isinstance(frame.value, dict) else None
-        if not isinstance(result, dict) or not isinstance(result.get(member), list):
+        result = result_of(frame.value)
+        if result is None or not isinstance(result.get(member), list):
             notes.append(f"{method} gave no list of {member}")
             return entries
         entries += result[member]
@@ -244,7 +245,7 @@ def _completions(capabilities: Mapping[str, Json], operations: list[Operation]) 
     for operation in operations:
         if operation.kind not in kinds or (operation.kind == "resource" and operation.template is None):
             continue
-        for name in operation.schema.get("properties", {}):
+        for name in operation.members:
             name = name.replace("%", "%25").replace("#", "%23")  # `bind` splits at the last "#"
             made.append(
                 Operation(

@@ -19,8 +19,8 @@ CAPABILITIES = META + "clientCapabilities"
 SINCE = "2025-11-25"
 TTL_MS = 60_000
 """How long a task that we ask for is to be kept."""
-STATES = frozenset({"working", "input_required", "completed", "failed", "cancelled"})
-ENDED = frozenset({"completed", "failed", "cancelled"})
+STATES = ("working", "input_required", "completed", "failed", "cancelled")
+ENDED = ("completed", "failed", "cancelled")
 
 
 def offered(capabilities: Mapping[str, Json], revision: str) -> Mapping[str, Json] | None:

@@ -21,7 +21,7 @@ from typing import Any, Final
 from mcpfuzz.errors import TargetError
 from mcpfuzz.rsa import RsaKey
 
-__all__ = ["GUESSES", "UNTIL", "VARIANTS", "ends", "find", "forged", "minted"]
+__all__ = ["FAR_S", "GUESSES", "UNTIL", "VARIANTS", "ends", "find", "forged", "minted"]
 
 TOKEN: Final = re.compile(r"eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{2,}\.[A-Za-z0-9_-]*")
 """A token in compact form; its header begins with `{"`."""
@@ -34,6 +34,8 @@ GUESSES: Final = (
 )  # fmt: skip
 """Keys of tutorials and templates, the guide's own first."""
 HOUR_S: Final = 3600
+FAR_S: Final = 1e15
+"""Longer than anything lasts; there are integers that are no float."""
 UNTIL: Final = "until-"
 """Before the second (since the epoch) at which the token of such a variant ends."""
 _NONES: Final = ("none", "None", "NONE", "nOnE")
@@ -55,7 +57,9 @@ def ends(token: str) -> float | None:
         claim = _object(token.split(".")[1]).get("exp")
     except TargetError:
         return None
-    return float(claim) if isinstance(claim, int | float) and not isinstance(claim, bool) else None
+    if not isinstance(claim, int | float) or isinstance(claim, bool):
+        return None
+    return float(max(-FAR_S, min(claim, FAR_S)))
 
 
 def minted(claims: Mapping[str, Any], key: RsaKey) -> str:

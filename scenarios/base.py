@@ -6,11 +6,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
+from typing import TypeVar
 
 from mcpfuzz.model import Case, Conversation, Operation, OperationKind, Place, Surface
 from mcpfuzz.strategies.choices import Choices
 
-__all__ = ["Draw", "Scenario", "single"]
+__all__ = ["Draw", "Scenario", "per_surface", "single"]
+
+_T = TypeVar("_T")
 
 Draw = Callable[[Choices, Surface, Operation | None, int], Case | None]
 """(choices, surface, operation, index) -> the index-th case, or None where there is none to draw."""
@@ -50,6 +54,19 @@ class Scenario:
     spoils: bool = False
     """What it leaves behind is not wanted: another server is started after it, where we start it."""
     references: tuple[str, ...] = field(default=())
+
+
+def per_surface(make: Callable[[Surface], _T]) -> Callable[[Surface], _T]:
+    """What is costly to make of a surface, made once: that of the last one is kept (a surface has no hash)."""
+    kept: list[tuple[Surface, _T]] = []
+
+    @wraps(make)
+    def known(surface: Surface) -> _T:
+        if not kept or kept[0][0] is not surface:
+            kept[:] = [(surface, make(surface))]
+        return kept[0][1]
+
+    return known
 
 
 def single(scenario: str, place: Place, conversation: Conversation, label: str) -> Case:

@@ -127,8 +127,7 @@ def _message(surface: Surface, call: Call, request_id: int, token: str) -> Mappi
 def _texts(operation: Operation) -> Iterator[str]:
     """Arguments that a canary fits into, those that take any text first."""
     yield from free_texts(operation)
-    declared = operation.schema.get("properties")
-    for name, schema in declared.items() if isinstance(declared, Mapping) else ():
+    for name, schema in operation.members.items():
         if isinstance(schema, Mapping) and schema.get("type") == "string" and _takes(schema):
             yield name
 

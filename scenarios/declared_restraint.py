@@ -36,8 +36,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 
 def _cases(surface: Surface, operation: Operation) -> Iterator[Case]:
-    declared = operation.schema.get("properties")
-    for name, schema in declared.items() if isinstance(declared, Mapping) else ():
+    for name, schema in operation.members.items():
         if not isinstance(schema, Mapping) or schema.get("type") != "boolean":
             continue
         dry = _DRY.match(name) is not None

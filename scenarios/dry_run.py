@@ -19,7 +19,7 @@ TIMES = 4
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     """The same dry run again and again, on a connection of its own: what earlier calls did is not in the way."""
     assert operation is not None
-    flags = [name for name, schema in _members(operation) if _DRY.search(name) and _is_flag(schema)]
+    flags = [name for name, schema in operation.members.items() if _DRY.search(name) and _is_flag(schema)]
     good = good_calls(surface, operation)
     if index >= len(flags) * len(good):
         return None
@@ -33,11 +33,6 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
         label=f"a dry run, and another, at {pointer(flag)}",
         claims=(Claim("read-only-bypass", proof),),
     )
-
-
-def _members(operation: Operation) -> list[tuple[str, Json]]:
-    members = operation.schema.get("properties")
-    return list(members.items()) if isinstance(members, Mapping) else []
 
 
 def _is_flag(schema: Json) -> bool:

@@ -41,18 +41,16 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 def _short(operation: Operation, name: str) -> int:
     """As often as the argument's own limit lets it be."""
-    properties = operation.schema.get("properties")
-    declared = properties.get(name) if isinstance(properties, dict) else None
+    declared = operation.members.get(name)
     limit = declared.get("maxLength") if isinstance(declared, dict) else None
     return max(24, min(SHORT, limit - 1)) if isinstance(limit, int) else SHORT
 
 
 def _texts(operation: Operation, good: Mapping[str, Json]) -> list[str]:
     """Names of arguments that take text."""
-    properties = operation.schema.get("properties")
     declared = [
         name
-        for name, schema in (properties.items() if isinstance(properties, dict) else ())
+        for name, schema in operation.members.items()
         if isinstance(schema, dict)
         and schema.get("type", "string") in ("string", ["string", "null"])
         and "enum" not in schema

@@ -43,7 +43,7 @@ def _ways(surface: Surface, operation: Operation) -> Iterator[tuple[Operation, s
     ready = [
         item
         for item in surface.operations
-        if looks(item) and item is not operation and item.skipped is None and not item.schema.get("required")
+        if looks(item) and item is not operation and item.skipped is None and not item.required
     ]
     for argument in id_arguments(operation)[:1]:
         if operation.kind == "tool" and not names_id(operation, argument):

@@ -78,12 +78,14 @@ def _ground(surface: Surface, maker: Operation) -> list[Call]:
 
 def _below(surface: Surface, maker: Operation) -> Flow | None:
     """What an id that the maker needs is of: by the argument's own words."""
-    required = maker.schema.get("required")
-    if not isinstance(required, list):
-        return None
     for flow in flows(surface, maker):
         about = words(flow.argument)
-        if flow.argument in required and names_id(maker, flow.argument) and about and about <= words(flow.maker.name):
+        if (
+            flow.argument in maker.required
+            and names_id(maker, flow.argument)
+            and about
+            and about <= words(flow.maker.name)
+        ):
             return flow
     return None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Surface
 from mcpfuzz.oracles.reading import strings
-from mcpfuzz.scenarios.base import Scenario
+from mcpfuzz.scenarios.base import Scenario, per_surface
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.relations import words
@@ -30,7 +30,7 @@ PREFIXES = ("admin", "debug", "internal", "list", "get", "export", "all", "test"
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     """The index-th name: a made-up one first, which must be refused; then the name, without arguments, then with the
     one that the refusal asks for."""
-    names = _listed_names(surface)
+    names = _names(surface)
     if index >= len(names) or not any(item.kind == "tool" for item in surface.operations):
         return None
     name = names[index]
@@ -52,22 +52,16 @@ def _call(name: str, arguments: dict[str, Json]) -> Call:
     return Call("tools/call", {"name": name, "arguments": arguments})
 
 
-_made: dict[int, tuple[Surface, list[str]]] = {}
+@per_surface
+def _names(surface: Surface) -> tuple[str, ...]:
+    """All of them."""
+    return tuple(_worth_a_try(surface))
 
 
-def _listed_names(surface: Surface) -> list[str]:
-    """The names, worked out once per surface."""
-    known = _made.get(id(surface))
-    if known is None or known[0] is not surface:
-        _made.clear()
-        known = _made[id(surface)] = (surface, list(_names(surface)))
-    return known[1]
-
-
-def _names(surface: Surface) -> Iterator[str]:
+def _worth_a_try(surface: Surface) -> Iterator[str]:
     """Names worth a try, likely ones first: mentioned somewhere, made after those that are listed, common."""
     listed = {item.name for item in surface.operations}
-    known = listed | {name for item in surface.operations for name in item.schema.get("properties", {})}
+    known = listed | {name for item in surface.operations for name in item.members}
     seen = set(known)
     count = 0
     for name in (*_mentioned(surface), *_derived(surface), *COMMON):

@@ -28,8 +28,7 @@ FORMS: tuple[tuple[str, str, str], ...] = (
 def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
     assert operation is not None
     good = good_arguments(choices, surface, operation) or {}
-    properties = operation.schema.get("properties")
-    names = list(good) or list(properties if isinstance(properties, dict) else ())
+    names = list(good or operation.members)
     if not names:
         return None
     name = names[index // len(FORMS) % len(names)]

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from mcpfuzz.model import Case, Json, Operation, Place, Surface
-from mcpfuzz.scenarios.base import Draw
+from mcpfuzz.scenarios.base import Draw, per_surface
 from mcpfuzz.strategies import jsonrpc
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.jsonrpc import UNREADABLE, Context, Malformed
@@ -21,22 +21,14 @@ COSTLY = {"F9": 12, "F8": 4, "P12": 3, "L1": 3}
 LARGEST = 14 << 20
 """Bytes of a long message that are enough: known readers give up at 10 or 16 MiB at the latest."""
 
-_contexts: dict[int, tuple[Surface, Context, tuple[str, ...]]] = {}
+context_of = per_surface(Context.of)
+"""The generators' view of a surface."""
 
 
-def context_of(surface: Surface) -> Context:
-    """The generators' view of a surface, made once per surface."""
-    return _known(surface)[1]
-
-
-def _known(surface: Surface) -> tuple[Surface, Context, tuple[str, ...]]:
-    """A surface, its context, and the rows that can be drawn in that."""
-    known = _contexts.get(id(surface))
-    if known is None or known[0] is not surface:
-        _contexts.clear()
-        context = Context.of(surface)
-        known = _contexts[id(surface)] = (surface, context, jsonrpc.catalogue(context))
-    return known
+@per_surface
+def _catalogue(surface: Surface) -> tuple[str, ...]:
+    """The rows that can be drawn in it."""
+    return jsonrpc.catalogue(context_of(surface))
 
 
 @lru_cache(maxsize=64)
@@ -48,8 +40,8 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
     """A `Draw` over the rows whose first letter is in `letters`."""
 
     def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
-        _, context, catalogue = _known(surface)
-        rows = _wanted(letters, catalogue, without)
+        context = context_of(surface)
+        rows = _wanted(letters, _catalogue(surface), without)
         turn, position = divmod(index // PER_ROW, len(rows))
         row = rows[position]
         if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW >= 2):

@@ -25,7 +25,7 @@ __all__ = ["first_words", "forged_token", "innocent_call", "second_connection"]
 def innocent_call(surface: Surface) -> Call:
     """A call that anybody who is served at all gets a normal answer to: a good one, else a listing."""
     ready = [item for item in surface.operations if item.kind == "tool" and surface.good.get(item.key)]
-    ready.sort(key=lambda item: (item.annotations.get("readOnlyHint") is not True, bool(item.schema.get("required"))))
+    ready.sort(key=lambda item: (item.annotations.get("readOnlyHint") is not True, bool(item.required)))
     if ready:
         return bind(ready[0], surface.good[ready[0].key][0])
     if surface.operations:

@@ -218,10 +218,9 @@ def _listed(surface: Surface, maker: Operation, listing: Operation) -> Case | No
 
 def _asked(surface: Surface, search: Operation) -> Call | None:
     """A search for the word that stands before the canary."""
-    required = search.schema.get("required")
-    if not isinstance(required, list) or len(required) != 1 or not QUERY.match(str(required[0])):
+    if len(search.required) != 1 or not QUERY.match(search.required[0]):
         return None
-    return bind(search, {quote(str(required[0])): "{canary:2}"})
+    return bind(search, {quote(search.required[0]): "{canary:2}"})
 
 
 def _completed(surface: Surface, flow: Flow) -> Case | None:
@@ -352,7 +351,7 @@ def _listings(surface: Surface, maker: Operation) -> list[Call]:
     found = [
         item
         for item in surface.operations
-        if looks(item) and item.skipped is None and not item.schema.get("required") and words(item.name) & about
+        if looks(item) and item.skipped is None and not item.required and words(item.name) & about
     ]
     return [call for item in found[:MOST_LISTINGS] if (call := _plainly(surface, item)) is not None]
 
@@ -368,7 +367,7 @@ def _makers(surface: Surface, listing: Operation) -> list[Operation]:
 
 def _plainly(surface: Surface, operation: Operation) -> Call | None:
     """A call without what is not needed: a filter would hide things."""
-    return bind(operation, {}) if not operation.schema.get("required") else None
+    return bind(operation, {}) if not operation.required else None
 
 
 SCENARIO = Scenario(

@@ -58,8 +58,7 @@ def _cases(surface: Surface, operation: Operation) -> Iterator[Case]:
 
 def _raised(operation: Operation, good: Mapping[str, Json]) -> Mapping[str, Json] | None:
     """With every flag of the tool up: force, confirm, allow ...; None where it has none."""
-    declared = operation.schema.get("properties")
-    members = declared.items() if isinstance(declared, Mapping) else ()
+    members = operation.members.items()
     flags = [name for name, schema in members if isinstance(schema, Mapping) and schema.get("type") == "boolean"]
     return {**good, **dict.fromkeys(flags, True)} if flags else None
 

@@ -36,12 +36,7 @@ def draw(choices: Choices, surface: Surface, operation: Operation | None, index:
 
 
 def _cases(operation: Operation, good: Mapping[str, Json]) -> Iterator[Case]:
-    declared = operation.schema.get("properties")
-    members = {
-        name: schema
-        for name, schema in (declared.items() if isinstance(declared, Mapping) else ())
-        if isinstance(schema, Mapping)
-    }
+    members = {name: schema for name, schema in operation.members.items() if isinstance(schema, Mapping)}
     for name, schema in members.items():
         if schema.get("type") not in ("integer", "number") or _NO_AMOUNT.search(name):
             continue

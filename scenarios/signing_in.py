@@ -63,8 +63,7 @@ def _case(operation: Operation, argument: str, steps: list[Call], label: str, cl
 
 def _arguments(operation: Operation) -> tuple[str, str] | None:
     """The arguments for a name and for a password, where it signs somebody in."""
-    members = operation.schema.get("properties")
-    names = [str(name) for name in members] if isinstance(members, dict) else []
+    names = list(operation.members)
     passwords = [name for name in names if PASSWORD.search(name)]
     others = [name for name in names if name not in passwords and NAME.search(name)]
     said = f"{operation.name.replace('_', ' ')} {operation.description[:500]}"
@@ -75,7 +74,7 @@ def _names(surface: Surface, operation: Operation, argument: str) -> Iterator[st
     """Names that are likely to exist: those the schema or a good call tells."""
     for good in surface.good.get(operation.key, ()):
         yield from _text(good.get(argument))
-    schema: Json = operation.schema["properties"][argument]
+    schema: Json = operation.members[argument]
     if isinstance(schema, dict):
         for word in ("examples", "enum"):
             values = schema.get(word)

@@ -61,9 +61,7 @@ def plain(surface: Surface, operation: Operation, index: int = 0) -> Mapping[str
         return None
     if not isinstance(drawn, dict):
         return None
-    required = operation.schema.get("required")
-    needed = required if isinstance(required, list) else []
-    return {name: value for name, value in drawn.items() if name in needed}
+    return {name: value for name, value in drawn.items() if name in operation.required}
 
 
 def make(surface: Surface, flow: Flow, canary: str | None = "1", *, after: str = "") -> Call | None:
@@ -112,7 +110,7 @@ def readings(surface: Surface, besides: Operation, most: int, *, guess: bool = F
             continue
         own = words(operation.name)
         shared = 3 * len(own & named) + len((own | words(operation.description)) & (told | named))
-        score = shared + 2 * (not operation.schema.get("required"))
+        score = shared + 2 * (not operation.required)
         if score:
             ranked.append((score, operation))
     ranked.sort(key=lambda item: -item[0])

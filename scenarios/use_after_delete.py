@@ -70,9 +70,9 @@ def _changed(surface: Surface, flow: Flow, changer: Operation) -> Case | None:
 def _same_field(maker: Operation, changer: Operation) -> str | None:
     """The changer's argument for the contents that the maker was given."""
     field = next(iter(free_texts(maker)), None)
-    given, taken = (item.schema.get("properties", {}) for item in (maker, changer))
+    given, taken = maker.members.get(field or ""), changer.members
     for name in free_texts(changer):
-        if name == field or (len(taken[name]) > 1 and taken[name] == given.get(field)):
+        if name == field or (len(taken[name]) > 1 and taken[name] == given):
             return name
     return None
 

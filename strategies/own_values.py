@@ -29,8 +29,7 @@ def set_own_values(values: Mapping[str, OwnValue]) -> None:
 def own_calls(operation: Operation, drawn: Mapping[str, Json], seed: int) -> Iterator[Mapping[str, Json]]:
     """Arguments that were drawn from the schema, with the user's values where an argument is called as a glob says;
     nothing where no glob fits."""
-    members = operation.schema.get("properties")
-    names = [*drawn, *(name for name in (members if isinstance(members, Mapping) else ()) if name not in drawn)]
+    names = [*drawn, *(name for name in operation.members if name not in drawn)]
     fitting = {name: make for name in names if (make := _maker(name)) is not None}
     for turn in range(ROUNDS if fitting else 0):
         choices = RandomChoices(seed, "own", operation.kind, operation.name, turn)

@@ -118,11 +118,9 @@ def once(*operations: Operation) -> bool:
 
 def id_arguments(operation: Operation) -> tuple[str, ...]:
     """Arguments that may name a thing by its id, likely ones first."""
-    declared = operation.schema.get("properties")
-    required = operation.schema.get("required")
-    needed = required if isinstance(required, list) else []
+    needed = operation.required
     found: list[tuple[int, str]] = []
-    for name, schema in declared.items() if isinstance(declared, Mapping) else ():
+    for name, schema in operation.members.items():
         schema = _whole(schema)
         if not isinstance(schema, Mapping) or "enum" in schema or "const" in schema:
             continue
@@ -154,16 +152,14 @@ def affinity(maker: Operation, user: Operation, argument: str) -> int:
 
 
 def _declared(operation: Operation, argument: str) -> Mapping[str, Json]:
-    members = operation.schema.get("properties")
-    schema = members.get(argument) if isinstance(members, Mapping) else None
+    schema = operation.members.get(argument)
     return schema if isinstance(schema, Mapping) else {}
 
 
 def free_texts(operation: Operation) -> Iterator[str]:
     """Arguments that take any text, those that hold contents first."""
-    declared = operation.schema.get("properties")
     found = []
-    for name, schema in declared.items() if isinstance(declared, Mapping) else ():
+    for name, schema in operation.members.items():
         schema = _whole(schema)
         if not isinstance(schema, Mapping) or schema.get("type") != "string":
             continue

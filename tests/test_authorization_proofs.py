@@ -99,6 +99,8 @@ def test_consent_is_missing_where_the_whole_way_shows_no_page() -> None:
     assert not shows("consent-unasked", MADE, there, page("Allow?"), led(HOME + "?code=1"), **params)
     assert not shows("consent-unasked", MADE, there, led("/consent"), **params)
     assert not shows("consent-unasked", MADE, led(HOME + "?code=1"), **params)
+    nowhere = led("https://[login.example/authorize?client_id=theirs&response_type=code")
+    assert not shows("consent-unasked", MADE, nowhere, led(HOME + "?code=1"), **params)
     ours = led("https://login.example/authorize?client_id=ours&response_type=code")
     assert not shows("consent-unasked", MADE, ours, led(HOME + "?code=1"), **params)
 

@@ -72,3 +72,4 @@ def test_a_document_that_is_not_there_is_seen() -> None:
 def test_an_address_of_another_host_is_not_judged() -> None:
     assert not shows("metadata-astray", to("api.example"), found=404)
     assert not shows("metadata-astray", "Bearer", found=404)
+    assert not shows("metadata-astray", 'Bearer resource_metadata="http://[127.0.0.1/x"', found=404)

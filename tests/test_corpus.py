@@ -15,6 +15,8 @@ import pytest
 
 from mcpfuzz import __version__, nights
 from mcpfuzz.campaign.corpus import Corpus, may_recall
+from mcpfuzz.campaign.journal import Journal
+from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.events import Event, Finished
 from mcpfuzz.model import (
     Call,
@@ -32,6 +34,7 @@ from mcpfuzz.model import (
     replace,
 )
 from mcpfuzz.reports.testing import sample_finding
+from mcpfuzz.scenarios.catalogue import chosen
 
 LAB = (sys.executable, "-m", "mcpfuzz.lab", "--weakness", "crash-number")
 
@@ -197,3 +200,25 @@ def test_a_run_that_is_killed_is_gone_on_with(tmp_path: Path) -> None:
     assert done["run"]["seed"] == told["seed"]
     assert f"goes on after {told['done']} shares of an interrupted run" in done["notes"]
     assert not journal[0].exists()
+
+
+def test_shares_of_another_plan_are_not_left_out(tmp_path: Path) -> None:
+    settings = Settings(scenarios=chosen(("valid-arguments",)), seed=1, resume=True)
+    one, other = (Operation(kind="tool", name=name, schema={"properties": {"a": {}}}) for name in "ab")
+    barred = surface(one, replace(other, skipped="may destroy or send something"))
+    Journal(tmp_path, settings, barred).note(7, {"valid-arguments": (112, 7)}, now=True)
+    assert Journal(tmp_path, settings, barred).done == 7
+    assert Journal(tmp_path, settings, surface(one, other)).done == 0  # --allow-destructive was given since
+    assert Journal(tmp_path, replace(settings, only=(other.key,)), surface(one, other)).done == 0
+
+
+@pytest.mark.parametrize(
+    "changed", [{"place": "tool"}, {"conversation": 7}, {"conversation": {"$": "Conversation", "steps": [7]}}]
+)
+def test_an_entry_of_other_kinds_is_left_out(tmp_path: Path, changed: dict[str, Any]) -> None:
+    corpus = Corpus(tmp_path, {})
+    corpus.keep(*entry(), sample_finding())
+    (path,) = tmp_path.glob("case-*.json")
+    told = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**told, "case": {**told["case"], **changed}}), encoding="utf-8")
+    assert corpus.cases() == []

@@ -34,11 +34,7 @@ def test_those_who_always_exist_cannot_be_given(name: str) -> None:
 
 def test_garbage_keeps_the_shape_and_nothing_of_the_end() -> None:
     alice = Identity.of("alice", ("header:Authorization: Bearer abc.def-12",))
-    assert alice.garbage().headers == (("Authorization", "Bearer abq.xxx-67"),) or (
-        alice.garbage().headers[0][1].startswith("Bearer ab")
-        and alice.garbage().headers != alice.headers
-        and len(alice.garbage().headers[0][1]) == len(alice.headers[0][1])
-    )
+    assert alice.garbage().headers == (("Authorization", "Bearer abx.xxx-67"),)
 
 
 def test_garbage_of_a_signed_token_is_a_token_in_form_with_another_signature() -> None:

@@ -901,3 +901,29 @@ def said(stream: http.client.HTTPResponse) -> Any:
 @pytest.mark.parametrize("wanted", [None, [], {"toolsListChanged": "yes"}, {"resourceSubscriptions": "note://1"}])
 def test_a_subscription_to_what_there_is_not_is_refused(lab: Served, wanted: Any) -> None:
     assert code(Caller(lab).modern("subscriptions/listen", {"notifications": wanted})) == (400, -32602)
+
+
+# ---- the authorization server beside it --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority() -> Iterator[Served]:
+    with Served("http", "--authority") as served:
+        yield served
+        assert served.alive and served.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("metadata", "status"),
+    [
+        (b'{"redirect_uris": ["https://app.example/cb"]}', 201),
+        (b'{"redirect_uris": ["http://[::1]:7777/cb"]}', 201),
+        (b'{"redirect_uris": ["http://app.example/cb"]}', 400),
+        (b'{"redirect_uris": ["https://[app.example/cb"]}', 400),
+        (b'{"redirect_uris": ["https://app.example/cb"], "client_name": "\\ud800"}', 400),
+        (b'{"redirect_uris": []}', 400),
+        (b"[", 400),
+    ],
+)
+def test_a_client_is_registered_at_https_or_on_its_own_machine(authority: Served, metadata: bytes, status: int) -> None:
+    assert Caller(authority, "/register").tell("POST", metadata, Content_Type="application/json").status == status

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,8 +14,9 @@ import pytest
 import trio
 
 from mcpfuzz.campaign.demands import amended
+from mcpfuzz.campaign.harvest import Harvest, hints
 from mcpfuzz.campaign.proposals import proposals, sample_files
-from mcpfuzz.campaign.reach import Reach
+from mcpfuzz.campaign.reach import Reach, rejection
 from mcpfuzz.client import Client
 from mcpfuzz.effects.workspace.gitconfig import config_line, read_config
 from mcpfuzz.effects.workspace.scratch import ScratchTree
@@ -84,10 +86,37 @@ def test_a_refusal_in_an_error_is_read_too_and_names_no_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["[{", "[{}]", '[{"path": [[]]}]', '[{"path": [7, "x"], "expected": "string"}]', "[{" * 9000]
-)
+    "said",
+    [
+        "[{", "[{}]", '[{"path": [[]]}]', '[{"path": [7, "x"], "expected": "string"}]', "[{" * 9000,
+        '[{"path": [-1], "expected": "string"}]',
+    ],
+)  # fmt: skip
 def test_a_refusal_that_is_no_list_of_issues_asks_for_nothing(said: str) -> None:
-    assert amended({"a": 1}, refusal(said), {}, None) in (None, {"a": 1})
+    assert amended({"a": 1}, refusal(said), {}, None) is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal("a.\N{SUPERSCRIPT TWO}\n  Field required [type=missing, input_value={}]"),
+        refusal('[{"path": ["list", -1], "expected": "string"}]'),
+        {"error": {"code": 1, "message": "no", "data": reduce(lambda deep, _: [deep], range(1_000), 0)}},
+        {"error": {"code": 1, "message": reduce(lambda deep, _: {"a": deep}, range(1_000), 0)}},
+    ],
+)
+def test_no_refusal_is_too_odd_to_be_read(answer: Json) -> None:
+    asked = amended({"list": []}, answer, {}, None)
+    assert asked is None or asked.keys() <= {"list", "a"}
+    assert (list(hints(answer)), len(rejection(answer)) <= 120) == ([], True)
+
+
+def test_a_page_of_empty_lines_is_read_in_no_time() -> None:
+    harvest, began = Harvest(), time.process_time()
+    text = "first-1\n" + "\n" * 19_000 + "!"
+    harvest.take("list_things", {"result": {"content": [{"type": "text", "text": text}]}})
+    assert harvest.values("thing_id") == ["first-1"]
+    assert time.process_time() - began < 2  # it was twelve seconds
 
 
 # ---- what is proposed

@@ -79,3 +79,17 @@ def test_slots_are_filled_with_it() -> None:
     filler = Filler()
     filler.browser.shown("/", 302, [("location", "/next?code=4")], b"")
     assert filler.fill("{browser:onward} {browser:code} [{browser:cookies}]") == "/next?code=4 4 []"
+
+
+def test_a_page_that_breaks_off_the_reader_shows_the_forms_before_that() -> None:
+    browser = Browser()
+    browser.shown("/login/consent", 200, HTML, CONSENT + b"<![foo[ bar")
+    assert browser.value("form") == "/login/answer?x=1"
+
+
+@pytest.mark.parametrize(("at", "location"), [("/a", "http://[b"), ("//[a", "b")])
+def test_a_redirect_to_what_is_no_address_leads_nowhere(at: str, location: str) -> None:
+    browser = Browser()
+    browser.shown(at, 302, [("location", location)], b"")
+    with pytest.raises(KeyError):
+        browser.value("onward")

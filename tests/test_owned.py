@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mcpfuzz.host import MARK, carries, moment
+from mcpfuzz.host import MARK, carries, moment, sweep
 from mcpfuzz.target.owned import FOLDER, Owned
 
 TOKEN, OTHER = "0123456789abcdef", "fedcba9876543210"
@@ -73,6 +74,19 @@ def test_what_carries_the_mark_of_a_run_that_is_gone_is_ended_and_nothing_else(t
         assert strange.poll() is None and not entry.exists()
         owned.close()
     assert list((tmp_path / FOLDER).iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EPERM])
+def test_where_no_process_can_be_held_on_to_it_is_ended_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(pid: int) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "pidfd_open", refused)
+    with sleeping(TOKEN) as process:
+        assert sweep(TOKEN) == 1
+        process.wait(BOUND_S)  # its status may be gone: what is swept is collected, too
 
 
 def test_what_began_before_the_run_that_is_said_to_own_it_is_left_alone(tmp_path: Path) -> None:

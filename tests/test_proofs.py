@@ -37,6 +37,7 @@ from mcpfuzz.oracles.crossings import CROSSINGS
 from mcpfuzz.oracles.http_proofs import HTTP
 from mcpfuzz.oracles.judging import judge_trace, normalised
 from mcpfuzz.oracles.leaks import leaks_in
+from mcpfuzz.oracles.login_proofs import LOGINS
 from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.page_proofs import PAGES
 from mcpfuzz.oracles.proofs import PROOFS, observe
@@ -48,6 +49,7 @@ from mcpfuzz.oracles.sightings import SIGHTINGS
 from mcpfuzz.oracles.socket_proofs import SOCKETS
 from mcpfuzz.oracles.stateful import STATEFUL
 from mcpfuzz.oracles.surfaces import SURFACES
+from mcpfuzz.oracles.task_proofs import TASKS
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.wire import decode
 
@@ -202,7 +204,8 @@ PAIRS: dict[str, tuple[dict[str, Any], Trace, Trace]] = {
 
 
 FAMILIES = (
-    SIGHTINGS, STATEFUL, SURFACES, OWNERSHIP, CROSSINGS, SESSIONS, PAGES, HTTP, CHALLENGES, SOCKETS, AUTHORIZATION,
+    SIGHTINGS, STATEFUL, SURFACES, OWNERSHIP, TASKS, LOGINS, CROSSINGS, SESSIONS, PAGES, HTTP, CHALLENGES, SOCKETS,
+    AUTHORIZATION,
 )  # fmt: skip
 ELSEWHERE = {kind for family in FAMILIES for kind in family}
 """Kinds whose pairs stand in test files of their own."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,9 +12,27 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mcpfuzz.campaign.prover import Prover, _shown_by
 from mcpfuzz.campaign.shrink import simpler, weight
 from mcpfuzz.campaign.smallest import Smallest
-from mcpfuzz.model import Action, Call, Close, Conversation, Open, Raw, Send, Step, Wait
+from mcpfuzz.campaign.supply import OutOfStarts
+from mcpfuzz.model import (
+    Action,
+    Call,
+    Case,
+    Close,
+    Conversation,
+    Open,
+    Place,
+    Proof,
+    Raw,
+    Send,
+    Step,
+    Surface,
+    Suspicion,
+    Wait,
+)
+from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.slots import Filler
 
 TRIES = 20_000
@@ -300,3 +320,26 @@ def test_odd_values_have_neighbours_or_none_but_never_raise(value: Any) -> None:
     for candidate in simpler(calling({"n": value})):
         made = arguments_of(candidate)
         assert "n" not in made or type(made["n"]) is type(value)
+
+
+def test_where_no_server_starts_any_more_that_is_the_reason_and_not_a_control_that_was_never_said() -> None:
+    class Supply:
+        starts, starts_left = 0, 0
+
+        async def client(self) -> Any:
+            raise OutOfStarts("no more starts")
+
+    surface = Surface(revision="2025-11-25", revisions=(), server={}, capabilities={}, operations=(), good={})
+    supply: Any = Supply()
+    prover = Prover(supply, Bench(revision="2025-11-25"), surface, 1.0, math.inf, lambda: 1.0, lambda phase: None)
+    place = Place(kind="tool", name="t")
+    proof = Proof(kind="leak", expected="", params={"rule": "path-leak"})
+    suspicion = Suspicion(rule="path-leak", place=place, title="t", proof=proof, observed="o", cause="c")
+    first, second, attack = (Call("tools/call", {"name": name}) for name in ("a", "b", "t"))
+    case = Case(
+        scenario="s", place=place, conversation=Conversation.of(attack, first, second), label="",
+        control=Conversation.of(first, second),
+    )  # fmt: skip
+    prover._showing.add(_shown_by(suspicion, Step(action=first)))
+    finding = trio.run(partial(prover.prove, case, suspicion, shrink_s=1.0))
+    assert (finding.confidence, finding.note) == ("suspect", "no more starts")

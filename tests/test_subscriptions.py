@@ -71,6 +71,21 @@ def test_an_owner_is_told_and_nobody_else(revision: str) -> None:
     assert alice.told() == [f"memo://{key}"] and bob.told() == []
 
 
+def test_nothing_is_told_before_the_subscription_is_acknowledged() -> None:
+    alice, bob, key = two(E)
+    again, heard = Somebody(alice.server, "alice", E), alice.heard
+
+    def slowly(message: Any) -> None:
+        if message["method"] == ACKNOWLEDGED:
+            change(again, key)
+        heard.append(message)
+
+    alice.connection.emit = slowly
+    alice.watch(f"memo://{key}")
+    change(again, key)
+    assert [one["method"] for one in heard] == [ACKNOWLEDGED, UPDATED]
+
+
 @pytest.mark.parametrize("revision", [D, E])
 def test_the_weak_twin_tells_whoever_knows_the_id(revision: str) -> None:
     alice, bob, key = two(revision, "bola-subscription")

@@ -139,6 +139,18 @@ def test_a_working_folder_that_does_not_exist_is_a_usage_error(prepared: Callabl
     assert complaint(lambda: prepared("server", cwd="/no/such")) == "--cwd /no/such: there is no such folder"
 
 
+def test_a_target_that_cannot_be_made_ready_leaves_nobody_listening(prepared: Callable[..., Prepared]) -> None:
+    def open_sockets() -> int:
+        return sum(
+            os.readlink(one).startswith("socket:") for one in Path("/proc/self/fd").iterdir() if one.is_symlink()
+        )
+
+    before = open_sockets()
+    with pytest.raises(UsageError, match="workspace"):
+        prepared("server", "{listener}", "{issuer}", "{workspace}", sandbox="off")
+    assert open_sockets() == before
+
+
 def test_leaving_removes_the_scratch_tree(tmp_path: Path) -> None:
     with Prepared.of(Target(command=("x",), state=str(tmp_path / "state"))) as made:
         scratch = Path(made.places["scratch"])

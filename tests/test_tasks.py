@@ -283,3 +283,12 @@ def test_a_task_that_another_cancelled_is_proof() -> None:
     assert not shows("task-cancelled", trace({}, START, NOW, NO, ENDED, ENDED), **roles)
     assert not shows("task-cancelled", trace({}, START, ENDED, {}, ENDED, ENDED), **roles)
     assert not shows("task-cancelled", trace({}, START, NOW, {}, NOW, NOW), **roles)
+
+
+def test_a_status_that_is_none_is_neither_an_end_nor_a_fault_of_ours() -> None:
+    odd = {**NOW, "status": ["cancelled"]}
+    params = {"steps": 4, "made": 0, "own": 1, "foreign": 2, "again": [3]}
+    assert shows("task-cancelled", trace(START, odd, {}, ENDED), **params)
+    assert not shows("task-cancelled", trace(START, odd, {}, odd), **params)
+    told = shape_faults("tools/call", {"task": {**LEGACY_TASK, "status": {}}}, BY_DATE[D], {"task": {}})
+    assert told == ["the task's status is none of a task's (TK-05)"]

@@ -13,7 +13,7 @@ from mcpfuzz.identities import Identity
 from mcpfuzz.lab.fronts.tokens import mint, subject
 from mcpfuzz.lab.kit import Draw, World
 from mcpfuzz.target import Prepared, Target
-from mcpfuzz.tokens import GUESSES, VARIANTS, find, forged
+from mcpfuzz.tokens import FAR_S, GUESSES, VARIANTS, ends, find, forged
 from mcpfuzz.transports.endpoint import Endpoint
 
 KEY = "the-key-of-this-test"
@@ -106,3 +106,11 @@ def test_the_key_is_never_sent() -> None:
     alice = Identity.of("alice", (f"key:{KEY}",))
     assert alice.key == KEY
     assert KEY not in repr((alice.headers, alice.query, alice.env, alice.subprotocols, alice.first_message))
+
+
+@pytest.mark.parametrize(
+    ("exp", "ends_at"), [(1700000000, 1.7e9), (10**400, FAR_S), (-(10**400), -FAR_S), ("soon", None)]
+)
+def test_the_end_of_a_token_is_read_however_far_it_is(exp: Any, ends_at: float | None) -> None:
+    told = base64.urlsafe_b64encode(json.dumps({"exp": exp}).encode()).decode().rstrip("=")
+    assert ends(f"{TOKEN.split('.')[0]}.{told}.x") == ends_at

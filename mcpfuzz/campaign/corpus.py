@@ -27,7 +27,7 @@ from typing import Any
 
 from mcpfuzz import __version__, model
 from mcpfuzz.events import LaunchRecord
-from mcpfuzz.model import Case, Finding, Json, Surface, Suspicion, replace
+from mcpfuzz.model import Case, Conversation, Finding, Json, Place, Proof, Step, Surface, Suspicion, replace
 from mcpfuzz.oracles.proofs import PROOFS
 from mcpfuzz.scenarios.catalogue import catalogue
 
@@ -93,7 +93,7 @@ class Corpus:
             with contextlib.suppress(*UNREADABLE):
                 told = _loaded(path)
                 case, suspicion = (_decoded(told[name]) for name in ("case", "suspicion"))
-                if isinstance(case, Case) and isinstance(suspicion, Suspicion):
+                if isinstance(case, Case) and isinstance(suspicion, Suspicion) and _whole(case, suspicion):
                     if told.get("edition") != edition(case.scenario, suspicion.proof.kind):
                         case = replace(case, claims=(), valid=None, coercible=False)
                     made.append((case, suspicion))
@@ -153,7 +153,7 @@ def edition(scenario: str, proof: str) -> str:
 def _text(module: str) -> str:
     """A module's text; empty where there is none."""
     with contextlib.suppress(OSError):
-        return Path(module).read_text(encoding="utf-8")
+        return Path(module).read_text(encoding="utf-8", errors="replace")
     return ""
 
 
@@ -180,6 +180,14 @@ def put(path: Path, entry: Json) -> None:
             os.replace(made, path)
         finally:
             made.unlink(missing_ok=True)
+
+
+def _whole(case: Case, suspicion: Suspicion) -> bool:
+    """Whether what an entry holds is of the kinds that it says: whoever recalls it looks no further."""
+    known = isinstance(case.place, Place) and isinstance(case.conversation, Conversation)
+    return (
+        known and isinstance(suspicion.proof, Proof) and all(isinstance(one, Step) for one in case.conversation.steps)
+    )
 
 
 def _loaded(path: Path) -> Any:

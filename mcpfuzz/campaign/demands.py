@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from mcpfuzz.campaign.harvest import hints
+from mcpfuzz.campaign.harvest import QUOTED, hints
 from mcpfuzz.harvest import missing, refusals
 from mcpfuzz.model import Json
 from mcpfuzz.slots import quote
@@ -25,7 +25,6 @@ PLACE = re.compile(r"path|dir(?:ectory)?\b|folder|file|repo|root|workspace|cwd",
 """What speaks of a place."""
 _ISSUES = re.compile(r"\[\s*\{")
 _PYDANTIC = re.compile(r"(?m)^([\w.]{1,80})\n\s+(.{1,300}?)\s*\[type=(\w+)")
-_QUOTED = re.compile(r"[\"'`]([^\"'`\n]{1,60})[\"'`]")
 _UNKNOWN = re.compile(r"(?i)(?:unexpected keyword argument|unrecogni[sz]ed key\S*[^\"'`]{0,20})\s*[\"'`]([\w$-]{1,60})")
 _TYPES: tuple[tuple[str, Json], ...] = (
     ("str", "a"), ("int", 1), ("num", 1), ("float", 1), ("bool", True), ("list", []), ("array", []), ("tuple", []),
@@ -104,7 +103,7 @@ def _issues(text: str) -> Iterator[_Demand]:
                     (issue[word] for word in ("format", "validation", "expected") if _told(issue.get(word))), ""
                 )
                 if "'" in kind:  # zod 3 says of an absent one of several words: 'a' | 'b'
-                    kind, options = "", options or tuple(_QUOTED.findall(kind))
+                    kind, options = "", options or tuple(QUOTED.findall(kind))
                 yield _Demand(place, kind, options)
         elif isinstance(params, dict) and isinstance(params.get("missingProperty"), str):
             above = [part for part in str(issue.get("instancePath", "")).split("/") if part]
@@ -113,10 +112,10 @@ def _issues(text: str) -> Iterator[_Demand]:
 
 def _pydantic(text: str) -> Iterator[_Demand]:
     for place, said, kind in _PYDANTIC.findall(text):
-        path = tuple(int(part) if part.isdigit() else part for part in place.split("."))[:MAX_DEPTH]
+        path = tuple(int(part) if part.isdecimal() else part for part in place.split("."))[:MAX_DEPTH]
         told = kind.removesuffix("_type").removesuffix("_parsing")
         extra = kind in ("unexpected_keyword_argument", "extra_forbidden")
-        options = tuple(_QUOTED.findall(said)) if kind in ("literal_error", "enum") else ()
+        options = tuple(QUOTED.findall(said)) if kind in ("literal_error", "enum") else ()
         yield _Demand(path, "" if kind == "missing" else told, options, extra)
 
 
@@ -134,7 +133,7 @@ def _with(
     head, rest = path[0], path[1:]
     if isinstance(head, int):
         items = list(holder) if isinstance(holder, list) else []
-        if head > len(items):
+        if not 0 <= head <= len(items):
             return items
         old = items[head] if head < len(items) else None
         items[head : head + 1] = [_with(old, rest, demand, {}, place) if rest else _value(demand, old, {}, place)]

@@ -88,7 +88,8 @@ def finished(settings: Settings, state: State, began: float, failure: str | None
     """
     engine, supply = state.engine, state.supply
     findings = tuple(sorted(_worth_telling(engine.findings if engine else []), key=_rank))
-    scenarios = _scenarios(settings, engine, failure or ("interrupted" if interrupted else None), state.surface)
+    why = failure or ("interrupted" if interrupted else None)
+    scenarios = tuple(_result(scenario, engine, why, state.surface) for scenario in settings.scenarios)
     complete = not interrupted and all(
         result.status in ("clean", "findings") or (result.reason or "").startswith(NOT_APPLICABLE)
         for result in scenarios
@@ -176,40 +177,31 @@ def _nothing_accepted(asks: list[str], scenarios: tuple[ScenarioResult, ...]) ->
     )
 
 
-def _scenarios(
-    settings: Settings, engine: Engine | None, failure: str | None, surface: Surface | None
-) -> tuple[ScenarioResult, ...]:
-    made = []
-    state_places = surface.places if surface is not None else None
-    for scenario in settings.scenarios:
-        tally = engine.tallies[scenario.id] if engine else None
-        if tally is None or (
-            not tally.cases and not tally.done and (engine is None or engine.cut or not tally.planned)
-        ):
-            reason = failure or (engine.cut if engine else None)
-            missing = [] if state_places is None else [need for need in scenario.needs if need not in state_places]
-            if tally is not None and missing:
-                nobody = missing[0] in ABOUT_CALLERS and "credential" not in (state_places or ())
-                need = "credential" if nobody else missing[0]
-                reason = f"{NOT_APPLICABLE}: {NEEDED.get(need, need)}"
-            elif tally is not None and not tally.planned:
-                reason = _unplanned(scenario, surface)
-            if tally is not None and tally.reasons:
-                reason = "; ".join(tally.reasons)
-            made.append(ScenarioResult(id=scenario.id, status="not-run", reason=reason))
-            continue
-        reason = "; ".join(tally.reasons) or None
-        if not tally.cases and (tally.done >= tally.planned or tally.reasons):
-            made.append(
-                ScenarioResult(
-                    id=scenario.id, status="not-run", reason=reason or f"{NOT_APPLICABLE} to what is offered"
-                )
-            )
-        elif tally.findings:
-            made.append(ScenarioResult(id=scenario.id, status="findings", reason=reason, cases=tally.cases))
-        elif tally.done < tally.planned:
-            why = failure or (engine.cut if engine else None) or reason
-            made.append(ScenarioResult(id=scenario.id, status="partial", reason=why, cases=tally.cases))
-        else:
-            made.append(ScenarioResult(id=scenario.id, status="clean", reason=reason, cases=tally.cases))
-    return tuple(made)
+def _result(scenario: Scenario, engine: Engine | None, failure: str | None, surface: Surface | None) -> ScenarioResult:
+    """What came of one scenario."""
+    if engine is None:
+        return ScenarioResult(id=scenario.id, status="not-run", reason=failure)
+    tally = engine.tallies[scenario.id]
+    told = "; ".join(tally.reasons) or None
+    if not tally.cases and not tally.done and (engine.cut or not tally.planned):
+        unplanned = None if tally.planned else _unplanned(scenario, surface)
+        reason = told or _lacking(scenario, surface) or unplanned or failure or engine.cut
+        return ScenarioResult(id=scenario.id, status="not-run", reason=reason)
+    if not tally.cases and (tally.done >= tally.planned or told):
+        return ScenarioResult(id=scenario.id, status="not-run", reason=told or f"{NOT_APPLICABLE} to what is offered")
+    if tally.findings:
+        return ScenarioResult(id=scenario.id, status="findings", reason=told, cases=tally.cases)
+    if tally.done < tally.planned:
+        why = failure or engine.cut or told
+        return ScenarioResult(id=scenario.id, status="partial", reason=why, cases=tally.cases)
+    return ScenarioResult(id=scenario.id, status="clean", reason=told, cases=tally.cases)
+
+
+def _lacking(scenario: Scenario, surface: Surface | None) -> str | None:
+    """What has to be given for it; None where nothing is missing, or nobody knows."""
+    missing = [need for need in scenario.needs if surface is not None and need not in surface.places]
+    if surface is None or not missing:
+        return None
+    nobody = missing[0] in ABOUT_CALLERS and "credential" not in surface.places
+    need = "credential" if nobody else missing[0]
+    return f"{NOT_APPLICABLE}: {NEEDED.get(need, need)}"

@@ -9,19 +9,21 @@ from collections.abc import Iterator, Mapping
 
 import orjson
 
+from mcpfuzz.answers import result_of
 from mcpfuzz.model import Json
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.safety import destructive, is_safe
 
-__all__ = ["Harvest", "hints"]
+__all__ = ["QUOTED", "Harvest", "hints"]
 
 MAX_NAMES = 400
 MAX_VALUES = 12
 MAX_WALK = 3_000
 MAX_LENGTH = 200
 _PAIR = re.compile(r"\b([A-Za-z][\w-]{0,30})\s*[:=]\s*[\"'`]?([\w./@:+-]{1,100})")
-_LINE = re.compile(r"^[\s*-]*([\w./@+-]{1,100})\s*(?:$|[:,(|])", re.MULTILINE)
-_QUOTED = re.compile(r"[\"'`]([^\"'`\n]{1,100})[\"'`]")
+_LINE = re.compile(r"^[ \t\r*-]*([\w./@+-]{1,100})[ \t\r]*(?:$|[:,(|])", re.MULTILINE)
+"""One line and no other: over empty lines it would look again from each of them."""
+QUOTED = re.compile(r"[\"'`]([^\"'`\n]{1,100})[\"'`]")
 _ONE_OF = re.compile(
     r"(?:one of|allowed(?: \w+){0,3}|(?<!in)valid \w+|(?<!un)expected|choose from|available(?: \w+)?"
     r"|supported(?: \w+)?)[:\s]+(.{1,400})",
@@ -40,8 +42,8 @@ class Harvest:
 
     def take(self, operation: str, answer: Json) -> None:
         """Gather from one normal answer of an operation."""
-        result = answer.get("result") if isinstance(answer, Mapping) else None
-        if not isinstance(result, Mapping):
+        result = result_of(answer)
+        if result is None:
             return
         self._walk(result.get("structuredContent"), operation)
         content = result.get("content")
@@ -112,9 +114,12 @@ class Harvest:
 
 def hints(refusal: Json) -> Iterator[str]:
     """Values that a refusal names as allowed, or in quotes."""
-    text = str(refusal)[:4_000]
+    try:
+        text = str(refusal)[:4_000]
+    except RecursionError:  # nested too deep to be told
+        return
     for match in _ONE_OF.finditer(text):
-        quoted = _QUOTED.findall(match[1])
+        quoted = QUOTED.findall(match[1])
         for word in quoted or _WORDS.findall(match[1]):
             if is_safe(word) and not destructive(word):
                 yield quote(word)

@@ -16,6 +16,7 @@ from typing import Any
 
 from mcpfuzz import __version__
 from mcpfuzz.campaign.corpus import UNREADABLE, put
+from mcpfuzz.campaign.plan import units
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.model import Surface
 
@@ -41,12 +42,7 @@ class Journal:
 
     def __init__(self, folder: Path, settings: Settings, surface: Surface) -> None:
         self._path = _path(folder, settings)
-        names = "\x1f".join(f"{one.kind}\x1e{one.name}" for one in surface.operations)
-        self._head = {
-            "seed": settings.seed,
-            "choices": _choices(settings),
-            "surface": hashlib.sha256(names.encode("utf-8", "surrogatepass")).hexdigest(),
-        }
+        self._head = {"seed": settings.seed, "choices": _choices(settings), "work": _work(settings, surface)}
         self._written = time.monotonic()
         self.done = 0
         self.tallies: dict[str, tuple[int, int]] = {}
@@ -80,6 +76,14 @@ def _path(folder: Path, settings: Settings) -> Path:
 def _choices(settings: Settings) -> str:
     names = [__version__, settings.profile, settings.revision, *(scenario.id for scenario in settings.scenarios)]
     return hashlib.sha256("\x1f".join(names).encode()).hexdigest()
+
+
+def _work(settings: Settings, surface: Surface) -> str:
+    """Tells one plan from another: shares are counted, and a number says nothing of another plan's. What may be called,
+    who is told apart and what was given decide it as much as what is offered."""
+    shares = units(settings.scenarios, surface, 1, settings.only, settings.shard)
+    told = "\x1f".join("\x1e".join((*unit.key, str(unit.first), str(unit.count))) for unit in shares)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _read(path: Path, settings: Settings) -> dict[str, Any] | None:

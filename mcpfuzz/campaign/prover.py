@@ -103,6 +103,7 @@ class Prover:
         Where the control is several calls and some of them show it by themselves, it is tried without those.
         """
         finding: Finding | None = None
+        why = REFUTED
         try:
             while (lean := self._lean(case, suspicion)) is not None:
                 if (finding is not None or lean is not case) and not await self._still(
@@ -112,9 +113,9 @@ class Prover:
                 finding = await self._prove(lean, suspicion, shrink_s)
                 if finding.note != REFUTED or self._lean(lean, suspicion) is lean:
                     return finding
-        except OutOfStarts:
-            pass
-        return finding or finding_of(self.bench, suspicion, case, case.conversation, None, False, "suspect", REFUTED)
+        except OutOfStarts as error:
+            why = str(error)
+        return finding or finding_of(self.bench, suspicion, case, case.conversation, None, False, "suspect", why)
 
     def _lean(self, case: Case, suspicion: Suspicion) -> Case | None:
         """The case without the benign calls at its end that are known to show it by themselves; None: none is left."""

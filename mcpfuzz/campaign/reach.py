@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from mcpfuzz.answers import normal, result_of
 from mcpfuzz.campaign.demands import amended
 from mcpfuzz.campaign.harvest import Harvest, hints
 from mcpfuzz.campaign.proposals import MOST, hollow, present, proposals, sample_files
@@ -19,8 +20,7 @@ from mcpfuzz.caution import takes_away
 from mcpfuzz.client import Client, Sent
 from mcpfuzz.effects.decoys import LINKS, PACKED
 from mcpfuzz.errors import Gone, TargetError
-from mcpfuzz.model import Json, Operation, OperationStats, Surface, replace
-from mcpfuzz.recordings import normal
+from mcpfuzz.model import Json, Operation, OperationStats, Surface, brief, replace
 from mcpfuzz.runner import call_message
 from mcpfuzz.scenarios.calls import CannotGenerate, plan_of
 from mcpfuzz.slots import Filler
@@ -305,9 +305,8 @@ def _columns(
 
 def _numbers(operation: Operation, start: Mapping[str, Json]) -> Iterator[Point]:
     """Members of a call that are whole numbers: an id may be one."""
-    members = operation.schema.get("properties")
     for name, value in start.items():
-        declared = members.get(name) if isinstance(members, Mapping) else None
+        declared = operation.members.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and isinstance(declared, Mapping):
             yield Point((name,), value, declared)
 
@@ -335,9 +334,8 @@ def rejection(value: Json) -> str:
     if isinstance(value, dict):
         error = value.get("error")
         if isinstance(error, dict):
-            return repr(error.get("message"))[:120]
-        result = value.get("result")
-        content = result.get("content") if isinstance(result, dict) else None
+            return brief(error.get("message"), 120)
+        content = (result_of(value) or {}).get("content")
         if isinstance(content, list) and content and isinstance(content[0], dict):
-            return repr(content[0].get("text"))[:120]
-    return repr(value)[:120]
+            return brief(content[0].get("text"), 120)
+    return brief(value, 120)

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 
 import trio
 
+from mcpfuzz.answers import result_of
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, TargetError
-from mcpfuzz.model import Frame, Json, Operation, Surface, replace
+from mcpfuzz.model import Json, Operation, Surface, replace
 from mcpfuzz.revisions import BY_DATE
 from mcpfuzz.scenarios.stories import plain
 from mcpfuzz.slots import Filler
@@ -75,7 +76,7 @@ async def _tried(
 ) -> float | None:
     """Seconds until a task of this tool ended; None where its answer is no task."""
     params = filler.fill(augmented(bind(operation, arguments).params, revision, new=True))
-    task = task_of(_result(await client.ask("tools/call", params, timeout=timeout)))
+    task = task_of(result_of((await client.ask("tools/call", params, timeout=timeout)).value))
     began = time.monotonic()
     if task is None:
         return None
@@ -86,13 +87,7 @@ async def _tried(
             await client.ask("tasks/cancel", asked, timeout=timeout)  # nobody waits for it
             return math.inf
         await trio.sleep(POLL_S)
-        task = _result(await client.ask("tasks/get", asked, timeout=timeout))
+        task = result_of((await client.ask("tasks/get", asked, timeout=timeout)).value)
         if task is None or "status" not in task:
             return math.inf
     return time.monotonic() - began
-
-
-def _result(frame: Frame) -> Mapping[str, Json] | None:
-    value = frame.value
-    result = value.get("result") if isinstance(value, dict) else None
-    return result if isinstance(result, dict) else None

@@ -61,13 +61,14 @@ class Subscriptions:
         if emit is None or request.inline:
             raise Refusal(-32602, "Invalid params: a subscription needs a connection that stays open")
         uris = [uri for uri in uris if self._may(request, uri)]
-        made = _Subscription(emit, frozenset(uris), threading.Event(), {SUBSCRIPTION: request.id})
+        made = _Subscription(emit, frozenset(), threading.Event(), {SUBSCRIPTION: request.id})
         self._add(made)
         request.connection.running[(type(request.id).__name__, request.id)] = made.ended
         agreed: dict[str, Json] = {name: True for name in _LISTS if wanted.get(name)}
         self._tell(made, "subscriptions/acknowledged", {
             "notifications": agreed | ({"resourceSubscriptions": uris} if uris else {}),
         })  # fmt: skip
+        made.uris = frozenset(uris)  # from now on: what changed meanwhile would come before the acknowledgement
         return PENDING
 
     def subscribe(self, request: Request) -> dict[str, Json]:

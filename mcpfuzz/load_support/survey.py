@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from mcpfuzz.answers import result_of
 from mcpfuzz.blocking import Client, Outcome
 from mcpfuzz.caution import looks_destructive
 from mcpfuzz.errors import TargetError
@@ -126,8 +127,8 @@ def _tools(client: Client) -> list[dict[str, Any]]:
     params: dict[str, Json] = {}
     for _ in range(MAX_PAGES):
         outcome = client.call("tools/list", params)
-        result = outcome.value.get("result") if outcome.kind == "ok" and isinstance(outcome.value, dict) else None
-        if not isinstance(result, dict) or not isinstance(result.get("tools"), list):
+        result = result_of(outcome.value) if outcome.kind == "ok" else None
+        if result is None or not isinstance(result.get("tools"), list):
             return found
         found += [tool for tool in result["tools"] if isinstance(tool, dict) and isinstance(tool.get("name"), str)]
         cursor = result.get("nextCursor")

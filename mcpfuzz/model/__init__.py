@@ -29,7 +29,7 @@ from mcpfuzz.model.surfaces import (
     Surface,
 )
 from mcpfuzz.model.traces import STANDING, Effect, EffectKind, Ending, EndingKind, Exchange, Frame, Trace
-from mcpfuzz.model.values import Json, at_pointer, pointer, replace, unescaped
+from mcpfuzz.model.values import Json, at_pointer, brief, pointer, replace, unescaped
 
 __all__ = [
     "SEVERITIES",
@@ -70,6 +70,7 @@ __all__ = [
     "Wait",
     "Ws",
     "at_pointer",
+    "brief",
     "pointer",
     "replace",
     "unescaped",

@@ -49,6 +49,18 @@ class Operation:
     def key(self) -> tuple[str, str]:
         return (self.kind, self.name)
 
+    @property
+    def members(self) -> Mapping[str, Json]:
+        """Argument -> its schema, as declared at the root; none where that cannot be read: it is a stranger's."""
+        declared = self.schema.get("properties")
+        return declared if isinstance(declared, Mapping) else {}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Arguments that must be given."""
+        named = self.schema.get("required")
+        return tuple(name for name in named if isinstance(name, str)) if isinstance(named, list) else ()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:

@@ -1,4 +1,4 @@
-"""JSON values, and what is done with any value: change a field, follow a JSON pointer."""
+"""JSON values, and what is done with any value: change a field, follow a JSON pointer, tell it in a few words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar
 
-__all__ = ["Json", "at_pointer", "pointer", "replace", "unescaped"]
+__all__ = ["Json", "at_pointer", "brief", "pointer", "replace", "unescaped"]
 
 Json: TypeAlias = Any
 """A JSON value as Python sees it: None, bool, int, float, str, list, dict."""
@@ -16,6 +16,14 @@ _T = TypeVar("_T")
 def replace(value: _T, **changes: Any) -> _T:
     """`dataclasses.replace`, under the name the package uses."""
     return dataclasses.replace(value, **changes)  # type: ignore[type-var]
+
+
+def brief(value: Json, most: int) -> str:
+    """A value for people, in so many characters; what a stranger sent may be nested deeper than can be told."""
+    try:
+        return repr(value)[:most]
+    except RecursionError:
+        return f"{type(value).__name__} nested too deep"[:most]
 
 
 def pointer(*parts: str | int) -> str:

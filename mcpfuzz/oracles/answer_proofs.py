@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from mcpfuzz.model import Exchange, Frame, Http, Trace
+from mcpfuzz.model import Exchange, Frame, Http, Trace, brief
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.leaks import leaks_in, may_leak
 from mcpfuzz.oracles.reading import CAP, frames, is_error, method_of, of_mcp, strings, words
@@ -101,7 +101,7 @@ def _stdout_noise(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str 
 def _wrong_id(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     for exchange in trace.exchanges:
         if exchange.answer is not None and "wrong-id" in exchange.answer.faults:
-            return f"id {exchange.id!r} came back as {exchange.answer.value.get('id')!r}"
+            return f"id {exchange.id!r} came back as {brief(exchange.answer.value.get('id'), 120)}"
     return None
 
 

@@ -149,7 +149,10 @@ def _unasked(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | Non
         return None
     own, passed = _client(said.get(0)), ""
     for step, location in _led(said):
-        parts = urlsplit(location)
+        try:
+            parts = urlsplit(location)
+        except ValueError:
+            continue  # it leads nowhere
         query = dict(parse_qsl(parts.query))
         there = query.get("client_id")
         if own and there and there != own and query.get("response_type") == "code" and _away(parts.netloc, said[step]):

@@ -44,7 +44,10 @@ def _astray(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None
     if asked is None or match is None:
         return None
     endpoint, host = _addressed(asked)
-    address = urlsplit(match[1])
+    try:
+        address = urlsplit(match[1])
+    except ValueError:
+        return None
     if not host or address.netloc.lower() != host:
         return None
     for step in params["documents"]:

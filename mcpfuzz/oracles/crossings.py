@@ -13,7 +13,7 @@ from typing import Any
 from mcpfuzz.harvest import gained, members
 from mcpfuzz.model import Exchange, Json, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
-from mcpfuzz.oracles.reading import accepted, answered_result, strings
+from mcpfuzz.oracles.reading import accepted, answered_result, bare, by_step, stands_in, text_of
 
 __all__ = ["CROSSINGS"]
 
@@ -31,22 +31,10 @@ TELLING = 8
 """Characters of a line that hardly stands in two answers by chance."""
 
 
-def _steps(params: Mapping[str, Any], trace: Trace) -> dict[int, Exchange] | None:
-    """Exchanges by step, where the whole conversation was said."""
-    if len(trace.conversation) != params["steps"] or trace.ending.kind != "alive":
-        return None
-    return {exchange.step: exchange for exchange in trace.exchanges}
-
-
-def _text(exchange: Exchange) -> str:
-    result = answered_result(exchange)
-    return "" if result is None else strings(result)
-
-
 def _crossed_content(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """What the first caller's listing names, and another's does not, that other one is shown as the first is; a made-up
     id is answered otherwise."""
-    said = _steps(params, trace)
+    said = by_step(params, trace)
     if said is None:
         return None
     told, own, listing, absent, foreign = (
@@ -60,11 +48,10 @@ def _crossed_content(params: Mapping[str, Any], trace: Trace, bench: Bench) -> s
         key = str(params["key"] if "key" in params else gained(told.answer.value, params["argument"]))
     except KeyError:
         return None
-    named = re.compile(rf"(?<![\w-]){re.escape(key)}(?![\w-])")
-    if not named.search(_whole(told)) or named.search(_whole(listing)) or _more(listing):
+    if not stands_in(_whole(told), key) or stands_in(_whole(listing), key) or _more(listing):
         return None
-    content, nobodys = _text(own), _text(absent)
-    if _text(foreign) != content or _anybodys(content) == _anybodys(nobodys):
+    content, nobodys = text_of(own), text_of(absent)
+    if text_of(foreign) != content or bare(content) == bare(nobodys):
         return None
     if all(len(line) < TELLING or line in _whole(listing) or line in nobodys for line in content.split("\n")):
         return None
@@ -73,11 +60,6 @@ def _crossed_content(params: Mapping[str, Any], trace: Trace, bench: Bench) -> s
 
 def _whole(exchange: Exchange) -> str:
     return exchange.answer.raw.decode("utf-8", "replace") if exchange.answer is not None else ""
-
-
-def _anybodys(text: str) -> str:
-    """A text without what may be an id."""
-    return re.sub(r"[\w-]*\d[\w.,:-]*", "#", text)
 
 
 def _more(listing: Exchange) -> bool:
@@ -89,11 +71,11 @@ def _more(listing: Exchange) -> bool:
 def _served_by_name(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """A normal answer, not a refusal in words, to one whose own whole listing does not name the operation (`told`), or
     to one whom its description leaves out."""
-    said, step = _steps(params, trace), int(params["step"])
+    said, step = by_step(params, trace), int(params["step"])
     act = said.get(step) if said is not None else None
     if said is None or act is None or not accepted(act):
         return None
-    text = _text(act)
+    text = text_of(act)
     data = re.search(r"^\s*[\[{]", text, re.MULTILINE) and "error" not in text.lower()
     if not data and len(text) < SHORT and _DENIED.search(text):
         return None

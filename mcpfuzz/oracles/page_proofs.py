@@ -12,7 +12,7 @@ from typing import Any
 from mcpfuzz.model import Exchange, Http, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.leaks import leaks_in
-from mcpfuzz.oracles.reading import accepted, answered_result
+from mcpfuzz.oracles.reading import accepted, answered_result, by_step
 
 __all__ = ["OWN", "PAGES", "leads_to", "sensitive_in"]
 
@@ -183,9 +183,9 @@ def _begins(exchange: Exchange) -> str | None:
 
 def _bound(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """It listens on every address of the machine, and serves who has no credential."""
-    if trace.ending.kind != "alive" or len(trace.conversation) != params["steps"]:
+    said = by_step(params, trace)
+    if said is None:
         return None
-    said = {exchange.step: exchange for exchange in trace.exchanges}
     listens, served = said.get(params["listens"]), said.get(params["served"])
     if listens is None or served is None or not accepted(served):
         return None

@@ -4,8 +4,8 @@ shrinking, the benign control, and a replay from the report.
 
 Each returns what was observed, in words, or None where the effect is absent. They live beside what they look at,
 each module with a table of its own: `process_proofs`, `answer_proofs`, `schema_proofs`, `row_proofs` for what any
-case may show; `sightings`, `stateful`, `ownership`, `crossings`, `session_proofs`, `socket_proofs`, `surfaces`,
-`page_proofs`, `authorization_proofs`, `http_proofs` for what attacks claim.
+case may show; `sightings`, `stateful`, `ownership`, `task_proofs`, `login_proofs`, `crossings`, `session_proofs`,
+`socket_proofs`, `surfaces`, `page_proofs`, `authorization_proofs`, `http_proofs` for what attacks claim.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.challenges import CHALLENGES
 from mcpfuzz.oracles.crossings import CROSSINGS
 from mcpfuzz.oracles.http_proofs import HTTP
+from mcpfuzz.oracles.login_proofs import LOGINS
 from mcpfuzz.oracles.ownership import OWNERSHIP
 from mcpfuzz.oracles.page_proofs import PAGES
 from mcpfuzz.oracles.process_proofs import PROCESS
@@ -30,6 +31,7 @@ from mcpfuzz.oracles.sightings import SIGHTINGS
 from mcpfuzz.oracles.socket_proofs import SOCKETS
 from mcpfuzz.oracles.stateful import STATEFUL
 from mcpfuzz.oracles.surfaces import SURFACES
+from mcpfuzz.oracles.task_proofs import TASKS
 
 __all__ = ["PROOFS", "observe", "set_own_proofs"]
 
@@ -42,6 +44,8 @@ _BUNDLED: Mapping[str, Seen] = {
     **SIGHTINGS,
     **STATEFUL,
     **OWNERSHIP,
+    **TASKS,
+    **LOGINS,
     **CROSSINGS,
     **SESSIONS,
     **CHALLENGES,

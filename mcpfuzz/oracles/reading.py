@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+from mcpfuzz.answers import normal, result_of
 from mcpfuzz.model import Call, Exchange, Frame, Http, Json, Send, Trace
+from mcpfuzz.wire import decode
 
 __all__ = [
-    "CAP", "accepted", "answered_result", "frames", "is_error", "lost", "method_of", "of_mcp", "strings", "words",
+    "CAP", "accepted", "answered_result", "bare", "by_step", "frames", "is_error", "lost", "method_of", "of_mcp",
+    "params_of", "stands_in", "strings", "text_of", "words",
 ]  # fmt: skip
 
 CAP = "MAX_FRAME_BYTES"
@@ -26,17 +31,28 @@ def method_of(trace: Trace, exchange: Exchange) -> tuple[str, Json] | None:
     return None
 
 
+def by_step(params: Mapping[str, Any], trace: Trace) -> dict[int, Exchange] | None:
+    """Exchanges by step; None unless the whole conversation (`steps` of the params) was said and the server lives."""
+    if len(trace.conversation) != params["steps"] or trace.ending.kind != "alive":
+        return None
+    return {exchange.step: exchange for exchange in trace.exchanges}
+
+
+def params_of(exchange: Exchange) -> Mapping[str, Json]:
+    """The params of a request as it went out, slots filled; empty where it was none."""
+    said = decode(exchange.sent).value
+    params = said.get("params") if isinstance(said, dict) else None
+    return params if isinstance(params, dict) else {}
+
+
 def answered_result(exchange: Exchange) -> Mapping[str, Json] | None:
     """The result object of the answer, isError or not; None where there is none."""
-    value = exchange.answer.value if exchange.answer is not None else None
-    result = value.get("result") if isinstance(value, dict) and "error" not in value else None
-    return result if isinstance(result, dict) else None
+    return result_of(exchange.answer.value) if exchange.answer is not None else None
 
 
 def accepted(exchange: Exchange) -> bool:
     """Whether the answer is a normal one: a result, and no tool error."""
-    result = answered_result(exchange)
-    return result is not None and result.get("isError") is not True and result.get("resultType") != "input_required"
+    return exchange.answer is not None and normal(exchange.answer.value)
 
 
 def is_error(frame: Frame) -> bool:
@@ -85,6 +101,22 @@ def strings(value: Json) -> str:
         elif isinstance(item, list):
             todo += reversed(item)
     return "\n".join(found)
+
+
+def text_of(exchange: Exchange | None) -> str:
+    """All text inside an answer's result; empty where there is none."""
+    result = answered_result(exchange) if exchange is not None else None
+    return "" if result is None else strings(result)
+
+
+def bare(text: str) -> str:
+    """A text without what may be an id or a number: what it says, not of what."""
+    return re.sub(r"[\w-]*\d[\w.,:-]*", "#", text)
+
+
+def stands_in(text: str, key: str) -> bool:
+    """Whether an id stands in a text, and not only as a part of another."""
+    return re.search(rf"(?<![\w-]){re.escape(key)}(?![\w-])", text) is not None
 
 
 def words(frame: Frame | None, limit: int = 200) -> str:

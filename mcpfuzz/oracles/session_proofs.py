@@ -14,7 +14,7 @@ from typing import Any
 
 from mcpfuzz.model import Exchange, Frame, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
-from mcpfuzz.oracles.reading import accepted, strings
+from mcpfuzz.oracles.reading import accepted, by_step, strings
 
 __all__ = ["SESSIONS", "bare_cookie", "weakness_of"]
 
@@ -29,12 +29,6 @@ MOST_OF_A_PATH = 2_000
 _HEADER = "mcp-session-id"
 
 
-def _steps(params: Mapping[str, Any], trace: Trace) -> dict[int, Exchange] | None:
-    if len(trace.conversation) != params["steps"] or trace.ending.kind != "alive":
-        return None
-    return {exchange.step: exchange for exchange in trace.exchanges}
-
-
 def _done(exchange: Exchange | None) -> bool:
     return exchange is not None and exchange.status is not None and 200 <= exchange.status < 300
 
@@ -45,7 +39,7 @@ def _served(exchange: Exchange | None) -> bool:
 
 def _guessable(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """The ids of sessions that were begun one after the other."""
-    said = _steps(params, trace)
+    said = by_step(params, trace)
     if said is None:
         return None
     ids = [_id_of(exchange) for _, exchange in sorted(said.items())]
@@ -136,7 +130,7 @@ def _addressed(frame: Frame) -> bool:
 
 def _fixed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """The id that the client chose is served, one that nobody chose is not."""
-    said = _steps(params, trace)
+    said = by_step(params, trace)
     if said is None or not _done(said.get(params["made"])):
         return None
     if not _served(said.get(params["chosen"])) or _served(said.get(params["unknown"])):
@@ -188,7 +182,7 @@ def _logged(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None
 
 def _goes_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """The session's end was confirmed, and it is served."""
-    said = _steps(params, trace)
+    said = by_step(params, trace)
     if said is None or not _served(said.get(params["before"])) or not _done(said.get(params["end"])):
         return None
     if not _served(said.get(params["after"])):
@@ -198,7 +192,7 @@ def _goes_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | Non
 
 def _outlived(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """A connection is served after a token of the same end opens none any more, and a good one does."""
-    said = _steps(params, trace)
+    said = by_step(params, trace)
     if said is None or not _served(said.get(params["own"])):
         return None
     for way in params["ways"]:
@@ -212,7 +206,7 @@ def _outlived(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
 
 def _answered_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """What somebody else posted to a session is answered on its stream."""
-    said = _steps(params, trace)
+    said = by_step(params, trace)
     heard = said.get(params["heard"]) if said is not None else None
     if said is None or heard is None or not _done(said.get(params["post"])):
         return None
@@ -225,7 +219,7 @@ def _answered_on(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str |
 
 def _ended_by_other(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Somebody without a credential ends a session: its owner is refused from then on."""
-    said = _steps(params, trace)
+    said = by_step(params, trace)
     if said is None or not _served(said.get(params["before"])) or not _done(said.get(params["end"])):
         return None
     after = said.get(params["after"])
@@ -236,7 +230,7 @@ def _ended_by_other(params: Mapping[str, Any], trace: Trace, bench: Bench) -> st
 
 def _replayed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Another caller is given the answer to the first one's request."""
-    said, own = _steps(params, trace), trace.canaries.get("own")
+    said, own = by_step(params, trace), trace.canaries.get("own")
     if said is None or not own:
         return None
     for step in (params["asked"], params["replayed"]):
@@ -249,7 +243,7 @@ def _replayed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
 
 def _state_believed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """A normal answer holds the text that only the state carried, packed."""
-    said, canary = _steps(params, trace), trace.canaries.get(params["canary"])
+    said, canary = by_step(params, trace), trace.canaries.get(params["canary"])
     exchange = said.get(params["step"]) if said is not None else None
     if exchange is None or exchange.answer is None or not canary or not accepted(exchange):
         return None

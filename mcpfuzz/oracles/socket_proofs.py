@@ -13,7 +13,7 @@ from typing import Any
 from mcpfuzz.model import Exchange, Json, Trace, Ws
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.outcomes import Outcome, Outcomes, outcome_of
-from mcpfuzz.oracles.reading import frames, lost
+from mcpfuzz.oracles.reading import by_step, frames, lost
 
 __all__ = ["SOCKETS", "socket_outcome"]
 
@@ -66,9 +66,9 @@ def _swallowed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
 
 def _unclaimed(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Every socket that was opened without a credential, and on which nothing was said, is open at the end."""
-    if trace.ending.kind != "alive" or len(trace.conversation) != params["steps"]:
+    said = by_step(params, trace)
+    if said is None:
         return None
-    said = {exchange.step: exchange for exchange in trace.exchanges}
     ends = [said.get(step) for step in params["look"]]
     if any(end is None or end.closed is not None for end in ends):
         return None

@@ -15,7 +15,7 @@ from mcpfuzz.harvest import members
 from mcpfuzz.model import Exchange, Json, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.leaks import leaks_in
-from mcpfuzz.oracles.reading import accepted, answered_result, strings
+from mcpfuzz.oracles.reading import accepted, answered_result, bare, by_step, text_of
 
 __all__ = ["STATEFUL", "masked"]
 
@@ -40,15 +40,8 @@ _CLOCK = (
 
 def _steps(params: Mapping[str, Any], trace: Trace) -> dict[int, Exchange] | None:
     """Exchanges by step, where the whole conversation was said and every step was answered."""
-    if len(trace.conversation) != params["steps"] or trace.ending.kind != "alive":
-        return None
-    found = {exchange.step: exchange for exchange in trace.exchanges}
-    return found if len(found) == params["steps"] else None
-
-
-def _text(exchange: Exchange) -> str:
-    result = answered_result(exchange)
-    return "" if result is None else strings(result)
+    found = by_step(params, trace)
+    return found if found is not None and len(found) == params["steps"] else None
 
 
 def _shown(exchange: Exchange, limit: int) -> str:
@@ -61,7 +54,7 @@ def _shown(exchange: Exchange, limit: int) -> str:
 
 def _form(exchange: Exchange) -> str:
     """An answer's words, numbers and ids taken out: what it says, not of what."""
-    return re.sub(r"[\w-]*\d[\w.,:-]*", "#", _text(exchange))
+    return bare(text_of(exchange))
 
 
 def masked(exchange: Exchange) -> str:
@@ -101,7 +94,7 @@ def _outlives(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
     shown, gone, again = said[params["shown"]], said[params["gone"]], said[params["again"]]
     if not (accepted(shown) and accepted(gone) and accepted(again)) or canary.encode() in again.sent:
         return None
-    if canary not in _text(again) or _text(shown) != _text(again):
+    if canary not in text_of(again) or text_of(shown) != text_of(again):
         return None
     return f"step {params['again'] + 1} shows what step {params['gone'] + 1} removed, its contents unchanged"
 
@@ -115,10 +108,10 @@ def _stale(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     shown, changed, again = said[params["shown"]], said[params["changed"]], said[params["again"]]
     if not (accepted(shown) and accepted(changed) and accepted(again)) or before.encode() in again.sent:
         return None
-    if before not in _text(shown) or before not in _text(again) or after in _text(again):
+    if before not in text_of(shown) or before not in text_of(again) or after in text_of(again):
         return None
     other, took = said[params["other"]], trace.canaries.get(str(params["took"]))
-    if not took or not accepted(other) or took not in _text(other):
+    if not took or not accepted(other) or took not in text_of(other):
         return None  # such a change is not shown at all, or later
     return f"step {params['again'] + 1} shows what stood there before step {params['changed'] + 1} changed it"
 
@@ -219,7 +212,7 @@ def _assigned(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | No
         exchange = said[step]
         if not accepted(exchange) or ("value" not in params and value.encode() in exchange.sent):
             continue
-        if other and other in _text(exchange):
+        if other and other in text_of(exchange):
             return None  # it keeps whatever it is given
         if step in before and _tells(said[before[step]], params["member"], value) is not False:
             continue
@@ -278,7 +271,7 @@ def _told_size(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | N
     if said is None or not accepted(said[params["step"]]) or not accepted(said[params["small"]]):
         return None
     exchange, size = said[params["step"]], str(params["size"])
-    told = re.sub(r"(?<=\d)[,_'. ](?=\d{3})", "", _text(exchange))
+    told = re.sub(r"(?<=\d)[,_'. ](?=\d{3})", "", text_of(exchange))
     if size.encode() in exchange.sent or re.search(rf"(?<!\d){size}(?!\d)", told) is None:
         return None
     return f"{len(exchange.sent):,} bytes were unpacked to {int(size):,}"
@@ -298,7 +291,7 @@ def _upstream_harm(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str
     for exchange in trace.exchanges:
         if exchange.due and exchange.answer is None and exchange.sent:
             return f"{how}, the call was never answered"
-        text = _text(exchange)
+        text = text_of(exchange)
         sent = exchange.sent.decode("utf-8", "replace")
         for leak, found in leaks_in(text, error=False, sent=sent, known=bench.known, roots=bench.roots):
             if leak.rule == "stack-trace-leak":

@@ -6,7 +6,6 @@ Pure, as all proofs.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,7 @@ from mcpfuzz.model import Exchange, Json, Trace
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.orders import orders_in
 from mcpfuzz.oracles.reading import accepted, answered_result, method_of
+from mcpfuzz.wire import encode
 
 __all__ = ["SURFACES", "exposed_in"]
 
@@ -65,7 +65,7 @@ _DEFINES = ("name", "title", "description", "inputSchema", "outputSchema", "anno
 
 def _said(entry: Mapping[str, Json]) -> Counter[str]:
     """The words of a definition, however they are ordered; numbers, ids, paths and the calendar taken out."""
-    text = json.dumps({key: entry[key] for key in _DEFINES if key in entry}, ensure_ascii=False)
+    text = encode({key: entry[key] for key in _DEFINES if key in entry}).decode("utf-8", "replace")
     words = (word.lower() for word in _WORD.findall(_VARIABLE.sub(" ", text)))
     return Counter(word for word in words if word not in _CALENDAR)
 

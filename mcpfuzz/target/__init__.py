@@ -5,6 +5,9 @@ filled, environment cleaned. Nothing is started here. Modules, each knowing only
     filling             placeholders and variables in it
     credentials         what of it is secret
     listening, modes    where the server is told to listen, and to write nothing
+    owned               its processes, for the run after one that was killed
+    copying             the workspaces' copies
+    places              where it listens, and the slots that follow
     prepared            made ready for one run
 """
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mcpfuzz.events import LaunchRecord
 from mcpfuzz.model import Json
 from mcpfuzz.sandbox.box import Mode
+from mcpfuzz.wire import encode
 
 __all__ = ["Target"]
 
@@ -42,6 +43,19 @@ class Target:
     """The bundled lab is behind it: nothing it does can hurt."""
     state: str = ".mcpfuzz"
     sandbox: Mode = "auto"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All that may hold placeholders, as written."""
+        return (
+            *self.command[1:],
+            *self.env.values(),
+            self.cwd or "",
+            self.url or "",
+            *(value for _, value in self.headers),
+            *(spec for specs in self.identities.values() for spec in specs),
+            encode(list(self.examples)).decode("utf-8", "replace"),
+        )
 
     @property
     def record(self) -> LaunchRecord:

@@ -7,22 +7,22 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import orjson
 
 from mcpfuzz import host
 from mcpfuzz.effects.issuer import Issuer
 from mcpfuzz.effects.listener import Listener
 from mcpfuzz.effects.scene import Scene
-from mcpfuzz.effects.workspace import Copies, ScratchTree, rewrite, rewrite_json
-from mcpfuzz.errors import Fault, UsageError
+from mcpfuzz.effects.workspace import Copies, ScratchTree, rewrite_json
+from mcpfuzz.errors import Fault
 from mcpfuzz.identities import ANONYMOUS, GARBAGE, Identity
 from mcpfuzz.logins import guess
 from mcpfuzz.model import Http, Json, Surface
 from mcpfuzz.sandbox.box import Sandbox, open_sandbox
+from mcpfuzz.target.copying import copied, cwd_of, untold, working_folder
 from mcpfuzz.target.credentials import (
     OF_CALLERS,
     SECRET_NAME,
@@ -33,9 +33,9 @@ from mcpfuzz.target.credentials import (
 )
 from mcpfuzz.target.described import Target
 from mcpfuzz.target.filling import expand_variables, filled
-from mcpfuzz.target.listening import faces_a_network
 from mcpfuzz.target.modes import is_read_only
 from mcpfuzz.target.owned import Owned
+from mcpfuzz.target.places import endpoint_of, places_of, told_to
 from mcpfuzz.tokens import find, forged
 from mcpfuzz.transports.dial import Way
 from mcpfuzz.transports.endpoint import Endpoint
@@ -88,9 +88,9 @@ class Prepared:
             UsageError: a workspace cannot be copied, a variable or placeholder has no value.
             TargetError: `--sandbox require`, and the system allows none.
         """
-        tree = ScratchTree(Path(target.state), server=_folder(target))
-        sandbox: Sandbox | None = None
-        try:
+        with ExitStack() as undone:
+            tree = ScratchTree(Path(target.state), server=working_folder(target))
+            undone.callback(tree.remove)
             sandbox = open_sandbox(
                 target.sandbox,
                 tree.tmp,
@@ -99,20 +99,20 @@ class Prepared:
                 trusted=target.trusted_lab,
                 ours=bool(target.command),
             )
-            return cls._made(target, tree, sandbox)
-        except BaseException:
-            if sandbox is not None:
-                sandbox.close()
-            tree.remove()
-            raise
+            undone.callback(sandbox.close)
+            made = cls._made(target, tree, sandbox, undone)
+            undone.pop_all()
+            return made
 
     @classmethod
-    def _made(cls, target: Target, tree: ScratchTree, sandbox: Sandbox) -> Prepared:
+    def _made(cls, target: Target, tree: ScratchTree, sandbox: Sandbox, undone: ExitStack) -> Prepared:
+        """Args: undone: takes what is to be closed where the rest cannot be made."""
         made = Copies()
-        mapping, notes = _copied(target, tree, made)
+        mapping, notes = copied(target, tree, made)
         around = tree.ws / "0"
         around.mkdir(exist_ok=True)
         listener = Listener(sandbox.listen)
+        undone.callback(listener.close)
         places = {
             "scratch": str(tree.scratch),
             "outside": str(around),
@@ -131,19 +131,20 @@ class Prepared:
             around=around, workspace=workspace, watch=tree.watch, listener=listener, stub_folder=tree.stubs,
             stubs=target.stubs, inside=is_read_only(target.command[1:], target.env),
         )  # fmt: skip
-        texts = _texts(target)
+        texts = target.texts
         if any("{listener}" in text for text in texts):
             places["upstream"] = listener.url  # the server was told of it: it plays its upstream
         issuer: Issuer | None = None
         if any("{issuer}" in text or text.startswith("issuer:") for text in texts):
             issuer = Issuer(sandbox.listen)
+            undone.callback(issuer.close)
             places["issuer"] = issuer.url
         if any("{port}" in text for text in texts):
             places["port"] = str(sandbox.free_port())
         env = {name: filled(expand_variables(value), places, mapping) for name, value in target.env.items()}
         argv = (*target.command[:1], *(filled(word, places, mapping) for word in target.command[1:]))
-        cwd = _cwd(target, lambda text: filled(text, places, mapping))
-        notes += _untold(mapping, texts)
+        cwd = cwd_of(target, lambda text: filled(text, places, mapping))
+        notes += untold(mapping, texts)
         if target.stubs:
             env["PATH"] = f"{tree.stubs}:{env.get('PATH') or os.environ.get('PATH', os.defpath)}"
         reached = sandbox.let_through((*target.command, *map(expand_variables, target.env.values())))
@@ -166,11 +167,11 @@ class Prepared:
             )
         places |= told_of_callers(identities)
         if target.url is not None:
-            endpoint = _endpoint(target, fill)
-            places |= _places_of(endpoint, ours=bool(target.command))
+            endpoint = endpoint_of(target, fill)
+            places |= places_of(endpoint, ours=bool(target.command))
             if target.command:
                 endpoint = replace(endpoint, dial=sandbox.socket)
-        places |= _told_to(argv, env, endpoint)
+        places |= told_to(argv, env, endpoint)
         check_logins(identities.values(), endpoint)
         secret = tuple(value for name, value in env.items() if SECRET_NAME.search(name) and len(value) >= 6)
         secret += tuple(credentials(identities.values()))
@@ -336,110 +337,6 @@ class Prepared:
             self.sweep()
             self.owned.close()
         self.tree.remove()
-
-
-def _folder(target: Target) -> Path | None:
-    """Where the server will work; None where that is a copy in the tree itself, or a server that is not ours."""
-    folder = os.path.abspath(target.cwd or os.getcwd())
-    if not target.command or any(Path(folder).is_relative_to(os.path.abspath(given)) for given in target.workspaces):
-        return None
-    return Path(folder)
-
-
-def _cwd(target: Target, fill: Callable[[str], str]) -> str:
-    """The server's working folder, which relative words of its command mean.
-
-    Raises:
-        UsageError: there is none.
-    """
-    folder = fill(target.cwd or os.getcwd())
-    if target.cwd and not Path(folder).is_dir():
-        raise UsageError(f"--cwd {target.cwd}: there is no such folder")
-    return folder
-
-
-def _copied(target: Target, tree: ScratchTree, made: Copies) -> tuple[dict[str, str], list[str]]:
-    """Workspace as written -> its copy, which `made` gets; and what the user should know of the folders.
-
-    Raises:
-        UsageError: a workspace is no folder, or cannot be copied.
-    """
-    copies: dict[str, str] = {}
-    lost = f"--state {target.state} cannot be written: a temporary folder; nothing of this run is kept"
-    notes = [lost] if tree.fallback else []
-    for index, folder in enumerate(target.workspaces):
-        source = Path(folder)
-        if not source.is_dir():
-            raise UsageError(f"--workspace {folder}: there is no such folder")
-        copy = tree.ws / str(index) / (source.resolve().name or "workspace")
-        copy.parent.mkdir(parents=True)
-        notes += made.make(source.resolve(), copy)
-        copies[folder] = str(copy)
-    return copies, notes
-
-
-def _texts(target: Target) -> tuple[str, ...]:
-    """All that may hold placeholders, as written."""
-    return (
-        *target.command[1:],
-        *target.env.values(),
-        target.cwd or "",
-        target.url or "",
-        *(value for _, value in target.headers),
-        *(spec for specs in target.identities.values() for spec in specs),
-        orjson.dumps(list(target.examples)).decode(),
-    )
-
-
-def _untold(copies: Mapping[str, str], texts: Sequence[str]) -> Iterator[str]:
-    """Notes on workspaces whose copy the server is not told of."""
-    if "{workspace}" in "".join(texts):
-        return
-    for folder, copied in copies.items():
-        if not any(rewrite(text, {folder: copied}) != text for text in texts):
-            yield (
-                f"--workspace {folder} occurs in no argument, --env, --cwd or example: "
-                "the server is not told of the copy"
-            )
-
-
-def _places_of(endpoint: Endpoint, *, ours: bool) -> dict[str, str]:
-    """What a networked target adds to the slots and to what scenarios need; `ours`: mcpfuzz starts it."""
-    authority = f"{endpoint.host}:{endpoint.port}"
-    places = {"network": endpoint.origin, "authority": authority, "own_port": str(endpoint.port)}
-    places["address"] = endpoint.target
-    if endpoint.scheme in ("https", "wss"):
-        places["encrypted"] = endpoint.scheme
-    if endpoint.transport == "http":
-        places["endpoint"] = endpoint.target
-    if endpoint.transport in ("http", "sse"):
-        places["pages"] = authority
-    if endpoint.transport == "ws":
-        places["websocket"] = endpoint.target
-    if ours:
-        places["process"] = "ours"
-    return places
-
-
-def _told_to(argv: Sequence[str], env: Mapping[str, str], endpoint: Endpoint | None) -> dict[str, str]:
-    """Slots that say what the server is told to keep to: to write nothing, to stay on loopback."""
-    made = {"read-only": argv[0]} if is_read_only(argv[1:], env) else {}
-    if argv and endpoint is not None and endpoint.loopback and not faces_a_network(argv[1:], env):
-        made["loopback-only"] = endpoint.host
-    return made
-
-
-def _endpoint(target: Target, fill: Callable[[str], str]) -> Endpoint:
-    """Where the target listens.
-
-    Raises:
-        UsageError: the URL is none, or leads away from this machine without leave.
-    """
-    made = Endpoint.of(fill(target.url or ""), target.transport)
-    if not made.loopback and not target.allow_remote:
-        raise UsageError(f"--url {made.origin}: not on this machine; --allow-remote attacks it all the same")
-    headers = tuple((name, fill(value)) for name, value in target.headers)
-    return replace(made.with_headers(headers), cacert=target.cacert, insecure=target.insecure)
 
 
 def _program(name: str) -> str:

@@ -33,7 +33,7 @@ KEPT: Final = 1_000
 LIFE_S: Final = 60.0
 """Of a consent's page, and of a code."""
 COOKIE: Final = "lab-consent"
-LOCAL: Final = ("127.0.0.1", "localhost", "[::1]")
+LOCAL: Final = ("127.0.0.1", "localhost", "::1")
 MOST: Final = 2_000
 """Characters of one text."""
 _Entry = TypeVar("_Entry")
@@ -113,10 +113,13 @@ class Authority:
 
     def _may_register(self, uri: str) -> bool:
         """https:, and http: on this machine (MCP authorization, Communication Security)."""
+        try:
+            parts = urlsplit(uri)
+        except ValueError:
+            return False
         if self.lab.on("redirect-script"):
             # redirect-script: applications have schemes of their own, so any will do
-            return bool(urlsplit(uri).scheme)
-        parts = urlsplit(uri)
+            return bool(parts.scheme)
         secure = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOCAL)
         return secure and bool(parts.hostname) and not parts.fragment and "@" not in parts.netloc and uri.isprintable()
 

@@ -90,9 +90,10 @@ class Guard:
         self._origins = frozenset(f"{self._scheme}://{host}" for host in self._hosts)
         self.base = f"{self._scheme}://127.0.0.1:{port}"
         self.resource = resource
+        """Path of what the tokens are for."""
         self._verified: dict[str, str] = {}
         self._keys: Trusted | None = None
-        """Path of what the tokens are for."""
+        """The issuer's, once they were fetched."""
 
     # ---- from where ----
 

@@ -78,10 +78,10 @@ class WebSockets:
                 return
             known, too_late = Known(ANONYMOUS), True
         # subprotocol-unoffered: "mcp" is what is spoken here, so that is what is answered
-        select = _always if self.lab.on("subprotocol-unoffered") else _offered
+        choose = _always if self.lab.on("subprotocol-unoffered") else _offered
         # message-unbounded: frames are small, so the messages made of them need no limit
         most = None if self.lab.on("message-unbounded") else MAX_LINE + 1
-        protocol = ServerProtocol(select_subprotocol=select, max_size=most)
+        protocol = ServerProtocol(select_subprotocol=choose, max_size=most)
         protocol.receive_data(request.raw_head)
         upgrade = next(iter(protocol.events_received()), None)
         if not isinstance(upgrade, Upgrade):
@@ -94,7 +94,6 @@ class WebSockets:
             if self.lab.on("frames-unchecked"):
                 read_loosely(protocol)
             protocol.receive_data(stream.taken())
-            self.talks.add(talk)
             talk.run(turned_away=too_late)
         else:
             stream.linger(0.2)
@@ -209,6 +208,7 @@ class _Talk:
         if turned_away:
             self._turn_away()
             return
+        self._front.talks.add(self)
         introduced_by = time.monotonic() + self._front.guard.access.introduction_s
         pinged = False
         try:
