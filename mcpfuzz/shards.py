@@ -73,6 +73,7 @@ def _shard(
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends us
     host.become_subreaper()
+    host.return_memory()
     host.pin(core)
     try:
         extensions.load(implied=own)
