@@ -9,7 +9,8 @@
     rival     mcp-fuzzer's tools mode and ours in turns, both counted by the server
     real      all requests of the campaign a second to those of `floor.py`, in turns, counted in the server
     jobs      two shards, each pinned to a core with its server, beside one
-    memory    resident memory of the harness over a long run: the most, and what it grows between two of its minutes
+    memory    resident memory of the harness and all its processes over a long run: the most, and what it grows between
+              two of its minutes
 
 The server counts (`count.h`), not the harness. Harness and server share one core (`jobs`: have one each). Beside each
 rate stands the same by processor time of harness and servers together: on a machine with other work that is what can
@@ -28,7 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
 from floor import measure as floor
@@ -213,9 +214,19 @@ def jobs(options: argparse.Namespace) -> None:
           + "; by CPU got: had two cores given twice the processor time of one")  # fmt: skip
 
 
-def tree(root: int, server: str) -> int:
-    """Resident bytes of a process and all below it, the servers left out; a child that is about to become one still
-    has its parent's memory, and its words."""
+class Held(NamedTuple):
+    """Memory of a process and all below it, the servers left out, in MB."""
+
+    rss: float
+    """Resident: what several share counts for each."""
+    pss: float
+    """The same with what is shared divided among those who share it."""
+    peaks: float
+    """The most that each had resident at any moment until now, added up: no sum was ever higher while these ran."""
+
+
+def tree(root: int, server: str) -> Held:
+    """A child that is about to become a server still has its parent's memory, and its words: left out, too."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -224,19 +235,27 @@ def tree(root: int, server: str) -> int:
             except OSError:
                 continue
             parents.setdefault(int(stat[1]), []).append(int(entry.name))
-    total, todo = 0, [(root, [b""])]
+    total, todo = [0, 0, 0], [(root, [b""])]
     while todo:
         process, above = todo.pop()
         try:
             words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
             if server.encode() in words[:1] or words == above:
                 continue
-            pages = Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1]
-            total += int(pages) * os.sysconf("SC_PAGESIZE")
-        except (OSError, IndexError):
+            shares = kilobytes(Path(f"/proc/{process}/smaps_rollup"))
+            peak = kilobytes(Path(f"/proc/{process}/status"))["VmHWM"]
+            for place, size in enumerate((shares["Rss"], shares["Pss"], peak)):
+                total[place] += size
+        except (OSError, KeyError):
             continue
         todo += [(child, words) for child in parents.get(process, [])]
-    return total
+    return Held(*(size * 1024 / 1e6 for size in total))
+
+
+def kilobytes(file: Path) -> dict[str, int]:
+    """The lines of a file of /proc that end in kB."""
+    rows = (line.split() for line in file.read_text(encoding="utf-8", errors="replace").splitlines())
+    return {row[0].removesuffix(":"): int(row[1]) for row in rows if len(row) == 3 and row[2] == "kB"}
 
 
 def memory(options: argparse.Namespace) -> None:
@@ -244,7 +263,7 @@ def memory(options: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as name:
         words = [
             sys.executable, "-m", "mcpfuzz", "run", "--profile", "nightly", "--max-time", f"{options.seconds:g}",
-            "--seed", str(options.seeds[0]), "--sandbox", "off", "--quiet", "--state", f"{name}/state",
+            "--seed", str(options.seeds[0]), "--sandbox", options.sandbox, "--quiet", "--state", f"{name}/state",
             "--report", f"json={name}/report", "--", *server,
         ]  # fmt: skip
         began = time.monotonic()
@@ -252,25 +271,29 @@ def memory(options: argparse.Namespace) -> None:
             words, cwd=name, env={**os.environ, "PYTHONPATH": str(HERE.parent)}, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        seen: list[tuple[float, float]] = []
+        seen: list[tuple[float, Held]] = []
         while True:
             try:
-                harness.wait(timeout=1)
+                harness.wait(timeout=0.25)
                 break
             except subprocess.TimeoutExpired:
-                seen.append((time.monotonic() - began, tree(harness.pid, server[0]) / 1e6))
+                seen.append((time.monotonic() - began, tree(harness.pid, server[0])))
         report = json.loads(Path(name, "report").read_text(encoding="utf-8"))["run"]
-    head("minute", "MB, median", "MB, most")
-    minutes: dict[int, list[float]] = {}
-    for second, size in seen:
-        minutes.setdefault(int(second // 60) + 1, []).append(size)
-    for minute, sizes in minutes.items():
-        row(minute, f"{middle(sizes):.1f}", f"{max(sizes):.1f}")
-    last = max(minutes) if len(minutes[max(minutes)]) > 20 else max(minutes) - 1
-    grown = middle(minutes[last]) - middle(minutes.get(2, minutes[1]))
+    head("minute", "RSS, median, MB", "RSS, most", "PSS, median", "PSS, most", "sum of the peaks, most")
+    minutes: dict[int, list[Held]] = {}
+    for second, held in seen:
+        minutes.setdefault(int(second // 60) + 1, []).append(held)
+    rss = {minute: middle([held.rss for held in all_]) for minute, all_ in minutes.items()}
+    for minute, all_ in minutes.items():
+        row(minute, f"{rss[minute]:.1f}", f"{max(held.rss for held in all_):.1f}",
+            f"{middle([held.pss for held in all_]):.1f}", f"{max(held.pss for held in all_):.1f}",
+            f"{max(held.peaks for held in all_):.1f}")  # fmt: skip
+    last = max(minutes) if len(minutes[max(minutes)]) > 80 else max(1, max(minutes) - 1)
+    grown = rss[last] - rss.get(2, rss[1])
     print(f"{report['cases']:,} cases, {report['requests']:,} requests, {report['restarts']} restarts in "
-          f"{report['duration_s']:.0f} s; most {max(size for _, size in seen):.1f} MB; from minute 2 to {last} "
-          f"{grown:+.1f} MB (medians of a minute)")  # fmt: skip
+          f"{report['duration_s']:.0f} s; most {max(held.rss for _, held in seen):.1f} MB seen, "
+          f"{max(held.peaks for _, held in seen):.1f} MB at any moment; from minute 2 to {last} {grown:+.1f} MB "
+          "(medians of a minute)")  # fmt: skip
 
 
 MEASURES: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -288,6 +311,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2_000, help="of the rival, a tool")
     parser.add_argument("--tool", default="echo", help="that the floor calls")
     parser.add_argument("--arguments", type=json.loads, default={"text": "hello"})
+    parser.add_argument("--sandbox", default="off", help="of the run whose memory is measured")
     parser.add_argument("--floor-seconds", type=float, default=5)
     words = sys.argv[1:]
     own, command = (words[: words.index("--")], words[words.index("--") + 1 :]) if "--" in words else (words, [])

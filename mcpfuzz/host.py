@@ -35,6 +35,7 @@ __all__ = [
     "pin",
     "reap",
     "refuse_windows",
+    "return_memory",
     "resident",
     "sweep",
 ]
@@ -71,6 +72,23 @@ def heed_signals() -> None:
         if signal.getsignal(number) is signal.SIG_DFL:
             # as SIGINT rather than by raising: trio has its own way with that where it runs
             signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
+
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+LARGE_BLOCK = 1 << 20
+KEPT = 4 << 20
+
+
+def return_memory() -> None:
+    """What a message of megabytes took goes back to the system when it is done (glibc only): left to itself the
+    allocator raises its own limits at each of them and keeps up to 64 MB. Blocks over `LARGE_BLOCK` bytes get a mapping
+    of their own, and of what is free at the end of the heap `KEPT` bytes stay.
+
+    The command line calls this; the pytest plugin does not, as the process there is the user's.
+    """
+    if _libc is not None and hasattr(_libc, "mallopt"):  # musl has none
+        _libc.mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK)
+        _libc.mallopt(_M_TRIM_THRESHOLD, KEPT)
 
 
 def die_with_parent() -> None:

@@ -76,6 +76,7 @@ def _shard(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C, or its terminal's end, and ends us
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     host.become_subreaper()
+    host.return_memory()
     host.pin(core)
     try:
         extensions.load(implied=own)

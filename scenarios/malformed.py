@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from mcpfuzz.model import Case, Json, Operation, Place, Surface
+from mcpfuzz.model import Case, Json, Operation, Place, Send, Surface
 from mcpfuzz.scenarios.base import Draw, per_surface
 from mcpfuzz.strategies import jsonrpc
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.jsonrpc import UNREADABLE, Context, Malformed
+from mcpfuzz.wire import encode
 
 __all__ = ["case_of", "context_of", "rows_drawer"]
 
@@ -23,6 +24,7 @@ LARGEST = 14 << 20
 
 context_of = per_surface(Context.of)
 """The generators' view of a surface."""
+_REPEATED = re.compile(rb"\{repeat:(\d+):([^{}]+)\}")
 
 
 @per_surface
@@ -51,15 +53,17 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
             if row != "F9" or _bytes(malformed) <= LARGEST:
                 break
             malformed = jsonrpc.draw(choices, row, context)
+        else:
+            return None
         return case_of(scenario, kind, malformed)
 
     return draw
 
 
 def _bytes(malformed: Malformed) -> int:
-    """How long a message will be once its repetitions are filled."""
-    repeated = re.findall(r"\{repeat:(\d+):([^{}]+)\}", repr(malformed.actions))
-    return sum(int(count) * len(unit) for count, unit in repeated)
+    """How long a message will be once its repetitions are filled: on the wire, where a character takes one to four."""
+    sent = [encode(action.message) for action in malformed.actions if isinstance(action, Send)]
+    return sum(int(count) * len(unit) for data in sent for count, unit in _REPEATED.findall(data))
 
 
 def case_of(scenario: str, kind: str, malformed: Malformed) -> Case:

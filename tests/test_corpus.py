@@ -206,7 +206,7 @@ def test_shares_of_another_plan_are_not_left_out(tmp_path: Path) -> None:
     settings = Settings(scenarios=chosen(("valid-arguments",)), seed=1, resume=True)
     one, other = (Operation(kind="tool", name=name, schema={"properties": {"a": {}}}) for name in "ab")
     barred = surface(one, replace(other, skipped="may destroy or send something"))
-    Journal(tmp_path, settings, barred).note(7, {"valid-arguments": (112, 7)}, now=True)
+    Journal(tmp_path, settings, barred).note(7, {"valid-arguments": (112, 7)})
     assert Journal(tmp_path, settings, barred).done == 7
     assert Journal(tmp_path, settings, surface(one, other)).done == 0  # --allow-destructive was given since
     assert Journal(tmp_path, replace(settings, only=(other.key,)), surface(one, other)).done == 0

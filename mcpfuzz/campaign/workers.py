@@ -15,10 +15,21 @@ from typing import Any, Self
 
 import trio
 
-__all__ = ["TROUBLE", "Worker"]
+__all__ = ["TROUBLE", "Worker", "surroundings"]
 
 TROUBLE = (trio.BrokenResourceError, trio.ClosedResourceError, ValueError, KeyError, TypeError)
 """What talking to one may raise: it ended, or said what nobody understands."""
+
+
+def surroundings(state: str) -> dict[str, str]:
+    """The environment of such a process."""
+    package = str(Path(__file__).resolve().parents[2])
+    return {
+        **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH")))),
+        "HYPOTHESIS_STORAGE_DIRECTORY": str((Path(state) / "hypothesis").resolve()),
+        "HYPOTHESIS_NO_PLUGINS": "1",  # of other packages: trio's imports trio and all of pytest, 10 MB
+        "PYTHONHASHSEED": "0",  # the same seed, the same draws
+    }  # fmt: skip
 
 
 class Worker:
@@ -35,15 +46,9 @@ class Worker:
         Args:
             state: folder under which Hypothesis may keep what it keeps.
         """
-        package = str(Path(__file__).resolve().parents[2])
-        env = {
-            **os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH")))),
-            "HYPOTHESIS_STORAGE_DIRECTORY": str((Path(state) / "hypothesis").resolve()),
-            "PYTHONHASHSEED": "0",  # the same seed, the same draws
-        }  # fmt: skip
         process = await trio.lowlevel.open_process(
             [sys.executable, "-P", "-m", f"mcpfuzz.strategies.{module}"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env, cwd="/",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings(state), cwd="/",
         )  # fmt: skip
         try:
             yield cls(process)

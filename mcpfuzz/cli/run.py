@@ -94,6 +94,7 @@ def _campaign(target: Any, options: dict[str, Any]) -> int:
     settings, listening = _remembering(settings, options, target, baseline)
     look = Look(color=not options["no_color"], quiet=options["quiet"], verbose=options["verbose"])
     host.become_subreaper()
+    host.return_memory()
     with Prepared.of(target) as prepared:
         gate = Gate({*known_secrets(target.record, os.environ), *prepared.secrets})
         prepared.on_secrets = gate.learn
