@@ -10,9 +10,23 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcpfuzz.campaign.shrink import simpler, weight
+from mcpfuzz.campaign.shrink import keeps, simpler, weight
 from mcpfuzz.campaign.smallest import Smallest
-from mcpfuzz.model import Action, Call, Close, Conversation, Open, Raw, Send, Step, Wait
+from mcpfuzz.model import (
+    Action,
+    Call,
+    Case,
+    Claim,
+    Close,
+    Conversation,
+    Open,
+    Place,
+    Proof,
+    Raw,
+    Send,
+    Step,
+    Wait,
+)
 from mcpfuzz.slots import Filler
 
 TRIES = 20_000
@@ -140,6 +154,45 @@ def test_a_number_of_which_little_is_asked_becomes_small(
     start: int, shows: Callable[[int], bool], minimum: int
 ) -> None:
     assert shrunk_arguments({"n": start}, lambda value: "n" in value and shows(value["n"])) == {"n": minimum}
+
+
+def test_minus_zero_becomes_zero() -> None:
+    assert str(shrunk_arguments({"n": -0.0}, lambda said: said.get("n") == 0)["n"]) == "0.0"
+
+
+def attack(path: str) -> Case:
+    claim = Claim(rule="path-traversal", proof=Proof(kind="file-read", params={}, expected=""))
+    place = Place(kind="tool", name="t", argument="/path")
+    return Case(
+        scenario="s",
+        place=place,
+        conversation=calling({"path": path}),
+        label="",
+        claims=(claim,),
+        keep=("/decoys/one",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "kept"),
+    [
+        ("path-traversal", "/decoys/one", True),
+        ("path-traversal", "/decoys", False),
+        ("path-traversal", "", False),
+        ("crash", "/decoys", False),  # names something
+        ("crash", "", True),
+        ("crash", "aaa", True),
+        ("crash", "a/a", False),
+    ],
+)
+def test_half_a_path_is_never_sent_and_what_was_found_in_passing_needs_none(rule: str, path: str, kept: bool) -> None:
+    assert keeps(attack("../../decoys/one"), calling({"path": path}), rule) is kept
+
+
+def test_a_crash_that_an_attack_met_shrinks_to_a_plain_text() -> None:
+    case = attack("../../decoys/one")
+    found = shrunk(case.conversation, lambda one: bool(arguments_of(one).get("path")) and keeps(case, one, "crash"))
+    assert arguments_of(found) == {"path": "a"}
 
 
 def test_a_repetition_slot_gets_exactly_long_enough() -> None:

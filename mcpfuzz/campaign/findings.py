@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 
+from mcpfuzz.campaign.shrink import found_in_passing
 from mcpfuzz.campaign.telling import said
 from mcpfuzz.model import (
     Case,
@@ -67,7 +68,7 @@ def finding_of(
     place, title = suspicion.place, suspicion.title
     if suspicion.proof.kind == "accepted" and observed:  # shrinking may have found a plainer flaw
         place, title = replace(place, argument=None), f"{rule.title}: {observed.split(';')[0]}"[:200]
-    elif suspicion.rule in ANYTHING_GOES and _changed(case, conversation):
+    elif suspicion.rule in ANYTHING_GOES and (_changed(case, conversation) or found_in_passing(case, suspicion.rule)):
         title = f"{rule.title}: {said(conversation)}"[:200]
     page = _page(place, conversation)
     if page is not None:  # one of many that were asked for together

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mcpfuzz.campaign.findings import ANYTHING_GOES, LETHAL, finding_of
+from mcpfuzz.campaign.shrink import keeps
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
@@ -30,7 +31,6 @@ from mcpfuzz.model import (
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.network_rules import NETWORK_RULES
 from mcpfuzz.oracles.proofs import observe
-from mcpfuzz.oracles.reading import strings
 from mcpfuzz.oracles.sightings import OUTSIDE
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.revisions import BY_DATE
@@ -316,7 +316,7 @@ class Prover:
             return best, True, False
 
         async def shows(candidate: Conversation) -> bool:
-            return _keeps(case, candidate) and await self._still(suspicion, candidate, case)
+            return keeps(case, candidate, suspicion.rule) and await self._still(suspicion, candidate, case)
 
         search = Smallest(best, shows, spent, inside=inside)
         await search.find()
@@ -338,12 +338,3 @@ def _linger(case: Case, suspicion: Suspicion) -> float:
     """Seconds to wait for an effect: only where one outside of the channel is what is claimed."""
     claimed = any(claim.proof == suspicion.proof for claim in case.claims)
     return LINGER_S if claimed and suspicion.proof.kind in OUTSIDE else 0.0
-
-
-def _keeps(case: Case, candidate: Conversation) -> bool:
-    """Whether an attack's pieces are still whole: half a path may name a real file."""
-    if not case.keep:
-        return True
-    actions = [step.action for step in candidate.steps]
-    said = strings([action.params for action in actions if isinstance(action, Call)])
-    return all(piece in said for piece in case.keep)

@@ -7,14 +7,16 @@ stays true, and what is left is the plainest case of the same kind.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mcpfuzz.campaign.sizes import EXACT, alone
-from mcpfuzz.model import Action, Call, Conversation, Http, Json, Raw, Send, Step, Ws, replace
+from mcpfuzz.model import Action, Call, Case, Conversation, Http, Json, Raw, Send, Step, Ws, replace
+from mcpfuzz.oracles.reading import strings
 
-__all__ = ["simpler", "weight"]
+__all__ = ["found_in_passing", "keeps", "simpler", "weight"]
 
 _T = TypeVar("_T")
 _REPEAT = re.compile(r"\{repeat:(\d+):([^{}]+)\}")
@@ -76,6 +78,38 @@ def _json_weight(value: Json) -> int:
 
 def _text_weight(text: str) -> int:
     return len(text) + sum(int(count) * len(unit) for count, unit in _REPEAT.findall(text))
+
+
+def keeps(case: Case, candidate: Conversation, rule: str) -> bool:
+    """Whether an attack's pieces are still whole: half a path may name a real file. What was found in passing does not
+    need them; in their place stands a text of the letter a, which names nothing, or none."""
+    if not case.keep:
+        return True
+    said = [step.action.params for step in candidate.steps if isinstance(step.action, Call)]
+    whole = strings(said)
+    if all(piece in whole for piece in case.keep):
+        return True
+    if not found_in_passing(case, rule):
+        return False
+    before = set(_all_texts([step.action.params for step in case.conversation.steps if isinstance(step.action, Call)]))
+    return all(text in before or not text.strip("a") for text in _all_texts(said))
+
+
+def found_in_passing(case: Case, rule: str) -> bool:
+    """Whether an attack showed something else than what it is made to show."""
+    return bool(case.claims) and all(claim.rule != rule for claim in case.claims)
+
+
+def _all_texts(value: Json) -> Iterator[str]:
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            todo += [*item, *item.values()]
+        elif isinstance(item, list | tuple):
+            todo += item
 
 
 def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conversation]:
@@ -202,7 +236,7 @@ def _numbers(value: int | float) -> Iterator[Json]:
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
             return
-        if value != int(value):
+        if value != int(value) or (value == 0 and math.copysign(1.0, value) < 0):
             yield float(int(value))
     for made in (0, 1, -1):
         if abs(made) < abs(value):
