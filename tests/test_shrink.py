@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -244,6 +245,20 @@ def test_a_size_costs_few_tries() -> None:
 def test_a_search_that_must_stop_keeps_what_it_has_and_does_not_call_it_minimal() -> None:
     made = smallest(calling({"q": "{repeat:100000:x}"}), lambda one: "repeat" in repr(one), most=3)
     assert not made.minimal
+
+
+def test_a_frame_that_must_stay_json_loses_members_and_not_characters() -> None:
+    said = {"jsonrpc": "2.0", "id": 408210, "method": "m", "params": {"a": ["x" * 40, "\ud800"], "b": {"c": "d" * 60}}}
+
+    def shows(conversation: Conversation) -> bool:
+        try:
+            read = json.loads(frame(conversation))
+        except ValueError:
+            return False
+        return isinstance(read, dict) and read.get("method") == "m" and "\\ud800" in json.dumps(read.get("params"))
+
+    found = smallest(Conversation.of(Raw(json.dumps(said) + "\n")), shows, most=150)
+    assert found.minimal and len(frame(found.best)) < len('{"method":"m","params":{"a":["\\ud800"]}}\n') + 1
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])

@@ -33,7 +33,7 @@ LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
 """Rules whose proof leaves the server unfit: every try costs a start, or a wait."""
 ANYTHING_GOES = LETHAL | {
     "stack-trace-leak", "path-leak", "secret-leak", "oversized-answer", "stdout-pollution", "wrong-id",
-    "duplicate-answer", "result-shape",
+    "duplicate-answer", "result-shape", "output-schema",
 }  # fmt: skip
 """Rules that hold whatever is said, so that shrinking may change what is said."""
 SHOWN_BYTES = 64 << 10

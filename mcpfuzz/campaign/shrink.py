@@ -7,6 +7,7 @@ stays true, and what is left is the plainest case of the same kind.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,10 @@ _PIECE = re.compile(r"\{repeat:\d+:[^{}]+\}|\{[a-z_]+(?::[^{}]*)?\}|.", re.DOTAL
 """What a frame is taken apart into: slots stay whole."""
 MAX_KEYS = 60
 """Members of one object or array that are tried one by one."""
+LONGEST_JSON = 8192
+"""Characters of a frame that is simplified as JSON."""
+DEEPEST_JSON = 64
+"""Its brackets: deeper ones are sizes to turn down."""
 
 
 def weight(conversation: Conversation) -> tuple[int, int, float]:
@@ -290,12 +295,24 @@ def _raw(data: bytes | str) -> Iterator[bytes | str]:
         yield from (made + end for made in alone(body))
         if _REPEAT.search(body):
             yield from (made + end for made in _texts(body))
+        yield from (made + end for made in _messages(body))
         pieces = _PIECE.findall(body)
         yield from ("".join(kept) + end for kept in _without(pieces))
         return
     line_end = b"\n" if data.endswith(b"\n") else b""
     said = data[: len(data) - len(line_end)]
     yield from (bytes(kept) + line_end for kept in _without(said))
+
+
+def _messages(text: str) -> Iterator[str]:
+    """A frame that is JSON, with fewer and simpler members: to leave out characters would seldom leave it so."""
+    if len(text) > LONGEST_JSON or text.count("{") + text.count("[") > DEEPEST_JSON:
+        return
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return
+    yield from (json.dumps(made, separators=(",", ":")) for made in _values(value))
 
 
 def _without(items: Sequence[_T]) -> Iterator[list[_T]]:
