@@ -11,7 +11,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcpfuzz.campaign.shrink import keeps, simpler, weight
+from mcpfuzz.campaign.shrink import keeps, simpler, single_readings, weight
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.model import (
     Action,
@@ -245,6 +245,14 @@ def test_a_size_costs_few_tries() -> None:
 def test_a_search_that_must_stop_keeps_what_it_has_and_does_not_call_it_minimal() -> None:
     made = smallest(calling({"q": "{repeat:100000:x}"}), lambda one: "repeat" in repr(one), most=3)
     assert not made.minimal
+
+
+def test_of_readings_before_and_after_each_is_tried_alone() -> None:
+    one, other, act = Call("one"), Call("other"), Call("act")
+    pairs = list(single_readings(Conversation.of(one, other, act, one, other)))
+    assert pairs == [Conversation.of(one, act, one), Conversation.of(other, act, other)]
+    assert list(single_readings(Conversation.of(one, act, one))) == []
+    assert list(single_readings(Conversation.of(one, other, act, other, one))) == []
 
 
 def test_a_frame_that_must_stay_json_loses_members_and_not_characters() -> None:

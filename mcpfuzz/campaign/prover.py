@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mcpfuzz.campaign.findings import ANYTHING_GOES, LETHAL, finding_of
-from mcpfuzz.campaign.shrink import keeps
+from mcpfuzz.campaign.shrink import keeps, single_readings
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
@@ -312,7 +312,14 @@ class Prover:
             best, minimal = await shortest(best, trace, partial(self._still, suspicion, case=case), spent)
             return best, minimal, False
         roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
-        if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
+        if suspicion.proof.kind == "effect":
+            for candidate in single_readings(best):
+                if spent():
+                    return best, False, False
+                if await self._still(suspicion, candidate, case):
+                    return candidate, True, False
+            return best, len(best) <= 3, False
+        if roles or suspicion.proof.kind in ("memory-growth", "differential", "repeated"):
             return best, True, False
 
         async def shows(candidate: Conversation) -> bool:

@@ -17,7 +17,7 @@ from mcpfuzz.campaign.sizes import EXACT, alone
 from mcpfuzz.model import Action, Call, Case, Conversation, Http, Json, Raw, Send, Step, Ws, replace
 from mcpfuzz.oracles.reading import strings
 
-__all__ = ["found_in_passing", "keeps", "simpler", "weight"]
+__all__ = ["found_in_passing", "keeps", "simpler", "single_readings", "weight"]
 
 _T = TypeVar("_T")
 _REPEAT = re.compile(r"\{repeat:(\d+):([^{}]+)\}")
@@ -135,6 +135,13 @@ def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conv
     for index, step in enumerate(steps):
         for action in _actions(step.action):
             yield _with(conversation, index, replace(step, action=action))
+
+
+def single_readings(conversation: Conversation) -> Iterator[Conversation]:
+    """Where the same is read before and after something: each reading as the only one."""
+    steps, middle = conversation.steps, len(conversation) // 2
+    if len(steps) > 3 and steps[:middle] == steps[middle + 1 :]:
+        yield from (Conversation((steps[at], steps[middle], steps[at])) for at in range(middle))
 
 
 def _with(conversation: Conversation, index: int, step: Step) -> Conversation:
