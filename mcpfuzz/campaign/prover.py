@@ -61,6 +61,8 @@ MAX_PRELUDE = 40
 """Good calls of other tools that are said before one that may be good only after them."""
 REFUTED = "a benign call shows the same"
 """The note of what its control shows, too: the attack did not cause it."""
+TOO_BOLD = "what is smaller did not show on a fresh server"
+"""Why the case is told as it was first said, or twice over."""
 ONLY_SLOW = "asked again, it was answered in time"
 """The note of an answer that did not come soon enough and came within `--timeout`: that is no finding."""
 WAITS = frozenset({"hang", "no-answer"})
@@ -143,7 +145,7 @@ class Prover:
             return finding_of(self.bench, suspicion, case, best, None, False, "suspect", why)
         note = ""
         if not minimal:
-            note = "not minimal: the time to shrink it was spent"
+            note = f"not minimal: {why if why == TOO_BOLD else 'the time to shrink it was spent'}"
         elif rough:
             note = f"its size is the least to within {CLOSE:.0%}"
         if len(best) > 1:
@@ -161,6 +163,7 @@ class Prover:
                 break
             best, minimal, rough = other, False, False
             trace, why = await self._confirm(case, suspicion, best)
+            why = why if trace is None else TOO_BOLD
         return best, trace, why, minimal, rough
 
     async def _secured(self, case: Case, suspicion: Suspicion, shrink_s: float) -> _Shown:
