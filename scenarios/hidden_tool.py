@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain, zip_longest
 
 from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Surface
 from mcpfuzz.oracles.reading import strings
@@ -59,12 +60,14 @@ def _names(surface: Surface) -> tuple[str, ...]:
 
 
 def _worth_a_try(surface: Surface) -> Iterator[str]:
-    """Names worth a try, likely ones first: mentioned somewhere, made after those that are listed, common."""
+    """Names worth a try, likely ones first: mentioned somewhere; then made after those that are listed and common, in
+    turns, since a share may be cut."""
     listed = {item.name for item in surface.operations}
     known = listed | {name for item in surface.operations for name in item.members}
     seen = set(known)
     count = 0
-    for name in (*_mentioned(surface), *_derived(surface), *COMMON):
+    guessed = (name for pair in zip_longest(COMMON, _derived(surface)) for name in pair if name is not None)
+    for name in chain(_mentioned(surface), guessed):
         name = quote(name)
         if name in seen or looks_destructive({"name": name}):
             continue

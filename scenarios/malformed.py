@@ -14,10 +14,8 @@ from mcpfuzz.wire import encode
 
 __all__ = ["case_of", "context_of", "rows_drawer"]
 
-PER_ROW = 16
-"""Neighbouring cases of one row, so that a volley holds one row and its stray answers can be judged."""
-COSTLY = {"F9": 12, "F8": 4, "P12": 3, "L1": 3}
-"""Rows that are drawn only every so many turns: megabytes to send, or a process to start."""
+COSTLY = {"F9": 192, "F8": 64, "P12": 48, "L1": 48}
+"""Rows that are drawn in the first two of so many turns only: megabytes to send, or a process to start."""
 
 LARGEST = 14 << 20
 """Bytes of a long message that are enough: known readers give up at 10 or 16 MiB at the latest."""
@@ -39,14 +37,16 @@ def _wanted(letters: str, catalogue: tuple[str, ...], without: tuple[str, ...]) 
 
 
 def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, ...] = ()) -> Draw:
-    """A `Draw` over the rows whose first letter is in `letters`."""
+    """A `Draw` over the rows whose first letter is in `letters`, one of each in turn: where many operations share the
+    time a share is cut, and all rows have had theirs all the same. The engine gathers them into volleys of one row, so
+    that stray answers can be judged."""
 
     def draw(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
         context = context_of(surface)
         rows = _wanted(letters, _catalogue(surface), without)
-        turn, position = divmod(index // PER_ROW, len(rows))
+        turn, position = divmod(index, len(rows))
         row = rows[position]
-        if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW >= 2):
+        if row in COSTLY and turn % COSTLY[row] >= 2:
             return None
         malformed = jsonrpc.draw(choices, row, context)
         for _ in range(5):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from functools import partial
@@ -13,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcpfuzz.campaign.prover import Prover, _shown_by
-from mcpfuzz.campaign.shrink import simpler, weight
+from mcpfuzz.campaign.shrink import keeps, simpler, single_readings, weight
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts
 from mcpfuzz.model import (
     Action,
     Call,
     Case,
+    Claim,
     Close,
     Conversation,
     Open,
@@ -162,6 +164,45 @@ def test_a_number_of_which_little_is_asked_becomes_small(
     assert shrunk_arguments({"n": start}, lambda value: "n" in value and shows(value["n"])) == {"n": minimum}
 
 
+def test_minus_zero_becomes_zero() -> None:
+    assert str(shrunk_arguments({"n": -0.0}, lambda said: said.get("n") == 0)["n"]) == "0.0"
+
+
+def attack(path: str) -> Case:
+    claim = Claim(rule="path-traversal", proof=Proof(kind="file-read", params={}, expected=""))
+    place = Place(kind="tool", name="t", argument="/path")
+    return Case(
+        scenario="s",
+        place=place,
+        conversation=calling({"path": path}),
+        label="",
+        claims=(claim,),
+        keep=("/decoys/one",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "kept"),
+    [
+        ("path-traversal", "/decoys/one", True),
+        ("path-traversal", "/decoys", False),
+        ("path-traversal", "", False),
+        ("crash", "/decoys", False),  # names something
+        ("crash", "", True),
+        ("crash", "aaa", True),
+        ("crash", "a/a", False),
+    ],
+)
+def test_half_a_path_is_never_sent_and_what_was_found_in_passing_needs_none(rule: str, path: str, kept: bool) -> None:
+    assert keeps(attack("../../decoys/one"), calling({"path": path}), rule) is kept
+
+
+def test_a_crash_that_an_attack_met_shrinks_to_a_plain_text() -> None:
+    case = attack("../../decoys/one")
+    found = shrunk(case.conversation, lambda one: bool(arguments_of(one).get("path")) and keeps(case, one, "crash"))
+    assert arguments_of(found) == {"path": "a"}
+
+
 def test_a_repetition_slot_gets_exactly_long_enough() -> None:
     def length(conversation: Conversation) -> int:
         text = arguments_of(conversation).get("q", "")
@@ -211,6 +252,28 @@ def test_a_size_costs_few_tries() -> None:
 def test_a_search_that_must_stop_keeps_what_it_has_and_does_not_call_it_minimal() -> None:
     made = smallest(calling({"q": "{repeat:100000:x}"}), lambda one: "repeat" in repr(one), most=3)
     assert not made.minimal
+
+
+def test_of_readings_before_and_after_each_is_tried_alone() -> None:
+    one, other, act = Call("one"), Call("other"), Call("act")
+    pairs = list(single_readings(Conversation.of(one, other, act, one, other)))
+    assert pairs == [Conversation.of(one, act, one), Conversation.of(other, act, other)]
+    assert list(single_readings(Conversation.of(one, act, one))) == []
+    assert list(single_readings(Conversation.of(one, other, act, other, one))) == []
+
+
+def test_a_frame_that_must_stay_json_loses_members_and_not_characters() -> None:
+    said = {"jsonrpc": "2.0", "id": 408210, "method": "m", "params": {"a": ["x" * 40, "\ud800"], "b": {"c": "d" * 60}}}
+
+    def shows(conversation: Conversation) -> bool:
+        try:
+            read = json.loads(frame(conversation))
+        except ValueError:
+            return False
+        return isinstance(read, dict) and read.get("method") == "m" and "\\ud800" in json.dumps(read.get("params"))
+
+    found = smallest(Conversation.of(Raw(json.dumps(said) + "\n")), shows, most=150)
+    assert found.minimal and len(frame(found.best)) < len('{"method":"m","params":{"a":["\\ud800"]}}\n') + 1
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])

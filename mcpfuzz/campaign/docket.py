@@ -26,6 +26,10 @@ ATTEMPTS = 3
 """Cases that may try to prove one cause; after that, or once it is proved, it costs nothing more."""
 SHRINK_S = 1.5
 """For shrinking one finding at first."""
+LEAST_LEFT_S = 2.0
+"""Of the whole time: with less, nothing is made smaller any more."""
+LEAST_STARTS = 50
+"""Of the server, that are left to what is still to be found."""
 GENEROUS_S = 8.0
 """The same where the case is a whole history."""
 
@@ -51,14 +55,16 @@ class Docket:
         self.dead_ends: set[tuple[str, str, str]] = set()
         self._tried: dict[tuple[str, str], int] = {}
         self._settling = False
+        self._share = 0.0
+        """Seconds that one of the proofs that were put off may shrink."""
         self._later: list[tuple[Case, Suspicion, Unit]] = []
         self._replaced: set[str] = set()
         self._origin: dict[str, tuple[Case, Suspicion]] = {}
 
     @property
     def waiting(self) -> bool:
-        """Whether proofs were put off."""
-        return bool(self._later)
+        """Whether proofs were put off, or what was proved may become smaller."""
+        return bool(self._later) or any(map(_may_shrink, self._score.findings))
 
     async def suspect(self, case: Case, suspicion: Suspicion, unit: Unit, *, generous: bool = False) -> None:
         """Prove a new cause once; a known one costs nothing."""
@@ -74,7 +80,7 @@ class Docket:
                 self._later.append((case, suspicion, unit))
             return
         left = self._until - time.monotonic()
-        shrink_s = min(GENEROUS_S if generous else SHRINK_S, left * 0.2)
+        shrink_s = min(max(GENEROUS_S if generous else SHRINK_S, self._share), left * 0.2)
         finding = await self._prover.prove(case, suspicion, shrink_s=shrink_s)
         self._score.enter("attacking")
         if finding.note == ONLY_SLOW:
@@ -115,25 +121,49 @@ class Docket:
         return True
 
     async def settle(self, within_s: float = float("inf")) -> None:
-        """Prove what had to wait, a fair share of the time for each; what `within_s` seconds do not suffice for goes
-        on waiting."""
+        """Prove what had to wait, a fair share of the time for each, and then make smaller what was proved in haste, in
+        as much time again; what `within_s` seconds do not suffice for goes on waiting."""
         until = time.monotonic() + within_s
         self._settling = True
-        while self._later and time.monotonic() < until:
+        while self._later and (now := time.monotonic()) < until:
+            self._share = (min(until, self._until) - now) / len(self._later)
             case, suspicion, unit = self._later.pop(0)
             self._score.what = f"{suspicion.rule} of {suspicion.place.name}"
             await self.suspect(case, suspicion, unit)
-        self._settling = False
+        self._settling, self._share = False, 0.0
+        if within_s < float("inf"):
+            hasty = [item for item in self._score.findings if _may_shrink(item)]
+            await self._shrink_all(hasty, within_s, LEAST_STARTS)
 
     async def polish(self) -> None:
         """Time that is left goes into making findings minimal."""
-        for position, finding in enumerate(self._score.findings):
-            if finding.minimal or finding.confidence != "proved" or time.monotonic() > self._until - 2:
-                continue
+        await self._shrink_all([item for item in self._score.findings if _is_large(item)], float("inf"), 0)
+
+    async def _shrink_all(self, findings: list[Finding], within_s: float, least_starts: int) -> None:
+        """Prove these again with a share of the time to shrink each; what is not proved again stays as it was."""
+        until = min(self._until, time.monotonic() + within_s)
+        for number, finding in enumerate(findings):
+            left = until - time.monotonic()
+            if left <= 0 or self._until - time.monotonic() < LEAST_LEFT_S:
+                return
+            if self._prover.supply.starts_left < least_starts:
+                return
             case, suspicion = self._origin[finding.fingerprint]
             shorter = replace(case, conversation=finding.conversation)
             suspicion = replace(suspicion, title=finding.title)
-            better = await self._prover.prove(shorter, suspicion, shrink_s=(self._until - time.monotonic()) * 0.5)
+            self._score.what = f"{suspicion.rule} of {suspicion.place.name}"
+            share = left * 0.5 if number + 1 < len(findings) else left * 0.8
+            better = await self._prover.prove(shorter, suspicion, shrink_s=share)
             if better.confidence == "proved":
-                self._score.findings[position] = better
+                self._score.findings[self._score.findings.index(finding)] = better
                 self._keep(case, suspicion, better)
+        self._score.enter("attacking")
+
+
+def _is_large(finding: Finding) -> bool:
+    return finding.confidence == "proved" and not finding.minimal
+
+
+def _may_shrink(finding: Finding) -> bool:
+    """Whether shrinking it further costs no waits."""
+    return _is_large(finding) and finding.rule not in SLOW_PROOF

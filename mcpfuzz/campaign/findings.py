@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 
+from mcpfuzz.campaign.shrink import found_in_passing
 from mcpfuzz.campaign.telling import said
 from mcpfuzz.model import (
     Case,
@@ -32,7 +33,7 @@ LETHAL = frozenset({"crash", "hang", "poisoned", "no-answer"})
 """Rules whose proof leaves the server unfit: every try costs a start, or a wait."""
 ANYTHING_GOES = LETHAL | {
     "stack-trace-leak", "path-leak", "secret-leak", "oversized-answer", "stdout-pollution", "wrong-id",
-    "duplicate-answer", "result-shape",
+    "duplicate-answer", "result-shape", "output-schema",
 }  # fmt: skip
 """Rules that hold whatever is said, so that shrinking may change what is said."""
 SHOWN_BYTES = 64 << 10
@@ -67,7 +68,7 @@ def finding_of(
     place, title = suspicion.place, suspicion.title
     if suspicion.proof.kind == "accepted" and observed:  # shrinking may have found a plainer flaw
         place, title = replace(place, argument=None), f"{rule.title}: {observed.split(';')[0]}"[:200]
-    elif suspicion.rule in ANYTHING_GOES and _changed(case, conversation):
+    elif suspicion.rule in ANYTHING_GOES and (_changed(case, conversation) or found_in_passing(case, suspicion.rule)):
         title = f"{rule.title}: {said(conversation)}"[:200]
     page = _page(place, conversation)
     if page is not None:  # one of many that were asked for together

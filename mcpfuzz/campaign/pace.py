@@ -11,7 +11,7 @@ from mcpfuzz.model import Call, Case, Operation, Step
 
 __all__ = ["SLOW_S", "VOLLEY", "Pace"]
 
-VOLLEY = 16
+VOLLEY = 32
 """Cases in flight together while all goes well."""
 SLOW_S = 0.25
 """An operation that takes longer is called one at a time, and less often."""

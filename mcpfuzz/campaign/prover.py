@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mcpfuzz.campaign.findings import ANYTHING_GOES, LETHAL, finding_of
+from mcpfuzz.campaign.shrink import keeps, single_readings
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
@@ -30,7 +31,6 @@ from mcpfuzz.model import (
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.network_rules import NETWORK_RULES
 from mcpfuzz.oracles.proofs import observe
-from mcpfuzz.oracles.reading import strings
 from mcpfuzz.oracles.sightings import OUTSIDE
 from mcpfuzz.oracles.table import ROWS
 from mcpfuzz.revisions import BY_DATE
@@ -61,6 +61,8 @@ MAX_PRELUDE = 40
 """Good calls of other tools that are said before one that may be good only after them."""
 REFUTED = "a benign call shows the same"
 """The note of what its control shows, too: the attack did not cause it."""
+TOO_BOLD = "what is smaller did not show on a fresh server"
+"""Why the case is told as it was first said, or twice over."""
 ONLY_SLOW = "asked again, it was answered in time"
 """The note of an answer that did not come soon enough and came within `--timeout`: that is no finding."""
 WAITS = frozenset({"hang", "no-answer"})
@@ -144,7 +146,7 @@ class Prover:
             return finding_of(self.bench, suspicion, case, best, None, False, "suspect", why)
         note = ""
         if not minimal:
-            note = "not minimal: the time to shrink it was spent"
+            note = f"not minimal: {why if why == TOO_BOLD else 'the time to shrink it was spent'}"
         elif rough:
             note = f"its size is the least to within {CLOSE:.0%}"
         if len(best) > 1:
@@ -162,6 +164,7 @@ class Prover:
                 break
             best, minimal, rough = other, False, False
             trace, why = await self._confirm(case, suspicion, best)
+            why = why if trace is None else TOO_BOLD
         return best, trace, why, minimal, rough
 
     async def _secured(self, case: Case, suspicion: Suspicion, shrink_s: float) -> _Shown:
@@ -313,11 +316,18 @@ class Prover:
             best, minimal = await shortest(best, trace, partial(self._still, suspicion, case=case), spent)
             return best, minimal, False
         roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
-        if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
+        if suspicion.proof.kind == "effect":
+            for candidate in single_readings(best):
+                if spent():
+                    return best, False, False
+                if await self._still(suspicion, candidate, case):
+                    return candidate, True, False
+            return best, len(best) <= 3, False
+        if roles or suspicion.proof.kind in ("memory-growth", "differential", "repeated"):
             return best, True, False
 
         async def shows(candidate: Conversation) -> bool:
-            return _keeps(case, candidate) and await self._still(suspicion, candidate, case)
+            return keeps(case, candidate, suspicion.rule) and await self._still(suspicion, candidate, case)
 
         search = Smallest(best, shows, spent, inside=inside)
         await search.find()
@@ -339,12 +349,3 @@ def _linger(case: Case, suspicion: Suspicion) -> float:
     """Seconds to wait for an effect: only where one outside of the channel is what is claimed."""
     claimed = any(claim.proof == suspicion.proof for claim in case.claims)
     return LINGER_S if claimed and suspicion.proof.kind in OUTSIDE else 0.0
-
-
-def _keeps(case: Case, candidate: Conversation) -> bool:
-    """Whether an attack's pieces are still whole: half a path may name a real file."""
-    if not case.keep:
-        return True
-    actions = [step.action for step in candidate.steps]
-    said = strings([action.params for action in actions if isinstance(action, Call)])
-    return all(piece in said for piece in case.keep)

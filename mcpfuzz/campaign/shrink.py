@@ -7,14 +7,17 @@ stays true, and what is left is the plainest case of the same kind.
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mcpfuzz.campaign.sizes import EXACT, alone
-from mcpfuzz.model import Action, Call, Conversation, Http, Json, Raw, Send, Step, Ws, replace
+from mcpfuzz.model import Action, Call, Case, Conversation, Http, Json, Raw, Send, Step, Ws, replace
+from mcpfuzz.oracles.reading import strings
 
-__all__ = ["simpler", "weight"]
+__all__ = ["found_in_passing", "keeps", "simpler", "single_readings", "weight"]
 
 _T = TypeVar("_T")
 _REPEAT = re.compile(r"\{repeat:(\d+):([^{}]+)\}")
@@ -22,6 +25,10 @@ _PIECE = re.compile(r"\{repeat:\d+:[^{}]+\}|\{[a-z_]+(?::[^{}]*)?\}|.", re.DOTAL
 """What a frame is taken apart into: slots stay whole."""
 MAX_KEYS = 60
 """Members of one object or array that are tried one by one."""
+LONGEST_JSON = 8192
+"""Characters of a frame that is simplified as JSON."""
+DEEPEST_JSON = 64
+"""Its brackets: deeper ones are sizes to turn down."""
 
 
 def weight(conversation: Conversation) -> tuple[int, int, float]:
@@ -78,6 +85,38 @@ def _text_weight(text: str) -> int:
     return len(text) + sum(int(count) * len(unit) for count, unit in _REPEAT.findall(text))
 
 
+def keeps(case: Case, candidate: Conversation, rule: str) -> bool:
+    """Whether an attack's pieces are still whole: half a path may name a real file. What was found in passing does not
+    need them; in their place stands a text of the letter a, which names nothing, or none."""
+    if not case.keep:
+        return True
+    said = [step.action.params for step in candidate.steps if isinstance(step.action, Call)]
+    whole = strings(said)
+    if all(piece in whole for piece in case.keep):
+        return True
+    if not found_in_passing(case, rule):
+        return False
+    before = set(_all_texts([step.action.params for step in case.conversation.steps if isinstance(step.action, Call)]))
+    return all(text in before or not text.strip("a") for text in _all_texts(said))
+
+
+def found_in_passing(case: Case, rule: str) -> bool:
+    """Whether an attack showed something else than what it is made to show."""
+    return bool(case.claims) and all(claim.rule != rule for claim in case.claims)
+
+
+def _all_texts(value: Json) -> Iterator[str]:
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            todo += [*item, *item.values()]
+        elif isinstance(item, list | tuple):
+            todo += item
+
+
 def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conversation]:
     """Neighbours, boldest first; each weighs less.
 
@@ -96,6 +135,13 @@ def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conv
     for index, step in enumerate(steps):
         for action in _actions(step.action):
             yield _with(conversation, index, replace(step, action=action))
+
+
+def single_readings(conversation: Conversation) -> Iterator[Conversation]:
+    """Where the same is read before and after something: each reading as the only one."""
+    steps, middle = conversation.steps, len(conversation) // 2
+    if len(steps) > 3 and steps[:middle] == steps[middle + 1 :]:
+        yield from (Conversation((steps[at], steps[middle], steps[at])) for at in range(middle))
 
 
 def _with(conversation: Conversation, index: int, step: Step) -> Conversation:
@@ -202,7 +248,7 @@ def _numbers(value: int | float) -> Iterator[Json]:
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
             return
-        if value != int(value):
+        if value != int(value) or (value == 0 and math.copysign(1.0, value) < 0):
             yield float(int(value))
     for made in (0, 1, -1):
         if abs(made) < abs(value):
@@ -256,12 +302,24 @@ def _raw(data: bytes | str) -> Iterator[bytes | str]:
         yield from (made + end for made in alone(body))
         if _REPEAT.search(body):
             yield from (made + end for made in _texts(body))
+        yield from (made + end for made in _messages(body))
         pieces = _PIECE.findall(body)
         yield from ("".join(kept) + end for kept in _without(pieces))
         return
     line_end = b"\n" if data.endswith(b"\n") else b""
     said = data[: len(data) - len(line_end)]
     yield from (bytes(kept) + line_end for kept in _without(said))
+
+
+def _messages(text: str) -> Iterator[str]:
+    """A frame that is JSON, with fewer and simpler members: to leave out characters would seldom leave it so."""
+    if len(text) > LONGEST_JSON or text.count("{") + text.count("[") > DEEPEST_JSON:
+        return
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return
+    yield from (json.dumps(made, separators=(",", ":")) for made in _values(value))
 
 
 def _without(items: Sequence[_T]) -> Iterator[list[_T]]:

@@ -36,10 +36,24 @@ def _words(action: Action) -> str:
         case Send(message):
             return f"the message {_cut(_json(message))}"
         case Raw(data) | Ws(payload=data):
+            if (called := _called(data)) is not None:
+                return called
             return f"the frame {_cut(ascii(data)).removeprefix('b')}"
         case Http(method, path):
             return f"{method} {_cut(path)}"
     return "a message"
+
+
+def _called(data: str | bytes) -> str | None:
+    """Of a frame that is a call of a tool, which one and with what: the rest of it only hides that."""
+    try:
+        message = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    match message:
+        case {"method": "tools/call", "params": {"name": str(name), "arguments": dict(arguments)}}:
+            return f"the frame that calls {ascii(name)[1:-1]} with {_cut(json.dumps(arguments))}"
+    return None
 
 
 def _json(value: Json) -> str:
