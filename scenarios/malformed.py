@@ -18,8 +18,10 @@ PER_ROW = 16
 COSTLY = {"F9": 12, "F8": 4, "P12": 3, "L1": 3}
 """Rows that are drawn only every so many turns: megabytes to send, or a process to start."""
 
-LARGEST = 14 << 20
-"""Bytes of a long message that are enough: known readers give up at 10 or 16 MiB at the latest."""
+LARGE, LARGEST = 10 << 20, 14 << 20
+"""Bytes of a long message that are enough, from and to: known readers give up at 10 MiB, or bound nothing at all."""
+TRIES = 24
+"""Draws of a long message until one is of the size that is wanted."""
 
 _contexts: dict[int, tuple[Surface, Context, tuple[str, ...]]] = {}
 
@@ -55,8 +57,9 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
         if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW >= 2):
             return None
         malformed = jsonrpc.draw(choices, row, context)
-        for _ in range(5):
-            if row != "F9" or _bytes(malformed) <= LARGEST:
+        least = 0 if index % PER_ROW else LARGE  # the first of a turn is beyond what a reader may hold
+        for _ in range(TRIES):
+            if row != "F9" or least < _bytes(malformed) <= LARGEST:
                 break
             malformed = jsonrpc.draw(choices, row, context)
         return case_of(scenario, kind, malformed)
@@ -67,7 +70,7 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
 def _bytes(malformed: Malformed) -> int:
     """How long a message will be once its repetitions are filled."""
     repeated = re.findall(r"\{repeat:(\d+):([^{}]+)\}", repr(malformed.actions))
-    return sum(int(count) * len(unit) for count, unit in repeated)
+    return sum(int(count) * len(unit.encode("utf-8", "replace")) for count, unit in repeated)
 
 
 def case_of(scenario: str, kind: str, malformed: Malformed) -> Case:

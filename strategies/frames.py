@@ -240,8 +240,8 @@ def _f8(choices: Choices, context: Context) -> Malformed:
 
 
 MIB = 1 << 20
-SIZES = (1, 1, 1, 1, 1, 2, 2, 4, 4, 8, 16, 16, 32, 64)
-"""MiB; small ones often, because large ones take long."""
+SIZES = (1, 1, 1, 1, 1, 2, 2, 4, 4, 8, 11, 11, 16, 16, 32, 64)
+"""MiB; small ones often, because large ones take long. 11: beyond what the readers hold that stop at 10."""
 LETTERS = ("x", "A", "0", " ", "\u00e9", "\u6f22", "\U0001f600", "ab", "\\", '"', "-")
 
 

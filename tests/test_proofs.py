@@ -340,6 +340,17 @@ def test_what_was_sent_and_comes_back_shortened_is_no_leak(shown: str) -> None:
     assert list(leaks_in(told, error=True, sent="say /srv/mel/notes/x.txt", roots=roots))
 
 
+@pytest.mark.parametrize("asked", [",,,,,,,,,,,,", "a-a-a-a-a-a-a", "zone/a-a-a-a-a-a-a", "zone.txt"])
+def test_a_path_that_ends_in_what_was_sent_gives_its_folder_away_and_is_one_cause(asked: str) -> None:
+    call = Call("tools/call", {"name": "greet", "arguments": {"name": asked}})
+    sent = json.dumps({"id": ID, "params": call.params}).encode()
+    seen = trace(exchange(error(f"File name too long: '/usr/lib/zoneinfo/{asked}'"), sent=sent), actions=(call,))
+    place = Place(kind="tool", name="greet")
+    case = Case(scenario="x", place=place, conversation=seen.conversation, label="")
+    found = next(item for item in judge_trace(case, seen, BENCH, SURFACE) if item.rule == "path-leak")
+    assert found.cause.endswith("/usr/lib/zoneinfo")
+
+
 @pytest.mark.parametrize("path", ["/opt/ws", "/opt/ws/a/b.txt", "/home/me/project/x", "/home/me"])
 def test_a_folder_that_the_user_configured_is_no_leak(path: str) -> None:
     assert not list(leaks_in(f"no such file: {path}", error=True, sent="", roots=BENCH.roots, known=BENCH.known))
