@@ -216,8 +216,8 @@ class Prover:
             return None, REFUTED
         trace = await self._say(conversation, timeout, case.row, _linger(case, suspicion))
         seen = observe(suspicion.proof, trace, self.bench)
-        if trace.ending.kind != "alive" or suspicion.rule in LETHAL:
-            await self.supply.drop()
+        if trace.ending.kind != "alive" or suspicion.rule in LETHAL or (keeps and seen is not None):
+            await self.supply.drop()  # what it took in is not shown to what follows
         if seen is None:
             return None, ONLY_SLOW if suspicion.rule in WAITS else "it did not show again on a fresh server"
         return trace, seen

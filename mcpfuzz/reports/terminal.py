@@ -102,7 +102,8 @@ class TerminalSink:
                 self._note("restarted", reason)
             case Found(finding=finding):
                 place = {"kind": finding.place.kind, "name": finding.place.name, "argument": finding.place.argument}
-                self._note("found", f"{finding.severity} {finding.rule} · {where(place)}")
+                label = "found" if finding.confidence == "proved" else "suspected"
+                self._note(label, f"{finding.severity} {finding.rule} · {where(place)}")
             case Finished():
                 self._report()
 
