@@ -18,6 +18,8 @@ PER_ROW = 16
 COSTLY = {"F9": 12, "F8": 4, "P12": 3, "L1": 3}
 """Rows that are drawn only every so many turns: megabytes to send, or a process to start."""
 
+TELLING = "F9"
+"""The row that is drawn first: two cases that end every reader which gives up on a long line."""
 LARGE, LARGEST = 10 << 20, 14 << 20
 """Bytes of a long message that are enough, from and to: known readers give up at 10 MiB, or bound nothing at all."""
 TRIES = 24
@@ -43,7 +45,8 @@ def _known(surface: Surface) -> tuple[Surface, Context, tuple[str, ...]]:
 
 @lru_cache(maxsize=64)
 def _wanted(letters: str, catalogue: tuple[str, ...], without: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(row for row in catalogue if row[0] in letters and row not in without)
+    rows = [row for row in catalogue if row[0] in letters and row not in without]
+    return tuple(sorted(rows, key=lambda row: row != TELLING))
 
 
 def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, ...] = ()) -> Draw:
@@ -57,9 +60,11 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
         if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW >= 2):
             return None
         malformed = jsonrpc.draw(choices, row, context)
-        least = 0 if index % PER_ROW else LARGE  # the first of a turn is beyond what a reader may hold
+        least, most = (
+            (0, LARGE) if index % PER_ROW else (LARGE, LARGEST)
+        )  # one of a turn is more than a reader may hold
         for _ in range(TRIES):
-            if row != "F9" or least < _bytes(malformed) <= LARGEST:
+            if row != "F9" or least < _bytes(malformed) <= most:
                 break
             malformed = jsonrpc.draw(choices, row, context)
         return case_of(scenario, kind, malformed)

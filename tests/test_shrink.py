@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcpfuzz.campaign.shrink import simpler, weight
 from mcpfuzz.campaign.smallest import Smallest
-from mcpfuzz.model import Action, Call, Close, Conversation, Open, Raw, Send, Step, Wait
+from mcpfuzz.model import Action, Call, Close, Conversation, Json, Open, Raw, Send, Step, Wait
 from mcpfuzz.slots import Filler
 
 TRIES = 20_000
@@ -277,6 +277,22 @@ def test_what_names_the_operation_is_never_touched(arguments: dict[str, Any]) ->
         action = candidate.steps[0].action
         assert isinstance(action, Call)
         assert (action.method, action.params["name"], action.params["_meta"]) == ("tools/call", "t", {"k": "v"})
+
+
+@pytest.mark.parametrize(
+    ("meta", "left"),
+    [
+        ({"mcpfuzz/k": 7}, {}),
+        ({"mcpfuzz/k": 7, "x/y": 1}, {"_meta": {"x/y": 1}}),
+        ({"mcpfuzz/k": "{repeat:9000:x}"}, {"_meta": {"mcpfuzz/k": "{repeat:9000:x}"}}),
+        ({"a/b": 1}, {"_meta": {"a/b": 1}}),
+    ],
+)
+def test_what_we_added_to_tell_cases_apart_is_left_out_without_leave(meta: Json, left: dict[str, Json]) -> None:
+    params: Json = {"name": "a", "_meta": meta}
+    message: dict[str, Json] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    made = smallest(Conversation.of(Send(message)), lambda _: True, inside=False)
+    assert made.best == Conversation.of(Send({**message, "params": {"name": "a", **left}}))
 
 
 @given(conversations)

@@ -62,7 +62,8 @@ MAX_PRELUDE = 40
 REFUTED = "a benign call shows the same"
 """The note of what its control shows, too: the attack did not cause it."""
 ONLY_SLOW = "asked again, it was answered in time"
-"""The note of an answer that did not come soon enough and came within `--timeout`: that is no finding."""
+"""The note of an answer, or an end, that did not come soon enough and came in time when it was asked for again: that
+is no finding."""
 WAITS = frozenset({"hang", "no-answer"})
 """Rules about an answer that does not come, of which a busy machine may be the cause."""
 BEAT_SHARE = 0.02
@@ -219,7 +220,8 @@ class Prover:
         if trace.ending.kind != "alive" or suspicion.rule in LETHAL or (keeps and seen is not None):
             await self.supply.drop()  # what it took in is not shown to what follows
         if seen is None:
-            return None, ONLY_SLOW if suspicion.rule in WAITS else "it did not show again on a fresh server"
+            slow = suspicion.rule in WAITS or suspicion.rule == "no-shutdown"
+            return None, ONLY_SLOW if slow else "it did not show again on a fresh server"
         return trace, seen
 
     async def _slowness(self) -> float:
