@@ -62,7 +62,7 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
         malformed = jsonrpc.draw(choices, row, context)
         least, most = (
             (0, LARGE) if index % PER_ROW else (LARGE, LARGEST)
-        )  # one of a turn is more than a reader may hold
+        )  # one of a turn is more than some readers hold
         for _ in range(TRIES):
             if row != "F9" or least < _bytes(malformed) <= most:
                 break

@@ -11,6 +11,7 @@ from mcpfuzz.campaign.findings import LETHAL, fingerprint
 from mcpfuzz.campaign.plan import Unit
 from mcpfuzz.campaign.prover import ONLY_SLOW, REFUTED, Prover
 from mcpfuzz.campaign.score import Score
+from mcpfuzz.campaign.takings import takes_in
 from mcpfuzz.events import Found
 from mcpfuzz.model import Case, Finding, Suspicion, replace
 
@@ -67,6 +68,8 @@ class Docket:
         if self._tried.get(key, 0) >= ATTEMPTS and not plainer:
             if suspicion.rule in LETHAL:
                 self.dead_ends.add(unit.key)
+            if takes_in(case, suspicion):
+                await self._prover.forget()  # others would show it, under rules of their own
             return
         if suspicion.rule in SLOW_PROOF and not self._settling:
             self.dead_ends.add(unit.key)

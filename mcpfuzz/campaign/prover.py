@@ -14,6 +14,7 @@ from mcpfuzz.campaign.findings import ANYTHING_GOES, LETHAL, finding_of
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
+from mcpfuzz.campaign.takings import STORY_S, shortest_taking, takes_in
 from mcpfuzz.campaign.walks import is_walk, shortest
 from mcpfuzz.model import (
     Call,
@@ -313,6 +314,13 @@ class Prover:
             trace = await self._say(best, self.patience(), case.row)
             best, minimal = await shortest(best, trace, partial(self._still, suspicion, case=case), spent)
             return best, minimal, False
+        if takes_in(case, suspicion):
+            spent_at = min(self.until, time.monotonic() + STORY_S)
+            said = partial(self._untouched, case)
+            best, minimal = await shortest_taking(
+                case, suspicion, self.bench, said, lambda: time.monotonic() > spent_at or not self.supply.can_start
+            )
+            return best, minimal, False
         roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
         if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):
             return best, True, False
@@ -323,6 +331,15 @@ class Prover:
         search = Smallest(best, shows, spent, inside=inside)
         await search.find()
         return search.best, search.minimal, search.rough
+
+    async def _untouched(self, case: Case, conversation: Conversation) -> Trace:
+        """On a fresh server, as if nothing had been taken in before."""
+        await self.supply.fresh("what was taken in may last")
+        return await self._say(conversation, self.patience(), case.row)
+
+    async def forget(self) -> None:
+        """What the current server took in: the next thing is said to a fresh one."""
+        await self.supply.drop()
 
     async def _still(self, suspicion: Suspicion, candidate: Conversation, case: Case) -> bool:
         trace = await self._say(candidate, self.patience(), case.row, _linger(case, suspicion) / 10)
