@@ -60,9 +60,7 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
         if row in COSTLY and (turn % COSTLY[row] or index % PER_ROW >= 2):
             return None
         malformed = jsonrpc.draw(choices, row, context)
-        least, most = (
-            (0, LARGE) if index % PER_ROW else (LARGE, LARGEST)
-        )  # one of a turn is more than some readers hold
+        least, most = (0, LARGE) if index % PER_ROW else (LARGE, LARGEST)  # one of a turn is more than some hold
         for _ in range(TRIES):
             if row != "F9" or least < _bytes(malformed) <= most:
                 break

@@ -771,6 +771,14 @@ def test_what_breaks_on_a_property_that_no_operation_knows_is_one_cause_for_all(
     assert len(found) == causes
 
 
+@pytest.mark.parametrize(("kind", "causes"), [("transport", 1), ("session", 2)])
+def test_a_frame_that_ends_the_server_is_one_cause_whatever_is_asked_in_it(kind: Any, causes: int) -> None:
+    seen = trace(exchange(), ending=Ending(kind="exited", returncode=0))
+    cases = [replace(case_of(), place=Place(kind=kind, name=name)) for name in ("tools/call", "resources/read")]
+    found = [item.cause for case in cases for item in judge_trace(case, seen, BENCH, SURFACE) if item.rule == "crash"]
+    assert len(found) == 2 and len(set(found)) == causes
+
+
 @pytest.mark.parametrize(("silent", "at", "argument"), [(0, "echo", "/text"), (1, "list", None)])
 def test_of_several_steps_the_tool_that_did_not_answer_is_at_fault(silent: int, at: str, argument: str | None) -> None:
     steps = (ECHO, Call("tools/call", {"name": "list", "arguments": {}}))

@@ -187,7 +187,8 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     if rule == "crash" and trace.ending.left:
         return "a connection left"  # whatever it had said before
     if rule == "crash":
-        return crash_cause(trace) or f"{trace.ending.returncode} {where}"
+        at = "transport" if case.place.kind == "transport" else where  # a frame is the reader's, whatever is in it
+        return crash_cause(trace) or f"{trace.ending.returncode} {at}"
     if rule in ("hang", "no-answer", "poisoned", "memory-growth", "oversized-answer"):
         return where
     if rule == "result-shape":
