@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from mcpfuzz.campaign.takings import shortest_taking, takes_in
-from mcpfuzz.model import Call, Case, Conversation, Exchange, Frame, Place, Proof, Suspicion, Trace
+from mcpfuzz.model import Call, Case, Conversation, Exchange, Frame, Place, Proof, Suspicion, Trace, replace
 
 DECOYS = {"decoy/beside": "8f1c77aa01", "decoy/linked": "8f1c77aa02"}
 READINGS = Conversation.of(*(Call("tools/call", {"name": f"show{nth}", "arguments": {}}) for nth in range(10)))
@@ -43,7 +43,13 @@ def shrunk(attacks: int, needed: set[int], readings: set[int], tries: int = 100)
         return Trace(conversation=conversation, exchanges=tuple(exchanges), canaries=DECOYS)
 
     case = story(attacks)
-    best, minimal = trio.run(shortest_taking, case, SEEN, NOTHING, said, lambda: count >= tries)
+    before = trio.run(said, case.conversation)
+    now = Trace(
+        conversation=READINGS, canaries=DECOYS,
+        exchanges=tuple(replace(one, step=one.step - attacks) for one in before.exchanges[attacks:]),
+    )  # fmt: skip
+    count = 0
+    best, minimal = trio.run(shortest_taking, case, SEEN, NOTHING, now, said, lambda: count >= tries)
     left = [step.action.params for step in best.steps]  # type: ignore[union-attr]
     return [one["arguments"].get("n", one["name"]) for one in left], minimal, count
 
@@ -52,17 +58,22 @@ def shrunk(attacks: int, needed: set[int], readings: set[int], tries: int = 100)
 def test_one_attack_and_one_reading_are_left_after_few_starts(culprit: int) -> None:
     left, minimal, count = shrunk(8, {culprit}, {3, 7})
     assert (left, minimal) == ([culprit, "show3"], True)
-    assert count <= 9
+    assert count <= 4
 
 
 def test_where_two_attacks_are_needed_they_stay_and_it_is_not_called_minimal() -> None:
     left, minimal, _ = shrunk(8, {1, 6}, {3})
-    assert {1, 6} <= set(left) and left[-1] == "show3" and not minimal
+    assert left == [*range(8), "show3"] and not minimal
 
 
 def test_a_search_without_time_keeps_the_story_as_it_was() -> None:
     left, minimal, _ = shrunk(4, {0}, {0}, tries=0)
-    assert len(left) == 14 and not minimal
+    assert left == [0, 1, 2, 3, "show0"] and not minimal
+
+
+def test_where_no_reading_shows_it_any_more_the_story_stays_as_it_was() -> None:
+    left, minimal, count = shrunk(4, {0}, set())
+    assert len(left) == 14 and not minimal and count == 0
 
 
 def test_only_a_decoy_that_other_tools_show_is_such_a_story() -> None:

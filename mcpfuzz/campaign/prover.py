@@ -54,7 +54,7 @@ INTRINSIC = {rule.id for rule in NETWORK_RULES if rule.id not in ("server-error"
     "data-exposure",
 }
 """Rules about the answer itself, wrong under any stimulus: the control only shows that the server serves."""
-CRASH_STARTS, CRASH_S = 8, 8.0
+CRASH_STARTS, CRASH_S = 8, 5.0
 """Starts that shrinking one crash has the time for in any case, and seconds, at most: a server may take a while to come
 up, and a size is not bisected in less."""
 SHRINK_STARTS = 30
@@ -321,10 +321,12 @@ class Prover:
             return best, minimal, False
         if takes_in(case, suspicion):
             spent_at = min(self.until, time.monotonic() + STORY_S)
-            said = partial(self._untouched, case)
+            now = await self._say(case.control or best, self.patience())
+            fresh = partial(self._untouched, case)
             best, minimal = await shortest_taking(
-                case, suspicion, self.bench, said, lambda: time.monotonic() > spent_at or not self.supply.can_start
-            )
+                case, suspicion, self.bench, now, fresh,
+                lambda: time.monotonic() > spent_at or not self.supply.can_start,
+            )  # fmt: skip
             return best, minimal, False
         roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
         if roles or suspicion.proof.kind in ("memory-growth", "effect", "differential", "repeated"):

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from mcpfuzz.model import Case, Conversation, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Conversation, Step, Suspicion, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
 
 __all__ = ["STORY_S", "shortest_taking", "takes_in"]
 
-STORY_S = 12.0
-"""For shrinking one, at most: half a dozen starts."""
+STORY_S = 6.0
+"""For shrinking one, at most: a start for each halving."""
 
 
 def takes_in(case: Case, suspicion: Suspicion) -> bool:
@@ -28,38 +28,35 @@ async def shortest_taking(
     case: Case,
     suspicion: Suspicion,
     bench: Bench,
+    now: Trace,
     said: Callable[[Conversation], Awaitable[Trace]],
     spent: Callable[[], bool],
 ) -> tuple[Conversation, bool]:
     """One attack and one reading where that is enough; and whether there was time to find out.
 
     Args:
+        now: of the control alone, said to the server that took it in.
         said: says a conversation to a fresh server.
     """
     assert case.control is not None
     attacks = case.conversation.steps[: -len(case.control)]
-    if spent():
+    index = next((one.step for one in now.exchanges if _shows(suspicion, now, one.step, bench)), None)
+    if index is None:
         return case.conversation, False
-    trace = await said(case.conversation)
-    readings = [
-        one.step for one in trace.exchanges if one.step >= len(attacks) and _shows(suspicion, trace, one.step, bench)
-    ]
-    if not readings:
-        return case.conversation, False
-    reading = case.conversation.steps[readings[0]]
-    best, group = case.conversation, attacks
-    while not spent():
-        made = Conversation((*group, reading))
-        if made != best and observe(suspicion.proof, await said(made), bench) is None:
-            return best, False
-        best = made
-        if len(group) == 1:
-            return best, True
-        half = group[: len(group) // 2]
-        first = observe(suspicion.proof, await said(Conversation((*half, reading))), bench) is not None
-        group = half if first else group[len(half) :]
-        best = Conversation((*half, reading)) if first else best
-    return best, False
+    reading, group, sure = case.control.steps[index], attacks, False
+    while len(group) > 1 and not spent():
+        half = len(group) // 2
+        sure = await _shown(suspicion, bench, said, (*group[:half], reading))
+        group = group[:half] if sure else group[half:]
+    if len(group) == 1 and (sure or (not spent() and await _shown(suspicion, bench, said, (*group, reading)))):
+        return Conversation((*group, reading)), True
+    return Conversation((*attacks, reading)), False
+
+
+async def _shown(
+    suspicion: Suspicion, bench: Bench, said: Callable[[Conversation], Awaitable[Trace]], steps: tuple[Step, ...]
+) -> bool:
+    return observe(suspicion.proof, await said(Conversation(steps)), bench) is not None
 
 
 def _shows(suspicion: Suspicion, trace: Trace, step: int, bench: Bench) -> bool:
