@@ -17,8 +17,12 @@ __all__ = ["case_of", "context_of", "rows_drawer"]
 COSTLY = {"F9": 192, "F8": 64, "P12": 48, "L1": 48}
 """Rows that are drawn in the first two of so many turns only: megabytes to send, or a process to start."""
 
-LARGEST = 14 << 20
-"""Bytes of a long message that are enough: known readers give up at 10 or 16 MiB at the latest."""
+TELLING = "F9"
+"""The row that is drawn first: two cases that end every reader which gives up on a long line."""
+LARGE, LARGEST = 10 << 20, 14 << 20
+"""Bytes of a long message that are enough, from and to: known readers give up at 10 MiB, or bound nothing at all."""
+TRIES = 24
+"""Draws of a long message until one is of the size that is wanted."""
 
 context_of = per_surface(Context.of)
 """The generators' view of a surface."""
@@ -33,7 +37,8 @@ def _catalogue(surface: Surface) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _wanted(letters: str, catalogue: tuple[str, ...], without: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(row for row in catalogue if row[0] in letters and row not in without)
+    rows = [row for row in catalogue if row[0] in letters and row not in without]
+    return tuple(sorted(rows, key=lambda row: row != TELLING))
 
 
 def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, ...] = ()) -> Draw:
@@ -49,12 +54,14 @@ def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, .
         if row in COSTLY and turn % COSTLY[row] >= 2:
             return None
         malformed = jsonrpc.draw(choices, row, context)
-        for _ in range(5):
-            if row != "F9" or _bytes(malformed) <= LARGEST:
-                break
-            malformed = jsonrpc.draw(choices, row, context)
-        else:
-            return None
+        if row == "F9":  # the first is more than some hold
+            least, most = (0, LARGE) if turn % COSTLY[row] else (LARGE, LARGEST)
+            for _ in range(TRIES):
+                if least < _bytes(malformed) <= most:
+                    break
+                malformed = jsonrpc.draw(choices, row, context)
+            else:
+                return None
         return case_of(scenario, kind, malformed)
 
     return draw

@@ -52,7 +52,7 @@ def _case(
         scenario=SCENARIO.id,
         place=Place(kind=operation.kind, name=operation.name, argument=point.pointer),
         conversation=Conversation((*attacks, *after.steps)),
-        label=f"another tool then shows what lies outside, {chosen[0].why} at {point.pointer}",
+        label=f"what {point.pointer} leads to outside is taken in, and another tool shows it",
         claims=(read(rule),),
         control=after,
     )

@@ -240,7 +240,7 @@ def _f8(choices: Choices, context: Context) -> Malformed:
 
 
 MIB = 1 << 20
-SIZES = (1, 1, 1, 1, 1, 2, 2, 4, 4, 8, 10, 16, 32, 64)
+SIZES = (1, 1, 1, 1, 1, 2, 2, 4, 4, 8, 10, 10, 16, 32, 64)
 """MiB, and up to one more; small ones often, because large ones take long. Some readers give up behind 10."""
 LETTERS = ("x", "A", "0", " ", "\u00e9", "\u6f22", "\U0001f600", "ab", "\\", '"', "-")
 

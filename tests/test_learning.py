@@ -69,6 +69,8 @@ PYDANTIC_MORE = (
         ({"alpha": 1}, PYDANTIC_MORE, {}), ({}, "Missing required parameter: title", {"title": "alpha"}),
         ({}, "'repo_path' is a required property", {"repo_path": "{workspace}"}),
         ({"mode": "x", "a": "y"}, "Invalid mode 'x'. Must be one of: append, prepend", {"mode": "append", "a": "y"}),
+        ({"kind": "x", "id": "1"}, "Invalid kind: x. Must be Text or Blob.", {"kind": "Text", "id": "1"}),
+        ({"level": 5}, "level must be greater than or equal to 7", None),
         ({"a": 1}, "It is raining.", None), ({"a": 1}, "Not found: 7", None),
     ],
 )  # fmt: skip
@@ -148,6 +150,34 @@ def test_a_tool_that_speaks_of_sql_is_given_a_statement_and_others_a_word() -> N
     assert proposed(web)[0] != {"query": "SELECT 1 AS one"}
 
 
+def test_a_word_that_a_description_quotes_is_tried_and_another_argument_is_none() -> None:
+    branches = tool(
+        "list_branches", "repo_path", "kind", repo_path=TEXT, order={"type": "integer"},
+        kind={**TEXT, "description": "Which ones, unless 'order' is given: 'local', 'remote' or 'all'"},
+    )  # fmt: skip
+    assert {"repo_path": "{workspace}", "kind": "local"} in proposed(branches, "a.txt")[:3]
+    assert not any(call.get("kind") == "local" for call in proposed(tool("list", "kind", kind=TEXT)))
+
+
+@pytest.mark.parametrize(("told", "given"), [("Differences between branches or commits", True), ("Differences", False)])
+def test_a_tool_that_speaks_of_commits_is_given_one_where_a_name_says_nothing(told: str, given: bool) -> None:
+    diff = tool("diff", "repo_path", "target", description=told, repo_path=TEXT, target=TEXT)
+    assert ({"repo_path": "{workspace}", "target": "HEAD"} in proposed(diff, "a.txt")[:3]) is given
+
+
+@pytest.mark.parametrize(
+    ("name", "schema", "asked"),
+    [
+        ("duration", {"type": "number", "default": 10}, 0.1), ("delay_ms", {"type": "integer", "default": 5000}, 100),
+        ("duration", {"type": "integer", "default": 10, "minimum": 3}, 3),
+        ("timeout", {"type": "number", "default": 30}, None),
+        ("duration", {"type": "number", "default": 0.5}, None),
+    ],
+)  # fmt: skip
+def test_a_call_that_would_wait_long_is_asked_to_be_brief(name: str, schema: Json, asked: float | None) -> None:
+    assert proposed(tool("work", **{name: schema}))[0].get(name) == asked
+
+
 def test_what_takes_away_is_given_what_nothing_needs_before_the_workspace() -> None:
     gone = [call["path"] for call in proposed(tool("delete_file", "path", path=TEXT), "a.txt")]
     assert gone[:2] == ["{workspace}/made.txt", "{workspace}/new.txt"]
@@ -187,6 +217,18 @@ def test_every_operation_is_asked_before_a_stubborn_one_is_asked_for_long() -> N
     told.learned(tool("one", "x", x=TEXT), tool("two", "x", x=TEXT))
     names = [name for name, _ in told.asked]
     assert names.index("two") <= 8 < names.count("one")
+
+
+def test_why_nothing_was_accepted_is_told_of_the_likeliest_call_and_what_became_of_it() -> None:
+    def answer(name: str, given: Mapping[str, Json]) -> Json:
+        if "title" not in given:
+            return refusal(ZOD_3.replace("identifier", "title"))
+        return refusal(f"no account {sum('title' in call for _, call in told.asked)}")
+
+    told = Told(answer)
+    told.learned(tool("add"))
+    assert told.tally("tool", "add").calls > 4
+    assert "no account 1" in str(told.tally("tool", "add").reason)
 
 
 def test_what_takes_away_is_asked_last() -> None:

@@ -11,7 +11,7 @@ from mcpfuzz.errors import Fault
 from mcpfuzz.model import Frame
 from mcpfuzz.oracles.outcomes import KINDS, Outcome, Outcomes, outcome_of, parse_cell
 from mcpfuzz.oracles.table import DROPPED, INVARIANTS, ROWS
-from mcpfuzz.oracles.verdicts import Verdict, column_of, judge, letter_of
+from mcpfuzz.oracles.verdicts import Verdict, asked_of, column_of, judge, letter_of
 
 LETTERS = "ABCDE"
 SILENCE = Outcome("silence")
@@ -417,3 +417,22 @@ def test_a_bad_value_that_was_taken_at_its_word_is_obeyed() -> None:
 
 def test_a_modern_result_that_asks_back_is_told_apart() -> None:
     assert outcome_of(7, reply(7, result={"resultType": "input_required"})).kind == "input-required"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("row", "revision", "transport", "words"),
+    [
+        ("P2", "2025-11-25", "stdio", "an error -32602"),
+        ("F1", "2025-11-25", "stdio", "an error -32700 without an id"),
+        ("H4", "2025-11-25", "http", "any answer with HTTP 421 or 403 or 400"),
+        ("F9", "2026-07-28", "stdio", "a normal answer, or an error -32600/-32602, or a close 1009"),
+    ],
+)
+def test_what_a_row_asks_for_is_told_in_words(row: str, revision: str, transport: str, words: str) -> None:
+    assert asked_of(row, revision, transport) == words
+
+
+def test_every_row_is_told_in_words_and_none_of_the_tables_own_is_left() -> None:
+    for row, revision, transport in itertools.product(ROWS, LETTERS, ("stdio", "http", "sse", "ws")):
+        told = asked_of(row, revision, transport).split()
+        assert not {"void", "echo", "served", "silence", "x2", "2xx/405"} & set(told), (row, told)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mcpfuzz.campaign.plan import ROUND_CASES, units
-from mcpfuzz.model import Case, Operation, Surface
+from mcpfuzz.model import Case, Operation, Send, Surface
 from mcpfuzz.scenarios.base import Scenario
-from mcpfuzz.strategies.choices import Choices
+from mcpfuzz.scenarios.catalogue import catalogue
+from mcpfuzz.slots import Filler
+from mcpfuzz.strategies.choices import Choices, RandomChoices
+from mcpfuzz.wire import encode
 
 
 def nothing(choices: Choices, surface: Surface, operation: Operation | None, index: int) -> Case | None:
@@ -67,3 +70,17 @@ def test_what_is_found_most_often_comes_first_and_many_operations_share_the_firs
 def test_a_second_round_goes_on_where_the_first_ended() -> None:
     work = [unit.first for unit in units((scenario("each", 20, kinds=True),), offering(1), 2)]
     assert work == [0, 16, 20, 36]
+
+
+def test_the_first_broken_frames_are_long_ones_and_one_of_them_is_more_than_ten_mebibytes() -> None:
+    story, length = catalogue()["malformed-frames"], Filler({})
+    drawn = [story.draw(RandomChoices(1, nth), offering(2), None, nth) for nth in range(40)]
+    cases = [case for case in drawn if case is not None]
+    assert [case.row for case in cases[:3]] == ["F9", "F9", "F1"]
+    sizes = []
+    for case in cases[:2]:
+        action = case.conversation.steps[0].action
+        assert isinstance(action, Send)
+        sizes.append(len(encode(length.fill(action.message))))
+    assert 10 << 20 < sizes[0] < 15 << 20
+    assert sizes[1] < 11 << 20

@@ -343,6 +343,17 @@ def test_what_was_sent_and_comes_back_shortened_is_no_leak(shown: str) -> None:
     assert list(leaks_in(told, error=True, sent="say /srv/mel/notes/x.txt", roots=roots))
 
 
+@pytest.mark.parametrize("asked", [",,,,,,,,,,,,", "a-a-a-a-a-a-a", "zone/a-a-a-a-a-a-a", "zone.txt"])
+def test_a_path_that_ends_in_what_was_sent_gives_its_folder_away_and_is_one_cause(asked: str) -> None:
+    call = Call("tools/call", {"name": "greet", "arguments": {"name": asked}})
+    sent = json.dumps({"id": ID, "params": call.params}).encode()
+    seen = trace(exchange(error(f"File name too long: '/usr/lib/zoneinfo/{asked}'"), sent=sent), actions=(call,))
+    place = Place(kind="tool", name="greet")
+    case = Case(scenario="x", place=place, conversation=seen.conversation, label="")
+    found = next(item for item in judge_trace(case, seen, BENCH, SURFACE) if item.rule == "path-leak")
+    assert found.cause.endswith("/usr/lib/zoneinfo")
+
+
 @pytest.mark.parametrize("path", ["/opt/ws", "/opt/ws/a/b.txt", "/home/me/project/x", "/home/me"])
 def test_a_folder_that_the_user_configured_is_no_leak(path: str) -> None:
     assert not list(leaks_in(f"no such file: {path}", error=True, sent="", roots=BENCH.roots, known=BENCH.known))
@@ -761,6 +772,14 @@ def test_what_breaks_on_a_property_that_no_operation_knows_is_one_cause_for_all(
     cases = [replace(case_of(label=label), place=Place(kind=kind, name="a")) for kind in ("tool", "prompt")]
     found = {item.cause for case in cases for item in judge_trace(case, seen, BENCH, SURFACE)}
     assert len(found) == causes
+
+
+@pytest.mark.parametrize(("kind", "causes"), [("transport", 1), ("session", 2)])
+def test_a_frame_that_ends_the_server_is_one_cause_whatever_is_asked_in_it(kind: Any, causes: int) -> None:
+    seen = trace(exchange(), ending=Ending(kind="exited", returncode=0))
+    cases = [replace(case_of(), place=Place(kind=kind, name=name)) for name in ("tools/call", "resources/read")]
+    found = [item.cause for case in cases for item in judge_trace(case, seen, BENCH, SURFACE) if item.rule == "crash"]
+    assert len(found) == 2 and len(set(found)) == causes
 
 
 @pytest.mark.parametrize(("silent", "at", "argument"), [(0, "echo", "/text"), (1, "list", None)])

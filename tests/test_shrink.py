@@ -24,6 +24,7 @@ from mcpfuzz.model import (
     Claim,
     Close,
     Conversation,
+    Json,
     Open,
     Place,
     Proof,
@@ -360,6 +361,22 @@ def test_what_names_the_operation_is_never_touched(arguments: dict[str, Any]) ->
         action = candidate.steps[0].action
         assert isinstance(action, Call)
         assert (action.method, action.params["name"], action.params["_meta"]) == ("tools/call", "t", {"k": "v"})
+
+
+@pytest.mark.parametrize(
+    ("meta", "left"),
+    [
+        ({"mcpfuzz/k": 7}, {}),
+        ({"mcpfuzz/k": 7, "x/y": 1}, {"_meta": {"x/y": 1}}),
+        ({"mcpfuzz/k": "{repeat:9000:x}"}, {"_meta": {"mcpfuzz/k": "{repeat:9000:x}"}}),
+        ({"a/b": 1}, {"_meta": {"a/b": 1}}),
+    ],
+)
+def test_what_we_added_to_tell_cases_apart_is_left_out_without_leave(meta: Json, left: dict[str, Json]) -> None:
+    params: Json = {"name": "a", "_meta": meta}
+    message: dict[str, Json] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    made = smallest(Conversation.of(Send(message)), lambda _: True, inside=False)
+    assert made.best == Conversation.of(Send({**message, "params": {"name": "a", **left}}))
 
 
 @given(conversations)

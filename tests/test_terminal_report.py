@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mcpfuzz.events import Discovered, Event, Finished
-from mcpfuzz.model import OperationStats, replace
+from mcpfuzz.model import OperationStats, ScenarioResult, replace
 from mcpfuzz.reports import Look
 from mcpfuzz.reports.testing import EVIL_TEXTS, hostile_run, opened, sample_finding, sample_run
 from mcpfuzz.reports.texts import visible
@@ -73,6 +73,19 @@ def test_what_was_not_tested_is_said_with_its_reason() -> None:
         "  not run      authorization-bola, authorization-bfla: needs two identities",
     ):
         assert line in text.splitlines()
+
+
+def test_what_no_option_would_bring_about_is_a_number_unless_it_is_asked_for() -> None:
+    whys = ("not applicable: it is about WebSocket", "not applicable: it is about networked servers: --url",
+            "not applicable: give the folder with --workspace")  # fmt: skip
+    events = finished(scenarios=tuple(ScenarioResult(id=f"s{nth}", status="not-run", reason=why)
+                                      for nth, why in enumerate(whys)))  # fmt: skip
+    short = [line for line in shown(events)[0].splitlines() if line.startswith("  not run")]
+    assert short == [
+        "  not run      s2: not applicable: give the folder with --workspace",
+        "  not run      2 that do not apply to this target: --verbose lists them",
+    ]
+    assert "  not run      s0: not applicable: it is about WebSocket" in shown(events, look=Look(verbose=True))[0]
 
 
 @pytest.mark.parametrize(

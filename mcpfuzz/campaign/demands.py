@@ -71,6 +71,8 @@ def _demands(refusal: Json, arguments: Mapping[str, Json]) -> Iterator[_Demand]:
             yield from found
             return
         named = [name for name, value in arguments.items() if isinstance(value, str) and _names(text, value)]
+        if len(named) > 1:
+            named = [name for name in named if name in text]
         if len(named) == 1 and (options := tuple(hints(refusal))):  # "Invalid mode 'x': must be one of a, b"
             yield _Demand((named[0],), options=options)
             return
@@ -170,7 +172,11 @@ def _value(demand: _Demand, old: Json, declared: Mapping[str, Json], place: str 
 
 
 def _names(text: str, value: str) -> bool:
-    return any(f"{sign}{value}{sign}" in text for sign in "'\"`") if value else False
+    """Whether a refusal names a value: in quotes, or behind a colon ("Invalid type: x. Must be ...")."""
+    if not value:
+        return False
+    behind = re.search(rf": {re.escape(value)}(?![\w-])", text) if len(value) <= 200 else None
+    return behind is not None or any(f"{sign}{value}{sign}" in text for sign in "'\"`")
 
 
 def _strings(value: Json) -> tuple[str, ...]:

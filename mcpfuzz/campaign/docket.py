@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from mcpfuzz.campaign.findings import LETHAL, fingerprint
 from mcpfuzz.campaign.plan import Unit
-from mcpfuzz.campaign.prover import ONLY_SLOW, Prover
+from mcpfuzz.campaign.prover import ONLY_SLOW, REFUTED, Prover
 from mcpfuzz.campaign.score import Score
+from mcpfuzz.campaign.takings import takes_in
 from mcpfuzz.events import Found
 from mcpfuzz.model import Case, Finding, Suspicion, replace
 
@@ -73,6 +74,8 @@ class Docket:
         if self._tried.get(key, 0) >= ATTEMPTS and not plainer:
             if suspicion.rule in LETHAL:
                 self.dead_ends.add(unit.key)
+            if takes_in(case, suspicion):
+                await self._prover.forget()  # others would show it, under rules of their own
             return
         if suspicion.rule in SLOW_PROOF and not self._settling:
             self.dead_ends.add(unit.key)
@@ -93,6 +96,8 @@ class Docket:
         if proved and suspicion.rule in ENDS_STORY:
             self.dead_ends.add(unit.key)
         self._tried[key] = ATTEMPTS if proved else self._tried.get(key, 0) + 1
+        if finding.note == REFUTED and suspicion.rule not in LETHAL:
+            return  # the attack did not cause it; (what ends a server by a benign call ends it none the less)
         self._file(finding, (case, suspicion), unit, plainer=plainer)
 
     def _file(self, finding: Finding, origin: tuple[Case, Suspicion], unit: Unit, *, plainer: bool) -> None:

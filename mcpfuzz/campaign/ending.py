@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from mcpfuzz.campaign.corpus import Corpus
 from mcpfuzz.campaign.engine import TIME_SPENT, Engine
 from mcpfuzz.campaign.merging import NOT_APPLICABLE, NOTHING_ACCEPTED, NOTHING_TESTED
-from mcpfuzz.campaign.prover import REFUTED
 from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.roles import matrix_json
 from mcpfuzz.campaign.settings import Settings
@@ -56,6 +55,8 @@ NEEDED = {
 """Slot -> what to give for it."""
 ABOUT_CALLERS = frozenset({"authenticated", "bearer", "jwt", "jwt-key", "first-message"})
 """Needs that speak of callers; where none was given, that is what is missing."""
+LASTING = frozenset({"file-read", "file-harmed"})
+"""Kinds of proof about decoys, which lie elsewhere for good once a tool moved them."""
 ORDER = {severity: index for index, severity in enumerate(reversed(SEVERITIES))}
 
 
@@ -129,17 +130,20 @@ def finished(settings: Settings, state: State, began: float, failure: str | None
 
 
 def _worth_telling(findings: list[Finding]) -> list[Finding]:
-    """All that is proved, and suspects of rules that nothing proved: the rest is its echo. What a benign call leaks as
-    well was no leak of the attack's: such a call tells it under its own name. (A crash by a benign call is none the
-    less one, and stays suspect.)"""
-    findings = [item for item in findings if item.note != REFUTED or not item.rule.endswith("-leak")]
-    proved = {finding.rule for finding in findings if finding.confidence == "proved"}
+    """All that is proved, and suspects of rules and sightings that nothing proved: the rest is its echo. A decoy that
+    one tool took into the workspace is shown by others under any rule, until the next start."""
+    sure = [finding for finding in findings if finding.confidence == "proved"]
+    proved = {finding.rule for finding in sure}
+    shown = {finding.proof.kind for finding in sure} & LASTING
     open_places = {
-        finding.place for finding in findings
-        if finding.rule == "path-traversal" and finding.confidence == "proved" and _anywhere(finding)
+        finding.place for finding in sure
+        if finding.rule == "path-traversal" and _anywhere(finding)
     }  # fmt: skip
     findings = [item for item in findings if item.rule != "symlink-escape" or item.place not in open_places]
-    return [finding for finding in findings if finding.confidence == "proved" or finding.rule not in proved]
+    return [
+        finding for finding in findings
+        if finding.confidence == "proved" or not (finding.rule in proved or finding.proof.kind in shown)
+    ]  # fmt: skip
 
 
 def _anywhere(finding: Finding) -> bool:

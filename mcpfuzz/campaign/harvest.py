@@ -29,6 +29,8 @@ _ONE_OF = re.compile(
     r"|supported(?: \w+)?)[:\s]+(.{1,400})",
     re.IGNORECASE,
 )
+_ITEM = r"[\"'`]?[\w-]{1,40}[\"'`]?"
+_EITHER = re.compile(rf"must be (?:either )?({_ITEM}(?:, {_ITEM}){{0,20}},? or {_ITEM})", re.IGNORECASE)
 _WORDS = re.compile(r"[\w./@+-]{1,60}")
 
 
@@ -118,10 +120,10 @@ def hints(refusal: Json) -> Iterator[str]:
         text = str(refusal)[:4_000]
     except RecursionError:  # nested too deep to be told
         return
-    for match in _ONE_OF.finditer(text):
+    for match in (*_ONE_OF.finditer(text), *_EITHER.finditer(text)):
         quoted = QUOTED.findall(match[1])
         for word in quoted or _WORDS.findall(match[1]):
-            if is_safe(word) and not destructive(word):
+            if word.lower() not in ("or", "and") and is_safe(word) and not destructive(word):
                 yield quote(word)
 
 

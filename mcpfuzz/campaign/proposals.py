@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from mcpfuzz.campaign.demands import PLACE
+from mcpfuzz.campaign.wording import brief, worded
 from mcpfuzz.caution import takes_away
 from mcpfuzz.effects.decoys import PACKED
 from mcpfuzz.model import Json, Operation
@@ -64,15 +65,19 @@ def proposals(
         for index, arguments in enumerate(drawn):
             if not isinstance(arguments, dict):
                 continue
+            arguments = brief(arguments, operation)
             if index == 0:
                 plain = _asking(arguments, operation)
-                full = _asking(drawn[1] if isinstance(drawn[1], dict) else arguments, operation)
+                full = brief(_asking(drawn[1] if isinstance(drawn[1], dict) else arguments, operation), operation)
                 if takes_away(operation):  # what nothing else needs comes first
                     files = tuple(sorted((*SPARE[: bool(files)], *files), key=lambda name: name not in SPARE))
-                placed = _in_turn(_placed(plain, operation, files), _placed(full, operation, files))
+                placed = [*itertools.islice(
+                    _in_turn(_placed(plain, operation, files), _placed(full, operation, files)), MOST_PLACED
+                )]  # fmt: skip
                 own = own_calls(operation, arguments, seed)
-                first = (*own, *itertools.islice(placed, MOST_PLACED), plain, full)
-                made += [item for item in first if item not in made]
+                said = worded(placed[0] if placed else plain, operation, _elsewhere(operation, plain))
+                first = (*own, *placed[:1], said, *placed[1:], plain, full)
+                made += [item for nth, item in enumerate(first) if item not in made and item not in first[:nth]]
             if arguments not in made:
                 made.append(arguments)
     except CannotGenerate as error:
@@ -186,6 +191,15 @@ def _pointed(
         else:
             arguments = put(arguments, place, value)
     return arguments
+
+
+def _elsewhere(operation: Operation, arguments: Mapping[str, Json]) -> frozenset[str]:
+    """Names of texts that speak of a place or an address."""
+    given = points(operation.schema, arguments)
+    return frozenset(
+        point.name for point in given
+        if _speaks_of_place(point.name, point.schema) or _speaks_of_address(point.name, point.schema)
+    )  # fmt: skip
 
 
 def _speaks_of_address(name: str, schema: Json) -> bool:

@@ -15,6 +15,7 @@ from mcpfuzz.campaign.shrink import keeps, single_readings
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
 from mcpfuzz.campaign.supply import OutOfStarts, Supply
+from mcpfuzz.campaign.takings import STORY_S, shortest_taking, takes_in
 from mcpfuzz.campaign.walks import is_walk, shortest
 from mcpfuzz.model import (
     Call,
@@ -53,6 +54,9 @@ INTRINSIC = {rule.id for rule in NETWORK_RULES if rule.id not in ("server-error"
     "data-exposure",
 }
 """Rules about the answer itself, wrong under any stimulus: the control only shows that the server serves."""
+CRASH_STARTS, CRASH_S = 8, 5.0
+"""Starts that shrinking one crash has the time for in any case, and seconds, at most: a server may take a while to come
+up, and a size is not bisected in less."""
 SHRINK_STARTS = 30
 """Starts that shrinking one finding may spend; a third of what is left, at most."""
 MAX_SHOWN = 12
@@ -64,7 +68,8 @@ REFUTED = "a benign call shows the same"
 TOO_BOLD = "what is smaller did not show on a fresh server"
 """Why the case is told as it was first said, or twice over."""
 ONLY_SLOW = "asked again, it was answered in time"
-"""The note of an answer that did not come soon enough and came within `--timeout`: that is no finding."""
+"""The note of an answer, or an end, that did not come soon enough and came in time when it was asked for again: that
+is no finding."""
 WAITS = frozenset({"hang", "no-answer"})
 """Rules about an answer that does not come, of which a busy machine may be the cause."""
 BEAT_SHARE = 0.02
@@ -104,6 +109,8 @@ class Prover:
 
         Where the control is several calls and some of them show it by themselves, it is tried without those.
         """
+        if suspicion.rule == "crash":
+            shrink_s = max(shrink_s, min(CRASH_S, CRASH_STARTS * self.supply.start_s))
         finding: Finding | None = None
         why = REFUTED
         try:
@@ -220,10 +227,11 @@ class Prover:
             return None, REFUTED
         trace = await self._say(conversation, timeout, case.row, _linger(case, suspicion))
         seen = observe(suspicion.proof, trace, self.bench)
-        if trace.ending.kind != "alive" or suspicion.rule in LETHAL:
-            await self.supply.drop()
+        if trace.ending.kind != "alive" or suspicion.rule in LETHAL or (keeps and seen is not None):
+            await self.supply.drop()  # what it took in is not shown to what follows
         if seen is None:
-            return None, ONLY_SLOW if suspicion.rule in WAITS else "it did not show again on a fresh server"
+            slow = suspicion.rule in WAITS or suspicion.rule == "no-shutdown"
+            return None, ONLY_SLOW if slow else "it did not show again on a fresh server"
         return trace, seen
 
     async def _slowness(self) -> float:
@@ -315,6 +323,15 @@ class Prover:
             trace = await self._say(best, self.patience(), case.row)
             best, minimal = await shortest(best, trace, partial(self._still, suspicion, case=case), spent)
             return best, minimal, False
+        if takes_in(case, suspicion):
+            spent_at = min(self.until, time.monotonic() + STORY_S)
+            now = await self._say(case.control or best, self.patience())
+            fresh = partial(self._untouched, case)
+            best, minimal = await shortest_taking(
+                case, suspicion, self.bench, now, fresh,
+                lambda: time.monotonic() > spent_at or not self.supply.can_start,
+            )  # fmt: skip
+            return best, minimal, False
         roles = "steps" in suspicion.proof.params  # it is of this conversation and of no shorter one
         if suspicion.proof.kind == "effect":
             for candidate in single_readings(best):
@@ -332,6 +349,15 @@ class Prover:
         search = Smallest(best, shows, spent, inside=inside)
         await search.find()
         return search.best, search.minimal, search.rough
+
+    async def _untouched(self, case: Case, conversation: Conversation) -> Trace:
+        """On a fresh server, as if nothing had been taken in before."""
+        await self.supply.fresh("what was taken in may last")
+        return await self._say(conversation, self.patience(), case.row)
+
+    async def forget(self) -> None:
+        """What the current server took in: the next thing is said to a fresh one."""
+        await self.supply.drop()
 
     async def _still(self, suspicion: Suspicion, candidate: Conversation, case: Case) -> bool:
         trace = await self._say(candidate, self.patience(), case.row, _linger(case, suspicion) / 10)

@@ -164,7 +164,7 @@ class Reach:
                     refused = self._refused.get(operation.key, [])
                     taught = _taught(operation, tries[0], self._harvest, refused)
                     tries = list({repr(item): item for item in taught}.values())[:SECOND_TRIES]
-                await self._learn_one(client, operation, tries, filler, timeout, until)
+                await self._learn_one(client, operation, stage, tries, filler, timeout, until)
         empty = {key for key, calls in self._good.items() if all(map(hollow, calls))}
         likely = {key: tried for key, tried in self._likely.items() if key not in self._good or key in empty}
         order = sorted(surface.operations, key=lambda operation: operation.key not in shown)
@@ -174,6 +174,7 @@ class Reach:
         self,
         client: Client,
         operation: Operation,
+        stage: str,
         candidates: list[Mapping[str, Json]],
         filler: Filler,
         timeout: float,
@@ -182,6 +183,7 @@ class Reach:
         """Try candidates until a few are known to be good."""
         assert self._harvest is not None
         queue, spare = deque(candidates), AMENDED
+        likeliest = candidates[:1]  # and what was made of it
         found = list(self._good.get(operation.key, ()))
         place = "{workspace}" if filler.knows("workspace") else None
         while queue and time.monotonic() < until:
@@ -218,11 +220,12 @@ class Reach:
             if asked is not None and asked not in tried and asked not in queue:
                 spare -= 1
                 queue.appendleft(asked)
+                likeliest += [asked] if candidate in likeliest else []
             if len(tried) < KEEP:
                 self._likely[operation.key] = (*tried, candidate)
-            tally.reason = (
-                f"every call was rejected, at last with: {rejection(answered)}; give a good one with --example"
-            )
+            if tally.reason is None or (stage == "first" and candidate in likeliest):  # the others say less
+                told = f"every call was rejected, the likeliest with: {rejection(answered)}"
+                tally.reason = f"{told}; give a good one with --example"
 
     def _most(self, operation: Operation) -> int:
         """Calls that are worth a try: few where all were refused in the same words, whatever they said."""

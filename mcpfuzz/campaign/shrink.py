@@ -23,6 +23,9 @@ _T = TypeVar("_T")
 _REPEAT = re.compile(r"\{repeat:(\d+):([^{}]+)\}")
 _PIECE = re.compile(r"\{repeat:\d+:[^{}]+\}|\{[a-z_]+(?::[^{}]*)?\}|.", re.DOTALL)
 """What a frame is taken apart into: slots stay whole."""
+OWN = "mcpfuzz/"
+ODD = 40
+"""How members of `_meta` begin that say nothing; those of a greater weight may be what is wrong."""
 MAX_KEYS = 60
 """Members of one object or array that are tried one by one."""
 LONGEST_JSON = 8192
@@ -121,7 +124,7 @@ def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conv
     """Neighbours, boldest first; each weighs less.
 
     Args:
-        inside: also simplify what the steps say; False only leaves steps out.
+        inside: also simplify what the steps say; False only leaves steps out, and what we added to tell cases apart.
     """
     steps = conversation.steps
     yield from (Conversation(kept) for kept in _fewer(steps))
@@ -130,6 +133,10 @@ def simpler(conversation: Conversation, *, inside: bool = True) -> Iterator[Conv
             for times in (1, step.times // 2, step.times - 1 if step.times <= EXACT else 0):
                 if 0 < times < step.times:
                     yield _with(conversation, index, replace(step, times=times))
+    for index, step in enumerate(steps):
+        plain = _unmarked(step.action)
+        if plain is not None:
+            yield _with(conversation, index, replace(step, action=plain))
     if not inside:
         return
     for index, step in enumerate(steps):
@@ -158,6 +165,20 @@ def _fewer(steps: tuple[Step, ...]) -> Iterator[tuple[Step, ...]]:
             if kept:
                 yield kept
         part //= 2
+
+
+def _unmarked(action: Action) -> Action | None:
+    """A message without the members of `_meta` that only make it differ from others; None where it has none."""
+    message = action.message if isinstance(action, Send) else None
+    params = message.get("params") if isinstance(message, Mapping) else None
+    meta = params.get("_meta") if isinstance(params, Mapping) else None
+    if not isinstance(message, Mapping) or not isinstance(params, Mapping) or not isinstance(meta, Mapping):
+        return None
+    kept = {key: value for key, value in meta.items() if not key.startswith(OWN) or _json_weight(value) > ODD}
+    if len(kept) == len(meta):
+        return None
+    bare = {key: value for key, value in params.items() if key != "_meta"}
+    return Send({**message, "params": {**bare, "_meta": kept} if kept else bare})
 
 
 def _actions(action: Action) -> Iterator[Action]:

@@ -33,6 +33,8 @@ def _words(action: Action) -> str:
             return f"{name} with {_cut(_json(arguments))}"
         case Call(method, params):
             return method + (f" with {_cut(_json(params))}" if params else "")
+        case Send({"jsonrpc": "2.0", "method": str(method), **more}) if set(more) <= {"id", "params"}:
+            return _cut(method) + (f" with {_cut(_json(more['params']))}" if "params" in more else "")
         case Send(message):
             return f"the message {_cut(_json(message))}"
         case Raw(data) | Ws(payload=data):

@@ -17,6 +17,7 @@ from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.reading import frames, lost, method_of
 from mcpfuzz.oracles.row_proofs import row_verdict
 from mcpfuzz.oracles.rules import RULES
+from mcpfuzz.oracles.verdicts import asked_of
 from mcpfuzz.slots import quote
 from mcpfuzz.waits import waits_in
 
@@ -186,7 +187,8 @@ def _cause(rule: str, case: Case, trace: Trace, seen: str) -> str:
     if rule == "crash" and trace.ending.left:
         return "a connection left"  # whatever it had said before
     if rule == "crash":
-        return crash_cause(trace) or f"{trace.ending.returncode} {where}"
+        at = "transport" if case.place.kind == "transport" else where  # a frame is the reader's, whatever is in it
+        return crash_cause(trace) or f"{trace.ending.returncode} {at}"
     if rule in ("hang", "no-answer", "poisoned", "memory-growth", "oversized-answer"):
         return where
     if rule == "result-shape":
@@ -238,7 +240,8 @@ def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     if verdict.level != "FAIL" or (case.row == "R11" and "error, " in verdict.because and "id echo" in verdict.because):
         return  # R11 is about the id: a method that is refused under any id says nothing of it
     rule = _row_rule(str(case.row), verdict.rule, trace)
-    proof = Proof(kind="verdict", expected="an outcome that the ORACLE table allows", params=params)
+    expected = asked_of(str(case.row), bench.revision, bench.transport)
+    proof = Proof(kind="verdict", expected=expected, params=params)
     cause = f"{case.row} {verdict.rule}"  # not what was seen besides: it differs from one time to the next
     if verdict.rule in _BY_INVARIANT or rule == "answer-to-notification":
         kind = "session" if case.place.kind == "transport" else case.place.kind  # one reader, whatever was wrong

@@ -49,6 +49,8 @@ _RAW_HINT = re.compile(
 )
 
 
+LONG = 8
+"""Characters of a name that is known by what was sent; shorter ones may be in it by chance."""
 MAX_TEXT = 1 << 20
 """Longer answers are searched in their first and last half of this many characters."""
 
@@ -81,6 +83,8 @@ def leaks_in(
                 continue
             if leak.name == "a password in a URL" and _bare(found) in _bare(sent):
                 continue
+            if leak.rule == "path-leak":
+                found = _unsent(found + "/" * text.startswith("/", match.end()), sent)
             yield leak, found
             break
 
@@ -92,6 +96,16 @@ def _of_this_machine(path: str, roots: Sequence[str]) -> bool:
 
 def _known(found: str, sent: str, known: Sequence[str]) -> bool:
     return found.strip() in sent or any(_inside(found, folder) for folder in known)
+
+
+def _unsent(path: str, sent: str) -> str:
+    """A path without what was sent at its end: what is given away is the folder, whatever was asked for
+    in it; it ends in a slash then."""
+    for match in re.finditer("/", path):
+        asked = path[match.end() :]
+        if path.count("/", 0, match.end()) > 2 and len(asked) >= LONG and asked in sent:
+            return path[: match.end()]
+    return path
 
 
 def _elided(path: str, sent: str, known: Sequence[str]) -> bool:

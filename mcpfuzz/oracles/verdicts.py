@@ -8,6 +8,7 @@ into FAIL.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,8 +17,16 @@ from mcpfuzz.oracles.outcomes import RESPONSES, Level, Outcome, Outcomes, broken
 from mcpfuzz.oracles.table import DROPPED, INVARIANTS, ROWS, Column, Row
 from mcpfuzz.revisions import BY_DATE
 
-__all__ = ["Verdict", "column_of", "judge", "letter_of"]
+__all__ = ["Verdict", "asked_of", "column_of", "judge", "letter_of"]
 
+_WORDS = {
+    "error": "an error", "is-error": "a result with isError", "result": "a result", "served": "a normal answer",
+    "answered": "an answer", "silence": "no answer", "nothing": "no answer", "any": "any answer",
+    "void": "without an id", "echo": "under its id", "due": "under the id that is due", "closed": "a close",
+    "x2": "to each", "x*": "to each", "+": "and",
+}  # fmt: skip
+"""Words of the table's cells, for people."""
+_STATUS = re.compile(r"[1-5](?:\d\d|xx)(?:/[1-5](?:\d\d|xx))*")
 _LETTERS = {item.date: item.letter for item in BY_DATE.values()}
 
 
@@ -47,6 +56,20 @@ def column_of(transport: str, letter: str) -> Column:
     if transport in ("http", "sse", "http-legacy", "http-modern"):
         return "http-modern" if letter == "E" else "http-legacy"
     raise Fault(f"{transport!r} is no transport of the ORACLE table: stdio, ws, http or sse")
+
+
+def asked_of(row_id: str, revision: str, transport: str) -> str:
+    """What the table asks for where it is sound, in words: "an error -32602, or a normal answer"."""
+    rules = ROWS[row_id].rules(column_of(transport, letter_of(revision)), letter_of(revision))
+    forms = [form for rule in rules if rule.level == "OK" for form in rule.text.split(", ")]
+    told = [" ".join(map(_word, form.split())) for form in dict.fromkeys(forms)]
+    return ", or ".join(told) or "nothing that breaks an invariant"
+
+
+def _word(word: str) -> str:
+    if _STATUS.fullmatch(word):
+        return "with HTTP " + word.replace("/", " or ")
+    return _WORDS.get(word, word)
 
 
 @lru_cache(maxsize=4096)
@@ -101,7 +124,8 @@ def _by_cell(row: Row, outcomes: tuple[Outcome, ...], letter: str, column: Colum
         return Verdict("OK", f"{row.id}: the table asks nothing of {column} in revision {letter} ({shown})", row.id)
     for rule in rules:
         if any(form.fits(outcomes) for form in rule.forms):
-            return Verdict(rule.level, f"{row.id} ({row.title}): {shown}; {rule.level}: {rule.text}", row.id)
+            told = "a violation" if rule.level == "FAIL" else f"{rule.level}: {rule.text}"
+            return Verdict(rule.level, f"{row.id} ({row.title}): {shown}; {told}", row.id)
     if len(outcomes) > 1:
         verdicts = [_by_cell(row, (item,), letter, column) for item in outcomes]
         return max(verdicts, key=lambda verdict: ("OK", "WEAK", "FAIL").index(verdict.level))

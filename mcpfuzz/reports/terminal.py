@@ -103,7 +103,8 @@ class TerminalSink:
                 self._note("restarted", reason)
             case Found(finding=finding):
                 place = {"kind": finding.place.kind, "name": finding.place.name, "argument": finding.place.argument}
-                self._note("found", f"{finding.severity} {finding.rule} · {where(place)}")
+                label = "found" if finding.confidence == "proved" else "suspected"
+                self._note(label, f"{finding.severity} {finding.rule} · {where(place)}")
             case Finished():
                 self._report()
 
@@ -221,11 +222,17 @@ class TerminalSink:
             self._line(("  not reached  ", "dim"), f"… and {len(missed) - most:,} more")
 
     def _scenarios(self, scenarios: list[Mapping[str, Any]]) -> None:
+        foreign = 0  # what no option would bring about is a number, unless it is asked for
         for status in ("partial", "not-run"):
             label = status.replace("-", " ")
             for reason, names in by_reason(scenarios, status):
+                if reason.startswith("not applicable") and " give " not in reason and not self._look.verbose:
+                    foreign += len(names)
+                    continue
                 more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
                 self._line((f"  {label:<13}", "dim"), f"{', '.join(names[:_MAX_LISTED])}{more}: {clip(reason, 200)}")
+        if foreign:
+            self._line(("  not run      ", "dim"), f"{foreign} that do not apply to this target: --verbose lists them")
 
     def _since(self, lines: list[tuple[str, str]]) -> None:
         most = len(lines) if self._look.verbose else 4 * _MAX_LISTED
