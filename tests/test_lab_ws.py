@@ -6,7 +6,6 @@ import base64
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from websockets.typing import Subprotocol
 
 from mcpfuzz.lab.drive import CLIENT, ENVELOPE
 from mcpfuzz.lab.served import Served
+from tests.turns import trusting
 
 TOKENS = ("--token", "alice=alice-token", "--token", "bob=bob-token")
 HEAD = 14
@@ -35,7 +35,7 @@ EXPORT = {"name": "export_notes", "arguments": {"tag": "kiln"}}
 @contextmanager
 def opened(lab: Served, more: str = "", **options: Any) -> Iterator[ClientConnection]:
     if lab.url.startswith("wss:"):
-        options["ssl"] = ssl.create_default_context(cafile=lab.authority)
+        options["ssl"] = trusting(lab.authority)
     with connect(lab.url + more, compression=None, open_timeout=15, close_timeout=5, **options) as connection:
         yield connection
 

@@ -3,7 +3,6 @@ first messages that are guessed, and what a close frame tells."""
 
 from __future__ import annotations
 
-import ssl
 import time
 from typing import Any
 
@@ -30,6 +29,7 @@ from mcpfuzz.strategies.choices import RandomChoices
 from mcpfuzz.target import Prepared, Target
 from mcpfuzz.tokens import ends, forged
 from mcpfuzz.transports.refusals import turned_away
+from tests.turns import trusting
 
 KEY = "the-key-of-this-test"
 PING, PONG = '{"jsonrpc":"2.0","id":7,"method":"ping"}', '{"jsonrpc":"2.0","id":7,"result":{}}'
@@ -115,7 +115,7 @@ def test_the_steps_that_the_proof_names_are_those_that_it_means() -> None:
 @pytest.mark.parametrize("transport", ["ws", "wss"])
 def test_a_connection_over_websocket_ends_with_its_token(transport: str) -> None:
     with Served(transport, "--jwt-key", KEY, "--auth", "query") as served:
-        tls = ssl.create_default_context(cafile=served.authority) if transport == "wss" else None
+        tls = trusting(served.authority) if transport == "wss" else None
         place = f"{served.url}?token={mint('alice', KEY, -3)}"  # with the leeway it is good for two seconds more
         with connect(place, compression=None, ssl=tls) as open_one:
             open_one.send(PING)
