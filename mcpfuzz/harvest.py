@@ -29,7 +29,7 @@ _ALONE = re.compile(r"[\w:./@+=-]*\d[\w:./@+=-]*")
 _TOKENS = (
     re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", re.IGNORECASE),
     re.compile(r"(?i)\b(?:id|uuid|code|key|handle|number|ticket|token|ref(?:erence)?)\b[\s:=#\"'`(]{1,4}([\w][\w.:-]{0,80}\w|\w)"),
-    re.compile(r"\b(?=[\w-]*\d)[A-Za-z]{1,20}[-_][0-9A-Za-z]{3,40}\b"),
+    re.compile(r"\b(?=[\w-]{0,60}\d)[A-Za-z]{1,20}[-_][0-9A-Za-z]{3,40}\b"),
     re.compile(r"#(\d{1,18})\b"),
     re.compile(r"\b[0-9a-f]{12,64}\b"),
 )  # fmt: skip

@@ -26,6 +26,7 @@ from urllib.parse import quote_plus, urlencode, urljoin
 from mcpfuzz.errors import HandshakeError, Unauthorized, UsageError
 from mcpfuzz.identities import PASSWORD, Identity
 from mcpfuzz.model import Http, Json, at_pointer
+from mcpfuzz.onward import cookie
 from mcpfuzz.slots import quote, quoted
 from mcpfuzz.tokens import FAR_S, ends, find
 from mcpfuzz.transports.endpoint import Endpoint
@@ -256,12 +257,10 @@ def _cookies(headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     for name, value in headers:
         if name != "set-cookie":
             continue
-        pair, *attributes = value.split(";")
-        key, _, text = pair.partition("=")
-        ended = any(attribute.strip().lower().replace(" ", "") == "max-age=0" for attribute in attributes)
-        found.pop(key.strip(), None)
-        if key.strip() and text.strip() and not ended:
-            found[key.strip()] = text.strip()
+        key, text = cookie(value)
+        found.pop(key, None)
+        if key and text:
+            found[key] = text
     return list(found.items())
 
 

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
-__all__ = ["Browser"]
+__all__ = ["CODE", "REDIRECTS", "Browser", "cookie"]
 
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 MOST_BYTES: Final = 256 << 10
@@ -23,7 +23,8 @@ _AGREES = re.compile(
     r"approve|allow|accept|agree|authori[sz]e|confirm|consent|continue|grant|yes|\bok\b", re.IGNORECASE
 )
 _REFUSES = re.compile(r"deny|reject|cancel|decline|refuse|disallow|\bno\b|back", re.IGNORECASE)
-_CODE = re.compile(r"[?&#]code=([^&#]+)")
+CODE: Final = re.compile(r"[?&#]code=([^&#]+)")
+"""The code in a Location, as it stands there (RFC 6749, 4.1.2)."""
 
 
 @dataclass(slots=True)
@@ -112,13 +113,15 @@ class Browser:
         told = list(headers)
         for name, value in told:
             if name == "set-cookie":
-                self._keep(value)
+                key, text = cookie(value)
+                self._cookies.pop(key, None)
+                self._cookies |= {key: text} if key and text else {}
         location = next((value for name, value in told if name == "location"), "")
         kind = next((value for name, value in told if name == "content-type"), "")
         self._at, self._location, self._form = at, "", None
         if status in REDIRECTS and location:
             self._location = location
-            code = _CODE.search(location)
+            code = CODE.search(location)
             self._code = code[1] if code else self._code
         elif kind.startswith("text/html"):
             reader = _Forms()
@@ -126,14 +129,6 @@ class Browser:
                 reader.feed(body[:MOST_BYTES].decode("utf-8", "replace"))
             posted = [form for form in reader.forms if form.method == "post" and not form.personal]
             self._form = next((form for form in posted if form.agreeing is not None or not form.buttons), None)
-
-    def _keep(self, cookie: str) -> None:
-        pair, *attributes = cookie.split(";")
-        name, _, value = pair.strip().partition("=")
-        if any(attribute.strip().lower() == "max-age=0" for attribute in attributes) or not value:
-            self._cookies.pop(name, None)
-        else:
-            self._cookies[name] = value
 
     def value(self, name: str) -> str:
         """Args: name: onward (where the redirect leads), form and fields (where the form goes, and what it sends),
@@ -172,6 +167,14 @@ class Browser:
 
     def _is_ours(self, location: str) -> bool:
         return bool(self._issuer) and location.startswith(f"{self._issuer}/authorize?")
+
+
+def cookie(header: str) -> tuple[str, str]:
+    """Name and value that a Set-Cookie header gives (RFC 6265, 5.2); no value where it takes the cookie away."""
+    pair, *attributes = header.split(";")
+    name, _, value = pair.partition("=")
+    ended = any(re.fullmatch(r"max-age=(?:0+|-\d+)", "".join(one.split()).lower()) for one in attributes)
+    return name.strip(), "" if ended else value.strip()
 
 
 def _sent(form: _Form) -> Sequence[tuple[str, str]]:

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mcpfuzz.answers import result_of
-from mcpfuzz.caution import file_writers, looks_destructive
+from mcpfuzz.caution import looks_destructive
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, Late, TargetError
 from mcpfuzz.model import Call, Json, Operation, OperationKind, Surface, brief
 from mcpfuzz.slots import quote
 from mcpfuzz.transports.headers import learn
 
-__all__ = ["MAX_OPERATIONS", "Leave", "bind", "discover", "file_writers", "looks_destructive"]
+__all__ = ["MAX_OPERATIONS", "Leave", "bind", "discover"]
 
 MAX_PAGES = 40
 MAX_OPERATIONS = 1_000

@@ -124,16 +124,19 @@ def _nobodys() -> RsaKey:
 def _signed(header: dict[str, Any], claims: dict[str, Any], key: str | RsaKey) -> str:
     if isinstance(key, RsaKey):
         signed = f"{_packed({**header, 'alg': 'RS256'})}.{_packed(claims)}"
-        return f"{signed}.{base64.urlsafe_b64encode(key.sign(signed.encode())).rstrip(b'=').decode()}"
+        return f"{signed}.{_base64(key.sign(signed.encode()))}"
     given = str(header.get("alg", "HS256"))
     name = given if given in ("HS384", "HS512") else "HS256"
     signed = f"{_packed({**header, 'alg': name})}.{_packed(claims)}"
     digest = hmac.new(key.encode(), signed.encode(), getattr(hashlib, f"sha{name[2:]}")).digest()
-    return f"{signed}.{base64.urlsafe_b64encode(digest).rstrip(b'=').decode()}"
+    return f"{signed}.{_base64(digest)}"
 
 
 def _packed(value: dict[str, Any]) -> str:
-    data = json.dumps(value, separators=(",", ":")).encode()
+    return _base64(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from itertools import chain, zip_longest
 
+from mcpfuzz.caution import looks_destructive
 from mcpfuzz.model import Call, Case, Claim, Conversation, Json, Operation, Place, Proof, Surface
 from mcpfuzz.oracles.reading import strings
 from mcpfuzz.scenarios.base import Scenario, per_surface
 from mcpfuzz.slots import quote
 from mcpfuzz.strategies.choices import Choices
 from mcpfuzz.strategies.relations import words
-from mcpfuzz.surface import looks_destructive
 
 MOST = 96
 _MENTIONED = re.compile(

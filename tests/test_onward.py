@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcpfuzz.onward import Browser
+from mcpfuzz.onward import Browser, cookie
 from mcpfuzz.slots import Filler
 
 HTML = [("content-type", "text/html; charset=utf-8")]
@@ -93,3 +93,14 @@ def test_a_redirect_to_what_is_no_address_leads_nowhere(at: str, location: str) 
     browser.shown(at, 302, [("location", location)], b"")
     with pytest.raises(KeyError):
         browser.value("onward")
+
+
+@pytest.mark.parametrize(
+    ("header", "given"),
+    [
+        ("s=1; HttpOnly", ("s", "1")), (" s = a=b ;Path=/", ("s", "a=b")), ("s=1; Max-Age=60", ("s", "1")),
+        ("s=1; max-age = 0", ("s", "")), ("s=1; Max-Age=-1", ("s", "")), ("s=", ("s", "")), ("s", ("s", "")),
+    ],
+)  # fmt: skip
+def test_a_cookie_is_set_or_taken_away(header: str, given: tuple[str, str]) -> None:
+    assert cookie(header) == given

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from mcpfuzz.errors import UsageError
+from mcpfuzz.harvest import gained
 from mcpfuzz.model import Call, Conversation, Ending, Exchange, Frame, Http, Open, Proof, Trace, replace
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.proofs import observe
+from mcpfuzz.oracles.reading import bare
 from mcpfuzz.oracles.session_proofs import bare_cookie, weakness_of
 from mcpfuzz.policy import read_policy, write_policy
 
@@ -476,3 +478,22 @@ def streams(*paths: str) -> Trace:
 )
 def test_over_an_event_stream_the_path_to_post_to_tells_the_session(paths: list[str], weak: bool) -> None:
     assert shows("guessable", streams(*paths), steps=len(paths)) is weak
+
+
+@pytest.mark.parametrize("text", ["a" * 40_000 + "!", "\n" * 40_000 + "!", "a-" * 10_000 + "!"])
+def test_no_answer_is_long_in_being_judged(text: str) -> None:
+    """Each of them took from seconds to minutes."""
+    began, found = time.process_time(), {"steps": 1, "step": 0}
+    assert bare(text) == text
+    assert shows("served-by-name", trace(ok(text)), **found)
+    with pytest.raises(KeyError):
+        gained({"result": ok(text)}, "memo")
+    assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("memo-77ab01 of 12:30, 5.", "# of # #"), ("no-such thing", "no-such thing"), ("a1b-c2 d", "# d"), ("x=7", "x=#")],
+)
+def test_ids_and_numbers_are_taken_out_of_what_is_said(text: str, said: str) -> None:
+    assert bare(text) == said

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from mcpfuzz.campaign.ending import lacking
 from mcpfuzz.campaign.plan import ROUND_CASES, units
 from mcpfuzz.model import Case, Operation, Send, Surface
 from mcpfuzz.scenarios.base import Scenario
@@ -84,3 +87,18 @@ def test_the_first_broken_frames_are_long_ones_and_one_of_them_is_more_than_ten_
         sizes.append(len(encode(length.fill(action.message))))
     assert 10 << 20 < sizes[0] < 15 << 20
     assert sizes[1] < 11 << 20
+
+
+@pytest.mark.parametrize(
+    ("places", "told"),
+    [
+        (frozenset(), "give a caller"), (frozenset({"credential"}), "does not tell its callers apart"),
+        (frozenset({"credential", "authenticated"}), None),
+    ],
+)  # fmt: skip
+def test_where_nobody_was_named_that_is_what_a_story_about_callers_lacks(
+    places: frozenset[str], told: str | None
+) -> None:
+    story, surface = scenario("s", 1, needs=("authenticated",)), offering(1, *places)
+    why = lacking(story, surface)
+    assert why is None if told is None else told in (why or "")

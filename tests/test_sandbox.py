@@ -22,11 +22,11 @@ import pytest
 import trio
 
 from mcpfuzz import host
+from mcpfuzz.caution import file_writers
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Gone, LaunchError, TargetError
 from mcpfuzz.model import Operation
 from mcpfuzz.sandbox.box import REFUSE, Boxed, Sandbox, open_sandbox
-from mcpfuzz.surface import file_writers
 from mcpfuzz.target import Prepared, Target
 
 ROOT = Path(__file__).parents[1]

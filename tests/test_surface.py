@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import trio
 
+from mcpfuzz.caution import looks_destructive
 from mcpfuzz.client import Client
 from mcpfuzz.model import Call, Frame, Operation, Surface
 from mcpfuzz.revisions import LATEST_LEGACY
 from mcpfuzz.session import Session
-from mcpfuzz.surface import MAX_OPERATIONS, Leave, bind, discover, looks_destructive
+from mcpfuzz.surface import MAX_OPERATIONS, Leave, bind, discover
 from mcpfuzz.transports.launch import Launch, clean_environment
 
 SERVER = Path(__file__).parent / "hostile" / "stdio_server.py"

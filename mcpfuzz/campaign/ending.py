@@ -18,7 +18,7 @@ from mcpfuzz.events import Finished, Outcome
 from mcpfuzz.model import SEVERITIES, Finding, ScenarioResult, Surface
 from mcpfuzz.scenarios.base import Scenario
 
-__all__ = ["NEEDED", "State", "counts", "finished"]
+__all__ = ["NEEDED", "State", "counts", "finished", "lacking"]
 
 NEEDED = {
     "workspace": "give the folder it is meant to stay inside with --workspace",
@@ -189,7 +189,7 @@ def _result(scenario: Scenario, engine: Engine | None, failure: str | None, surf
     told = "; ".join(tally.reasons) or None
     if not tally.cases and not tally.done and (engine.cut or not tally.planned):
         unplanned = None if tally.planned else _unplanned(scenario, surface)
-        reason = told or _lacking(scenario, surface) or unplanned or failure or engine.cut
+        reason = told or lacking(scenario, surface) or unplanned or failure or engine.cut
         return ScenarioResult(id=scenario.id, status="not-run", reason=reason)
     if not tally.cases and (tally.done >= tally.planned or told):
         return ScenarioResult(id=scenario.id, status="not-run", reason=told or f"{NOT_APPLICABLE} to what is offered")
@@ -201,7 +201,7 @@ def _result(scenario: Scenario, engine: Engine | None, failure: str | None, surf
     return ScenarioResult(id=scenario.id, status="clean", reason=told, cases=tally.cases)
 
 
-def _lacking(scenario: Scenario, surface: Surface | None) -> str | None:
+def lacking(scenario: Scenario, surface: Surface | None) -> str | None:
     """What has to be given for it; None where nothing is missing, or nobody knows."""
     missing = [need for need in scenario.needs if surface is not None and need not in surface.places]
     if surface is None or not missing:

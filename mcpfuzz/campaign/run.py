@@ -20,11 +20,11 @@ from mcpfuzz.campaign.pools import Pools
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
+from mcpfuzz.caution import file_writers
 from mcpfuzz.errors import TargetError, UsageError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Noted, Progress, Started
 from mcpfuzz.model import Surface, replace
 from mcpfuzz.revisions import Revision, revision
-from mcpfuzz.surface import file_writers
 from mcpfuzz.target import Prepared
 
 __all__ = ["run"]

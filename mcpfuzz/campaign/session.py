@@ -14,7 +14,7 @@ from typing import Literal, Self
 import trio
 
 from mcpfuzz.campaign.corpus import Corpus, folder_of
-from mcpfuzz.campaign.ending import NEEDED
+from mcpfuzz.campaign.ending import lacking
 from mcpfuzz.campaign.engine import RESERVE_S, TIME_SPENT, Engine
 from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.knowing import LEARN_SHARE, discovered, explored, learned
@@ -165,9 +165,9 @@ class CampaignSession:
 
     def _why_none(self, scenario: Scenario, operation: Operation | None) -> str:
         """Why a scenario draws no case at all, should that come to pass."""
-        missing = [need for need in scenario.needs if need not in self.surface.places]
-        if missing:
-            return f"{NOT_APPLICABLE}: {NEEDED.get(missing[0], missing[0])}"
+        missing = lacking(scenario, self.surface)
+        if missing is not None:
+            return missing
         if operation is None or operation.key in self.surface.good:
             return f"{NOT_APPLICABLE} to what is offered"
         return "no good call is known to build on; give one with --example"

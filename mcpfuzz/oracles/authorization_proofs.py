@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from mcpfuzz.model import Exchange, Http, Trace
+from mcpfuzz.onward import CODE, REDIRECTS
 from mcpfuzz.oracles.bench import Bench, Seen
 
 __all__ = ["AUTHORIZATION", "has_code", "token_of"]
@@ -20,7 +21,6 @@ ANSWERS = frozenset(
     {"code", "state", "error", "error_description", "error_uri", "iss", "session_state", "access_token", "id_token"}
 )
 """Parameters that an authorization server adds (RFC 6749, 4.1.2; RFC 9207)."""
-_CODE = re.compile(r"[?&#]code=([^&#]+)")
 _SLOT = re.compile(r"\{canary:([\w.-]+)\}")
 
 
@@ -46,7 +46,7 @@ def _hidden(text: str, trace: Trace) -> str:
 def _led(exchanges: Mapping[int, Exchange]) -> Iterator[tuple[int, str]]:
     """(step, Location) of every redirect."""
     for step, exchange in sorted(exchanges.items()):
-        if exchange.status in (301, 302, 303, 307, 308):
+        if exchange.status in REDIRECTS:
             for name, value in exchange.headers:
                 if name == "location":
                     yield step, value
@@ -128,14 +128,14 @@ def token_of(exchange: Exchange) -> str:
 
 def has_code(trace: Trace) -> bool:
     """Whether a redirect brings a code."""
-    return any(_CODE.search(location) for _, location in _led(_steps(trace)))
+    return any(CODE.search(location) for _, location in _led(_steps(trace)))
 
 
 def _given(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | None:
     """Tokens are given, so many of them, where a code was."""
     said = _steps(trace)
     given = [step for step, exchange in sorted(said.items()) if token_of(exchange)]
-    codes = {found[1] for _, location in _led(said) if (found := _CODE.search(location))}
+    codes = {found[1] for _, location in _led(said) if (found := CODE.search(location))}
     if not codes or len(given) < params["tokens"]:
         return None
     return f"step {given[-1] + 1} is answered with an access token" + (", as was one before" if len(given) > 1 else "")

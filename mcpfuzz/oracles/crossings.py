@@ -23,6 +23,8 @@ _DENIED = re.compile(
     r"|no such|\badmins?\b|administrator|only|must be|require|access|error|fail|cannot|can't",
     re.IGNORECASE,
 )
+_DATA = re.compile(r"^[ \t]*[\[{]", re.MULTILINE)
+"""A line that begins an object or a list."""
 SHORT = 300
 """Characters of an answer that may be no more than a refusal, though it is none by its form."""
 _NEXT = frozenset({"nextcursor", "hasmore", "nextpage", "nexttoken", "nextpagetoken", "next", "more"})
@@ -76,7 +78,7 @@ def _served_by_name(params: Mapping[str, Any], trace: Trace, bench: Bench) -> st
     if said is None or act is None or not accepted(act):
         return None
     text = text_of(act)
-    data = re.search(r"^\s*[\[{]", text, re.MULTILINE) and "error" not in text.lower()
+    data = _DATA.search(text) and "error" not in text.lower()
     if not data and len(text) < SHORT and _DENIED.search(text):
         return None
     names, cursor = set[str](), None

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcpfuzz.model import Exchange, Http, Trace
+from mcpfuzz.onward import REDIRECTS
 from mcpfuzz.oracles.bench import Bench, Seen
 from mcpfuzz.oracles.leaks import leaks_in
 from mcpfuzz.oracles.reading import accepted, answered_result, by_step
@@ -67,7 +68,7 @@ def _redirected(params: Mapping[str, Any], trace: Trace, bench: Bench) -> str | 
     if not canary:
         return None
     for exchange in _pages(trace):
-        if exchange.status not in (301, 302, 303, 307, 308):
+        if exchange.status not in REDIRECTS:
             continue
         for name, value in exchange.headers:
             host = leads_to(value) if name == "location" else ""
