@@ -39,7 +39,7 @@ UTF8 = "codec-v2-utf-8"
 
 def spare_table() -> None:
     """Which characters UTF-8 has, written where Hypothesis looks for it before it makes it: all but the surrogates, two
-    ranges. It would try each code point and hold 140 MB before it saw that, for a second or two."""
+    ranges. It would try each code point and hold 200 MB before it saw that, for a second or two."""
     from hypothesis.internal import charmap
 
     file = charmap.charmap_file(UTF8)
