@@ -20,6 +20,8 @@ from mcpfuzz.transports.headers import learn
 
 __all__ = ["MAX_OPERATIONS", "Leave", "bind", "discover"]
 
+TEMPLATES = "resources/templates/list"
+UNKNOWN_METHOD = -32601
 MAX_PAGES = 40
 MAX_OPERATIONS = 1_000
 """Operations that one run looks at; more are told as a note."""
@@ -93,7 +95,7 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
     listings = (
         ("tools", "tools/list", "tools", _tool),
         ("resources", "resources/list", "resources", _resource),
-        ("resources", "resources/templates/list", "resourceTemplates", _template),
+        ("resources", TEMPLATES, "resourceTemplates", _template),
         ("prompts", "prompts/list", "prompts", _prompt),
     )
     for capability, method, member, read in listings:
@@ -126,6 +128,11 @@ async def discover(client: Client, *, timeout: float, leave: Leave) -> Surface:
     )
 
 
+def _unknown_method(value: Json) -> bool:
+    error = value.get("error") if isinstance(value, dict) else None
+    return isinstance(error, dict) and error.get("code") == UNKNOWN_METHOD
+
+
 async def _pages(
     client: Client, method: str, member: str, timeout: float, notes: list[str], pages: dict[str, int]
 ) -> list[Json]:
@@ -146,6 +153,8 @@ async def _pages(
             return entries
         result = result_of(frame.value)
         if result is None or not isinstance(result.get(member), list):
+            if method == TEMPLATES and _unknown_method(frame.value):
+                return entries  # resources and no templates: both Python SDKs say so
             notes.append(f"{method} gave no list of {member}")
             return entries
         entries += result[member]

@@ -17,8 +17,6 @@ __all__ = ["case_of", "context_of", "rows_drawer"]
 COSTLY = {"F9": 192, "F8": 64, "P12": 48, "L1": 48}
 """Rows that are drawn in the first two of so many turns only: megabytes to send, or a process to start."""
 
-TELLING = "F9"
-"""The row that is drawn first: two cases that end every reader which gives up on a long line."""
 LARGE, LARGEST = 10 << 20, 14 << 20
 """Bytes of a long message that are enough, from and to: known readers give up at 10 MiB, or bound nothing at all."""
 TRIES = 24
@@ -37,8 +35,7 @@ def _catalogue(surface: Surface) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _wanted(letters: str, catalogue: tuple[str, ...], without: tuple[str, ...]) -> tuple[str, ...]:
-    rows = [row for row in catalogue if row[0] in letters and row not in without]
-    return tuple(sorted(rows, key=lambda row: row != TELLING))
+    return tuple(row for row in catalogue if row[0] in letters and row not in without)
 
 
 def rows_drawer(scenario: str, kind: str, letters: str, *, without: tuple[str, ...] = ()) -> Draw:

@@ -749,11 +749,11 @@ def test_a_path_that_was_sent_and_ends_a_sentence_is_an_echo(stop: str) -> None:
     assert list(leaks_in(told.replace("c17", "c18"), error=True, sent=sent, roots=("home",)))
 
 
-def refused(row: str, *answers: Frame, status: int) -> set[tuple[str, str]]:
+def refused(row: str, *answers: Frame, status: int, kind: Any = "tool") -> set[tuple[str, str]]:
     """Rule and cause of what a malformed message came to over HTTP."""
     message = Send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {}})
     seen = trace(exchange(None, *answers, status=status, due=False), actions=(message,))
-    case = case_of(row=row, conversation=seen.conversation)
+    case = replace(case_of(row=row, conversation=seen.conversation), place=Place(kind=kind, name="x"))
     bench = Bench(revision=D, transport="http")
     return {(item.rule, item.cause) for item in judge_trace(case, seen, bench, SURFACE)}
 
@@ -764,6 +764,12 @@ def test_an_invented_id_in_a_refusal_is_one_cause_whatever_was_refused() -> None
     assert len(found) == 1
     assert {rule for rule, _ in found} == {"wrong-id"}
     assert {rule for rule, _ in refused("N1", invented, status=200)} == {"answer-to-notification"}
+
+
+def test_an_invented_id_is_the_readers_whether_a_frame_a_message_or_a_request_was_wrong() -> None:
+    invented = frame({"jsonrpc": "2.0", "id": "server-error", "error": {"code": -32600, "message": "no"}})
+    kinds = ("transport", "session", "endpoint")
+    assert len({told for kind in kinds for told in refused("R1", invented, status=400, kind=kind)}) == 1
 
 
 @pytest.mark.parametrize(("label", "causes"), [("an unknown property: objects nested deep", 1), ("too long", 2)])

@@ -71,6 +71,23 @@ def test_a_server_that_is_slow_for_a_while_is_silent(tmp_path: Path) -> None:
     assert found == [], said
 
 
+ENDS = """if isinstance(tag, str) and len(tag) > 200:
+            time.sleep(5)  # longer than is waited for at first
+            os._exit(3)
+        if False:"""
+
+
+@pytest.mark.runs
+@pytest.mark.timeout(180)
+def test_what_looks_like_a_hang_at_first_and_ends_the_server_is_told_as_a_crash(tmp_path: Path) -> None:
+    path = tmp_path / "ends.py"
+    path.write_text(SERVER.replace("if 40 <= calls <= 44:", ENDS), encoding="utf-8")
+    report, said = play(
+        tmp_path, ["boundary-arguments"], 1, "--revision", "2025-11-25", "--", sys.executable, str(path), max_time=40
+    )
+    assert {(one["rule"], one["confidence"]) for one in report["findings"]} == {("crash", "proved")}, said
+
+
 def controls(rule: str) -> list[list[Any]]:
     """What the prover says beside a call of a tool with two good calls: the tags of each control's calls."""
     tool = Operation(kind="tool", name="export", schema={"type": "object"})

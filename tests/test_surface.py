@@ -228,6 +228,23 @@ def test_a_capability_that_is_not_declared_is_not_asked_for() -> None:
 
 
 @pytest.mark.parametrize(
+    ("unknown", "notes"), [("resources/templates/list", 0), ("resources/list", 1), ("prompts/list", 1)]
+)
+def test_no_templates_beside_resources_are_no_note_and_a_declared_listing_that_is_unknown_is(
+    unknown: str, notes: int
+) -> None:
+    class Refusing(Scripted):
+        async def ask(self, method: str, params: Any = None, *, timeout: float) -> Frame:
+            if method == unknown:
+                return Frame(b"", {"error": {"code": -32601, "message": "Method not found"}})
+            return await super().ask(method, params, timeout=timeout)
+
+    empty = {"resources_list": {"resources": []}, "prompts_list": {"prompts": []}}
+    client = Refusing({"resources": {}, "prompts": {}}, **empty, resources_templates_list={"resourceTemplates": []})
+    assert len(surface_of(client).notes) == notes
+
+
+@pytest.mark.parametrize(
     ("leave", "skipped"), [(Leave(), True), (Leave(destructive=True), False), (Leave(contained=True), False)]
 )
 def test_a_destructive_tool_is_skipped_without_leave_and_the_option_is_named(leave: Leave, skipped: bool) -> None:

@@ -89,6 +89,8 @@ class Docket:
         if finding.note == ONLY_SLOW:
             self.dead_ends.discard(unit.key)
             self._tried[key] = self._tried.get(key, 0) + 1
+            if self._prover.instead is not None:
+                await self.suspect(case, self._prover.instead, unit, generous=generous)
             return
         if suspicion.rule in ENDS_PAIR and unit.operation is not None:
             self.dead_ends.add(unit.key)

@@ -30,6 +30,7 @@ from mcpfuzz.model import (
     replace,
 )
 from mcpfuzz.oracles.bench import Bench
+from mcpfuzz.oracles.judging import judge_trace
 from mcpfuzz.oracles.network_rules import NETWORK_RULES
 from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.oracles.sightings import OUTSIDE
@@ -101,6 +102,8 @@ class Prover:
     until: float
     patience: Callable[[], float]
     phase: Callable[[str], None]
+    instead: Suspicion | None = None
+    """What the last wait that was asked for again came to, where the process ended of it: it is no hang but a crash."""
     _showing: set[tuple[str, str]] = field(default_factory=set)
     """(proof, action): benign calls that show it by themselves."""
 
@@ -109,6 +112,7 @@ class Prover:
 
         Where the control is several calls and some of them show it by themselves, it is tried without those.
         """
+        self.instead = None
         if suspicion.rule == "crash":
             shrink_s = max(shrink_s, min(CRASH_S, CRASH_STARTS * self.supply.start_s))
         finding: Finding | None = None
@@ -230,6 +234,9 @@ class Prover:
         if trace.ending.kind != "alive" or suspicion.rule in LETHAL or (keeps and seen is not None):
             await self.supply.drop()  # what it took in is not shown to what follows
         if seen is None:
+            if suspicion.rule in WAITS and trace.ending.kind == "exited":
+                judged = judge_trace(case, trace, self.bench, self.surface)
+                self.instead = next((one for one in judged if one.rule == "crash"), None)
             slow = suspicion.rule in WAITS or suspicion.rule == "no-shutdown"
             return None, ONLY_SLOW if slow else "it did not show again on a fresh server"
         return trace, seen

@@ -240,11 +240,13 @@ def _by_table(case: Case, trace: Trace, bench: Bench) -> Iterator[Suspicion]:
     if verdict.level != "FAIL" or (case.row == "R11" and "error, " in verdict.because and "id echo" in verdict.because):
         return  # R11 is about the id: a method that is refused under any id says nothing of it
     rule = _row_rule(str(case.row), verdict.rule, trace)
-    expected = asked_of(str(case.row), bench.revision, bench.transport)
+    known = _PROOFS.get(rule) if verdict.rule in _BY_INVARIANT else None
+    expected = known.expected if known is not None else asked_of(str(case.row), bench.revision, bench.transport)
     proof = Proof(kind="verdict", expected=expected, params=params)
     cause = f"{case.row} {verdict.rule}"  # not what was seen besides: it differs from one time to the next
     if verdict.rule in _BY_INVARIANT or rule == "answer-to-notification":
-        kind = "session" if case.place.kind == "transport" else case.place.kind  # one reader, whatever was wrong
+        kind = case.place.kind
+        kind = "session" if kind in ("transport", "endpoint") else kind  # one reader, whatever was wrong
         cause = f"{kind} {verdict.rule}"  # whichever row brought it out
     yield _suspicion(rule, case, proof, verdict.because, cause)
 
