@@ -22,6 +22,7 @@ MAX_MEMBERS = 300
 MAX_DEPTH = 4
 MAX_ID = 120
 MAX_TEXT = 20_000
+MAX_DRAWS = 40
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _HANDLE = re.compile(r"^(?:id|uuid|guid|key|code|handle|slug|token|ref|reference|number|uri|url|name)$")
 _ALONE = re.compile(r"[\w:./@+=-]*\d[\w:./@+=-]*")
@@ -106,15 +107,21 @@ def missing(answer: Json) -> str:
 
 
 def similar(value: Json) -> Json:
-    """A value of the same form that is made up: letters and digits of its last part are others."""
+    """A value of the same form that is made up, never the value itself: letters and digits of its last part are
+    others."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value + 1_000_000 + secrets.randbelow(1_000_000)
     if not isinstance(value, str):
         raise KeyError("like")
-    cut = max(value.rfind(sign) for sign in "-_:/.") + 1
+    body = value.rstrip("-_")  # an id of chance may end so
+    cut = max(body.rfind(sign) for sign in "-_:/.") + 1
     tail = value[cut:]
     hexadecimal = re.fullmatch(r"[0-9a-f]+", tail) is not None
-    return value[:cut] + "".join(_other(sign, hexadecimal=hexadecimal) for sign in tail)
+    for _ in range(MAX_DRAWS):  # of a short part the draw may be what was there
+        made = value[:cut] + "".join(_other(sign, hexadecimal=hexadecimal) for sign in tail)
+        if made != value:
+            return made
+    return value + "a"  # nothing in it is a letter or a digit of ours
 
 
 def _other(sign: str, *, hexadecimal: bool) -> str:

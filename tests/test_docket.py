@@ -30,6 +30,9 @@ class Haste:
     def __post_init__(self) -> None:
         self.supply = self
 
+    async def narrowed(self, case: Case, suspicion: Suspicion) -> tuple[Case, Suspicion]:
+        return case, suspicion
+
     async def prove(self, case: Case, suspicion: Suspicion, *, shrink_s: float) -> Finding:
         self.given.append((suspicion.rule, shrink_s))
         minimal = shrink_s > SHRINK_S

@@ -331,6 +331,14 @@ def test_a_made_up_id_has_the_form_of_a_real_one_and_is_another() -> None:
     assert similar(17) > 1_000_000
 
 
+@pytest.mark.parametrize(
+    "value", ["wJz33ZnF8WgRsWSKqeaNwNP_", "abc-def_k", "memo-7", "a", "f", "7", "--", "", "x://y/"]
+)
+def test_what_is_made_up_is_never_what_was_given_out(value: str) -> None:
+    made = {similar(value) for _ in range(200)}
+    assert value not in made
+
+
 def test_slots_of_what_was_gained_are_filled_and_stay_the_same_in_one_conversation() -> None:
     filler = Filler()
     filler.remember(0, {"result": ok("doc-0123456789abcdef")})

@@ -84,6 +84,7 @@ class Docket:
             return
         left = self._until - time.monotonic()
         shrink_s = min(max(GENEROUS_S if generous else SHRINK_S, self._share), left * 0.2)
+        case, suspicion = await self._prover.narrowed(case, suspicion)
         finding = await self._prover.prove(case, suspicion, shrink_s=shrink_s)
         self._score.enter("attacking")
         if finding.note == ONLY_SLOW:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mcpfuzz.campaign.findings import ANYTHING_GOES, LETHAL, finding_of
+from mcpfuzz.campaign.narrowing import narrowed
 from mcpfuzz.campaign.shrink import keeps, single_readings
 from mcpfuzz.campaign.sizes import CLOSE
 from mcpfuzz.campaign.smallest import Smallest
@@ -129,6 +130,16 @@ class Prover:
         except OutOfStarts as error:
             why = str(error)
         return finding or finding_of(self.bench, suspicion, case, case.conversation, None, False, "suspect", why)
+
+    async def narrowed(self, case: Case, suspicion: Suspicion) -> tuple[Case, Suspicion]:
+        """With one reading around an act in place of many, where that shows it, too."""
+        with contextlib.suppress(OutOfStarts):
+            for fewer, told in narrowed(case, suspicion):
+                if time.monotonic() > self.until:
+                    break
+                if await self._still(told, fewer.conversation, fewer):
+                    return fewer, told
+        return case, suspicion
 
     def _lean(self, case: Case, suspicion: Suspicion) -> Case | None:
         """The case without the benign calls at its end that are known to show it by themselves; None: none is left."""

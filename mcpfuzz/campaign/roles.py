@@ -14,7 +14,7 @@ from mcpfuzz.campaign.reach import good_answer
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.client import Client, Sent
-from mcpfuzz.errors import TargetError
+from mcpfuzz.errors import Gone, TargetError
 from mcpfuzz.identities import ANONYMOUS, GARBAGE
 from mcpfuzz.model import Json, Open, Operation, Step, Surface, replace
 from mcpfuzz.runner import call_message
@@ -108,8 +108,9 @@ class _Survey:
                 cells[operation.key] = "served" if answer is not None and good_answer(answer.value) else "refused"
                 if volley.gone is not None:
                     break
-        except TargetError:  # what is not answered tells nothing
-            return cells
+        except TargetError as error:  # what is not answered tells nothing; who is cut off is refused
+            cut = isinstance(error, Gone) and error.returncode is None
+            return dict.fromkeys((one.key for one in self._ready), "refused") | cells if cut else cells
         finally:
             await client.close()
         return cells

@@ -135,6 +135,7 @@ NETWORK: Final[tuple[Weakness, ...]] = (
         title="Messages are served before the one that says who is there",
         trigger="tools/list as the first message; needs --token and --auth first-message",
         kind="endpoint",
+        implied={"result-shape": "who was served is then turned away in words that are no MCP"},
     ),
     # ---- how much ----
     _row(
