@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcpfuzz import strategies as strategies
-    from mcpfuzz.campaign.run import run as run
-    from mcpfuzz.door import connect as connect
+    from mcpfuzz.api import connect as connect
+    from mcpfuzz.api import run as run
     from mcpfuzz.target import Target as Target
 
 __version__ = "0.1.0"
@@ -20,8 +20,8 @@ __all__ = ["Target", "__version__", "connect", "run", "strategies"]
 
 _HOMES = {
     "Target": ("mcpfuzz.target", "Target"),
-    "connect": ("mcpfuzz.door", "connect"),
-    "run": ("mcpfuzz.campaign.run", "run"),
+    "connect": ("mcpfuzz.api", "connect"),
+    "run": ("mcpfuzz.api", "run"),
     "strategies": ("mcpfuzz.strategies", None),
 }
 

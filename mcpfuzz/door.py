@@ -1,27 +1,25 @@
-"""What both doors (command line, pytest) do alike: run a campaign under signals, connect to a target, and
-turn an outcome into an exit code.
+"""What both doors (command line, pytest) do alike: run a campaign under signals, and turn an outcome into an exit
+code.
 """
 
 from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import trio
 
 from mcpfuzz.campaign.merging import merged
 from mcpfuzz.campaign.run import run
 from mcpfuzz.campaign.settings import Settings
-from mcpfuzz.campaign.supply import Supply
-from mcpfuzz.client import Client
 from mcpfuzz.errors import UsageError
 from mcpfuzz.events import Discovered, Event, Finished, Found, Outcome, Started
 from mcpfuzz.model import replace
-from mcpfuzz.revisions import REVISIONS, revision
-from mcpfuzz.target import Prepared, Target
+from mcpfuzz.revisions import REVISIONS
+from mcpfuzz.target import Prepared
 
-__all__ = ["EXIT_CODES", "connect", "run_campaign", "run_revisions"]
+__all__ = ["EXIT_CODES", "run_campaign", "run_revisions"]
 
 EXIT_CODES: dict[Outcome, int] = {"clean": 0, "findings": 1, "could-not-test": 3, "fault": 4, "interrupted": 130}
 
@@ -98,33 +96,3 @@ async def _until_signal(scope: trio.CancelScope) -> None:
         async for _ in signals:
             scope.cancel()
             return
-
-
-@contextlib.asynccontextmanager
-async def connect(target: Target, *, revision_date: str = "auto", start_timeout: float = 30.0) -> AsyncIterator[Client]:
-    """A connection to a target, on trio: started, handshake done; ended with all it started on leaving.
-
-    Args:
-        revision_date: insist on a revision; `auto` negotiates.
-        start_timeout: seconds.
-
-    Raises:
-        TargetError: it does not start or does not come to terms.
-        UsageError: the target cannot be prepared.
-    """
-    wanted = None if revision_date == "auto" else revision(revision_date)
-    failure: BaseException | None = None  # raised outside the nursery, which would wrap it in a group
-    with Prepared.of(target) as prepared:
-        async with trio.open_nursery() as nursery:
-            supply = Supply(prepared, nursery, wanted=wanted, start_timeout=start_timeout, starts=1)
-            try:
-                yield await supply.first()
-            except Exception as error:  # noqa: BLE001 - handed on as it is, only ungrouped
-                failure = error
-            finally:
-                with trio.CancelScope(shield=True):
-                    await supply.drop()
-                prepared.sweep()
-                nursery.cancel_scope.cancel()
-    if failure is not None:
-        raise failure

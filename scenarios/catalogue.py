@@ -44,14 +44,17 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def chosen(wanted: Sequence[str] = (), unwanted: Sequence[str] = ()) -> tuple[Scenario, ...]:
+def chosen(wanted: Sequence[str] = (), unwanted: Sequence[str] = (), *, dashes: str = "--") -> tuple[Scenario, ...]:
     """The scenarios that `--scenario` and `--exclude` (globs) leave.
+
+    Args:
+        dashes: how the options begin, for the words of an error.
 
     Raises:
         UsageError: a glob fits none.
     """
     known = catalogue()
-    for option, globs in (("--scenario", wanted), ("--exclude", unwanted)):
+    for option, globs in ((f"{dashes}scenario", wanted), (f"{dashes}exclude", unwanted)):
         for glob in globs:
             if not fnmatch.filter(known, glob):
                 near = difflib.get_close_matches(glob, known, 3, cutoff=0.7)
@@ -67,5 +70,5 @@ def chosen(wanted: Sequence[str] = (), unwanted: Sequence[str] = ()) -> tuple[Sc
         and not any(fnmatch.fnmatchcase(name, glob) for glob in unwanted)
     ]
     if not kept:
-        raise UsageError("--scenario and --exclude leave nothing to do")
+        raise UsageError(f"{dashes}scenario and {dashes}exclude leave nothing to do")
     return tuple(kept)

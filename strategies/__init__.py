@@ -7,12 +7,14 @@ reached by `from mcpfuzz.strategies.arguments import ...`.
 
 from mcpfuzz.strategies.arguments import arguments
 from mcpfuzz.strategies.identifiers import object_ids
+from mcpfuzz.strategies.injections import injections
 from mcpfuzz.strategies.jsonrpc import malformed_frames, malformed_messages, requests
 from mcpfuzz.strategies.personas import personas
 from mcpfuzz.strategies.websocket import websocket_frames
 
 __all__ = [
     "arguments",
+    "injections",
     "malformed_frames",
     "malformed_messages",
     "object_ids",

@@ -14,9 +14,13 @@ import pytest
 import trio
 
 from mcpfuzz.campaign import supply as supply_module
+from mcpfuzz.campaign.facts import leave_of
+from mcpfuzz.campaign.roles import LEAST, with_roles
+from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.campaign.supply import Supply
 from mcpfuzz.errors import Late, TargetError, Unauthorized
 from mcpfuzz.model import Http, Open, Step, replace
+from mcpfuzz.surface import discover
 from mcpfuzz.target import Prepared, Target
 from mcpfuzz.transports.once import http_exchange
 
@@ -55,6 +59,21 @@ async def supplied(prepared: Prepared, starts: int = 3) -> AsyncIterator[Supply]
 
 def shown(prepared: Prepared) -> str:
     return dict(prepared.identities["alice"].headers)["Authorization"]
+
+
+def test_callers_are_told_apart_however_late_it_is(tmp_path: Path) -> None:
+    callers = {"alice": ("header:Authorization: Bearer a-token",), "bob": ("header:Authorization: Bearer b-token",)}
+
+    async def main(prepared: Prepared) -> None:
+        async with supplied(prepared) as supply:
+            surface = prepared.known(await discover(await supply.first(), timeout=10, leave=leave_of(prepared)))
+            late = Settings(scenarios=(), seed=1, max_time=0.001)
+            found = await with_roles(prepared, late, supply, surface)
+            assert "authenticated" in found.places
+            assert sum(cells["bob"] != "untried" for cells in found.roles.values()) == LEAST
+
+    with Prepared.of(target(tmp_path, callers, "--token", "alice=a-token", "--token", "bob=b-token")) as prepared:
+        trio.run(main, prepared)
 
 
 def test_a_token_is_renewed_before_it_ends(tmp_path: Path) -> None:

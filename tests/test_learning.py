@@ -15,7 +15,7 @@ import trio
 
 from mcpfuzz.campaign.demands import amended
 from mcpfuzz.campaign.harvest import Harvest, hints
-from mcpfuzz.campaign.proposals import proposals, sample_files
+from mcpfuzz.campaign.proposals import proposals, sample_files, strangers
 from mcpfuzz.campaign.reach import Reach, rejection
 from mcpfuzz.client import Client
 from mcpfuzz.effects.workspace.gitconfig import config_line, read_config
@@ -35,6 +35,18 @@ def refusal(text: str) -> Json:
 def tool(name: str, *required: str, description: str = "", **properties: Json) -> Operation:
     schema: dict[str, Json] = {"type": "object", "properties": properties, "required": list(required)}
     return Operation(kind="tool", name=name, schema=schema, description=description)
+
+
+# ---- examples
+
+
+def test_examples_of_what_a_server_does_not_offer_are_named() -> None:
+    note = Operation(kind="resource", name="note://{id}", schema={}, template="note://{id}")
+    given: list[Mapping[str, Json]] = [
+        {"tool": "read"}, {"tool": "raed", "arguments": {"a": 1}}, {"tool": "raed"},
+        {"resource": "note://1"}, {"resource": "card://1"}, {"prompt": "read"},
+    ]  # fmt: skip
+    assert strangers([tool("read"), note], given) == ("tool 'raed'", "resource 'card://1'", "prompt 'read'")
 
 
 # ---- what a refusal asks for

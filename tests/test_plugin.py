@@ -389,8 +389,9 @@ def test_the_hook_gives_targets_and_the_fixture_can_be_overridden(run: Runner) -
 @pytest.mark.parametrize(
     ("args", "table", "words"),
     [
-        (("--mcp-max-time=0",), "", "*--mcp-max-time must be greater than 0*"),
-        (("--mcp-scenario=nothing",), "", "*--scenario nothing: fits none of * scenarios; *"),
+        (("--mcp-max-time=0",), "", "*--mcp-max-time 0: must be seconds, greater than 0*"),
+        (("--mcp-timeout=nan",), "", "*--mcp-timeout nan: must be seconds, greater than 0*"),
+        (("--mcp-scenario=nothing",), "", "*--mcp-scenario nothing: fits none of * scenarios; *"),
         (("--mcp-seed=1",), 'servr = "x"', "*no key 'servr'; did you mean server?*"),
         (("--mcp-seed=1",), "strict = 1", "*strict = 1: must be true or false*"),
         (("--mcp-name=x",), "", "*--mcp-name NAME needs --mcp-config FILE*"),

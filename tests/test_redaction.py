@@ -127,6 +127,7 @@ LAUNCH = LaunchRecord(
         "alice": ("header:Authorization: Bearer alice-token-1", "query:key=alice-key", "env:PW=alice-env"),
         "bob": ("subprotocol:bob-protocol", 'first-message:{"method":"auth","params":{"token":"bob-first"}}'),
         "carol": ("header:Authorization: Bearer ${CAROL}", "header:Authorization: Basic ZGF2ZTpkYXZlLXB3"),
+        "erin": ("subprotocol:bearer.${ERIN}", "subprotocol:eyJhbGciOiJIUzI1NiJ9.${ERIN}"),
     },
 )
 
@@ -143,6 +144,7 @@ def test_the_launch_is_stored_without_literal_secrets_and_with_references_as_wri
         "alice": (f"header:Authorization: {REDACTED}", f"query:key={REDACTED}", f"env:PW={REDACTED}"),
         "bob": (f"subprotocol:{REDACTED}", f"first-message:{REDACTED}"),
         "carol": ("header:Authorization: Bearer ${CAROL}", f"header:Authorization: {REDACTED}"),
+        "erin": ("subprotocol:bearer.${ERIN}", f"subprotocol:{REDACTED}"),
     }
 
 

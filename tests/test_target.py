@@ -151,6 +151,18 @@ def test_a_target_that_cannot_be_made_ready_leaves_nobody_listening(prepared: Ca
     assert open_sockets() == before
 
 
+def test_an_authority_that_cannot_be_read_is_told_before_anything_is_started(
+    prepared: Callable[..., Prepared], tmp_path: Path
+) -> None:
+    (tmp_path / "none.pem").write_text("nothing", encoding="utf-8")
+    for file, why in (
+        ("/no/such.pem", "No such file or directory"),
+        (str(tmp_path / "none.pem"), "no certificates in it"),
+    ):
+        told = complaint(lambda file=file: prepared("server", url="wss://localhost:{port}/", cacert=file))
+        assert told == f"--cacert {file}: {why}"
+
+
 def test_leaving_removes_the_scratch_tree(tmp_path: Path) -> None:
     with Prepared.of(Target(command=("x",), state=str(tmp_path / "state"))) as made:
         scratch = Path(made.places["scratch"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from mcpfuzz.campaign.demands import PLACE
 from mcpfuzz.campaign.wording import brief, worded
@@ -21,7 +21,7 @@ from mcpfuzz.strategies.choices import PlainChoices, RandomChoices
 from mcpfuzz.strategies.own_values import own_calls
 from mcpfuzz.strategies.points import Point, points, put
 
-__all__ = ["MOST", "hollow", "present", "proposals", "sample_files"]
+__all__ = ["MOST", "hollow", "present", "proposals", "sample_files", "strangers"]
 
 TRIES = 12
 """Drawn calls per operation that may be spent on finding a good one."""
@@ -118,6 +118,16 @@ def sample_files(workspace: str | None) -> tuple[str, ...]:
     names = [quote(os.path.relpath(path, workspace)) for path in present(workspace)[1:]]
     some = [form for name in names for form in ("{workspace}/" + name, name)]
     return ("{workspace}", *some[:2], "{workspace}/new.txt", OWN_FILES[0], ".", *some[2:], *OWN_FILES[1:])
+
+
+def strangers(operations: Iterable[Operation], examples: Iterable[Mapping[str, Json]]) -> tuple[str, ...]:
+    """What examples name and the server does not offer: `tool 'read'`."""
+    known = tuple(operations)
+    return tuple(dict.fromkeys(
+        f"{kind} {example[kind]!r}"
+        for example in examples for kind in ("tool", "prompt", "resource")
+        if kind in example and not any(True for one in known for _ in _shown(one, (example,)))
+    ))  # fmt: skip
 
 
 def _shown(operation: Operation, examples: tuple[Mapping[str, Json], ...]) -> Iterator[Mapping[str, Json]]:

@@ -28,6 +28,9 @@ __all__ = ["Matrix", "authenticated", "matrix_json", "with_roles"]
 ROLES_SHARE = 0.1
 """Of the whole budget, at most, for asking who is served what."""
 
+LEAST = 3
+"""Calls of each caller, however late it is: who comes last, nobody, is whom the server tells the others from."""
+
 MOST_HIDDEN = 50
 """Operations that only other callers are told of."""
 
@@ -59,7 +62,7 @@ class _Survey:
     """Every operation's good call as every caller, one caller after the other.
 
     Args:
-        until: `time.monotonic()` after which nothing more is tried.
+        until: `time.monotonic()` after which nothing more is tried than `LEAST`.
         leave: for operations that only other callers are told of.
     """
 
@@ -88,18 +91,17 @@ class _Survey:
 
     async def _row(self, caller: str) -> dict[tuple[str, str], str]:
         """What one caller gets, and is told of."""
-        if time.monotonic() > self._until:
-            return {}
         try:
             client = await self._supply.opener()(Step(action=Open(), as_=caller, on="roles"), Open())
         except TargetError:
             return {operation.key: "refused" for operation in (*self._ready, *self.hidden.values())}
         cells: dict[tuple[str, str], str] = {}
         try:
-            await self._told(client, caller)
+            if time.monotonic() < self._until:
+                await self._told(client, caller)
             for operation in (*self._ready, *self.hidden.values()):
                 arguments = plain(self._surface, operation)
-                if arguments is None or time.monotonic() > self._until:
+                if arguments is None or (len(cells) >= LEAST and time.monotonic() > self._until):
                     continue
                 request_id, message = call_message(client, bind(operation, arguments), self._supply.filler())
                 key = ("int", request_id)

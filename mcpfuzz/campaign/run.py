@@ -17,6 +17,7 @@ from mcpfuzz.campaign.facts import bench_of
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.knowing import LEARN_SHARE, discovered, explored, learned
 from mcpfuzz.campaign.pools import Pools
+from mcpfuzz.campaign.proposals import strangers
 from mcpfuzz.campaign.settings import PROFILES, Settings
 from mcpfuzz.campaign.side_surface import with_side_surface
 from mcpfuzz.campaign.supply import Supply
@@ -154,7 +155,16 @@ async def _play(
 
 
 def _warnings(prepared: Prepared, surface: Surface) -> tuple[str, ...]:
-    """What to know before the first call: without sandbox and workspace, what is written is written for good."""
+    """What to know before the first call: examples of what there is not; and without sandbox and workspace, what is
+    written is written for good."""
+    unheard = strangers(surface.operations, prepared.examples)
+    return (
+        *((f"--example: the server offers no {', '.join(unheard[:5])}",) if unheard else ()),
+        *_writers(prepared, surface),
+    )
+
+
+def _writers(prepared: Prepared, surface: Surface) -> tuple[str, ...]:
     if prepared.sandbox.on or prepared.target.workspaces or prepared.target.trusted_lab:
         return ()
     writers = file_writers(surface.operations)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -25,7 +25,17 @@ from mcpfuzz.surface import Leave, discover
 from mcpfuzz.target import Prepared, Target
 from mcpfuzz.wire import encode
 
-__all__ = ["Answer", "AsyncSession", "Encodable", "Limits", "Session", "callers", "open_async", "open_blocking"]
+__all__ = [
+    "Answer",
+    "AsyncSession",
+    "Encodable",
+    "Limits",
+    "Session",
+    "callers",
+    "open_async",
+    "open_blocking",
+    "open_native",
+]
 
 STARTS = 100_000
 """Starts of one session's server: a test that kills it at each example is bounded by its own examples."""
@@ -280,10 +290,15 @@ class Session:
 
 
 class AsyncSession:
-    """The same, awaited: what `mcp_connect()` gives, on asyncio and on trio. Cancelling a call is safe."""
+    """The same, awaited: what `mcp_connect()` and `mcpfuzz.connect` give, on asyncio and on trio. Cancelling a call is
+    safe.
 
-    def __init__(self, thread: TrioThread, core: _Core, target: Target) -> None:
-        self._thread = thread
+    Args:
+        do: awaits work on the core where that lives.
+    """
+
+    def __init__(self, do: Callable[..., Awaitable[Any]], core: _Core, target: Target) -> None:
+        self._do = do
         self._core = core
         self.target = target
 
@@ -303,19 +318,21 @@ class AsyncSession:
         return await self.request("tools/call", _call(name, arguments))
 
     async def request(self, method: str, params: Json = None) -> Answer:
-        return await self._thread.spawn(self._core.request, method, params).wait_async()
+        answer: Answer = await self._do(self._core.request, method, params)
+        return answer
 
     async def send_raw(self, data: bytes | Encodable) -> tuple[Frame, ...]:
-        return await self._thread.spawn(self._core.send_raw, _bytes(data)).wait_async()
+        frames: tuple[Frame, ...] = await self._do(self._core.send_raw, _bytes(data))
+        return frames
 
     async def ping(self) -> bool:
-        return await self._thread.spawn(self._core.ping).wait_async()
+        return bool(await self._do(self._core.ping))
 
     async def restart(self) -> None:
-        await self._thread.spawn(self._core.restart).wait_async()
+        await self._do(self._core.restart)
 
     async def _listed(self, kind: str) -> dict[str, Operation]:
-        return _named(await self._thread.spawn(self._core.surface).wait_async(), kind)
+        return _named(await self._do(self._core.surface), kind)
 
 
 async def _opened(thread: TrioThread, target: Target, limits: Limits) -> Held[_Core]:
@@ -345,11 +362,22 @@ async def open_async(thread: TrioThread, target: Target, limits: Limits) -> Asyn
     """
     held: Held[Any] = await thread.spawn(_opened, thread, target, limits).wait_async()
     try:
-        yield AsyncSession(thread, held.value, target)
+        yield AsyncSession(lambda work, *args: thread.spawn(work, *args).wait_async(), held.value, target)
     finally:
         # begun at once, even where this task is being cancelled and the wait for it is cut short
         closing = thread.spawn(held.close)
         await closing.wait_async()
+
+
+@contextlib.asynccontextmanager
+async def open_native(target: Target, limits: Limits) -> AsyncIterator[AsyncSession]:
+    """The same in the caller's own loop, which is trio's.
+
+    Raises:
+        TargetError, UsageError: as `mcpfuzz.connect`.
+    """
+    async with _core(target, limits) as core:
+        yield AsyncSession(lambda work, *args: work(*args), core, target)
 
 
 def callers(target: Target) -> dict[str, Target]:

@@ -76,8 +76,8 @@ class Options:
 
         values = self.values
         for name in ("max_time", "timeout", "start_timeout"):
-            if values[name] <= 0:
-                raise UsageError(f"--mcp-{name.replace('_', '-')} must be greater than 0")
+            if not 0 < values[name] < float("inf"):
+                raise UsageError(f"--mcp-{name.replace('_', '-')} {values[name]:g}: must be seconds, greater than 0")
         for name, known in (("profile", tuple(PROFILES)), ("fail_on", SEVERITIES)):
             if values[name] not in known:
                 raise UsageError(f"--mcp-{name.replace('_', '-')} {values[name]}: must be one of {', '.join(known)}")
@@ -85,7 +85,7 @@ class Options:
             revision(values["revision"])
         taken = ("max_time", "profile", "timeout", "start_timeout", "revision", "fail_on", "strict", "require_complete")
         return Settings(
-            scenarios=chosen(values["scenario"], values["exclude"]),
+            scenarios=chosen(values["scenario"], values["exclude"], dashes="--mcp-"),
             seed=seed,
             policy=read_policy(values["policy"]) if values["policy"] else {},
             remember="read" if values["seed"] is None else "write",

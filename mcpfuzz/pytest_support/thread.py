@@ -18,7 +18,7 @@ import trio
 
 from mcpfuzz.errors import Fault, McpfuzzError
 
-__all__ = ["Held", "Job", "TrioThread"]
+__all__ = ["Held", "Job", "TrioThread", "in_trio"]
 
 START_S = 30.0
 """For the thread to come up."""
@@ -74,10 +74,12 @@ class Job(Generic[T]):
         """Await it, on asyncio or trio; being cancelled cancels it."""
         __tracebackhide__ = True
         try:
-            if _in_trio():
+            if in_trio():
                 await self._until_done_trio()
             else:
-                await asyncio.wait([asyncio.wrap_future(self._future)])
+                wrapped = asyncio.wrap_future(self._future)
+                await asyncio.wait([wrapped])
+                wrapped.cancelled() or wrapped.exception()  # looked at; else asyncio logs that nobody did
         except BaseException:
             self.cancel()
             raise
@@ -104,7 +106,8 @@ class Job(Generic[T]):
         return self._future.result()
 
 
-def _in_trio() -> bool:
+def in_trio() -> bool:
+    """Whether the caller is a task of trio's."""
     try:
         trio.lowlevel.current_task()
     except RuntimeError:

@@ -199,7 +199,7 @@ def stored(launch: LaunchRecord, redactor: Redactor) -> LaunchRecord:
 
 def _refers(value: str) -> bool:
     """Whether `value` is written with `${NAME}`, and what stands around it is words, not a secret too."""
-    around = re.findall(r"[^\s:=;,{}\"']+", _VARIABLE.sub(" ", value))
+    around = re.findall(r"[^\s.:=;,{}\"']+", _VARIABLE.sub(" ", value))
     return bool(_VARIABLE.search(value)) and all(word.isalpha() and len(word) <= 16 for word in around)
 
 

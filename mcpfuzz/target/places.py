@@ -18,13 +18,16 @@ def endpoint_of(target: Target, fill: Callable[[str], str]) -> Endpoint:
     """Where the target listens.
 
     Raises:
-        UsageError: the URL is none, or leads away from this machine without leave.
+        UsageError: the URL is none, or leads away from this machine without leave; --cacert cannot be read.
     """
     made = Endpoint.of(fill(target.url or ""), target.transport)
     if not made.loopback and not target.allow_remote:
         raise UsageError(f"--url {made.origin}: not on this machine; --allow-remote attacks it all the same")
     headers = tuple((name, fill(value)) for name, value in target.headers)
-    return replace(made.with_headers(headers), cacert=target.cacert, insecure=target.insecure)
+    endpoint = replace(made.with_headers(headers), cacert=target.cacert, insecure=target.insecure)
+    if target.cacert is not None:
+        endpoint.context()  # says what is wrong with it now, not when the server has been started
+    return endpoint
 
 
 def places_of(endpoint: Endpoint, *, ours: bool) -> dict[str, str]:

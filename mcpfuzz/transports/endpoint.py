@@ -152,8 +152,8 @@ class Endpoint:
         if self.cacert is not None:
             try:
                 made.load_verify_locations(cafile=self.cacert)
-            except (OSError, ssl.SSLError) as error:
-                why = error.strerror if isinstance(error, OSError) and error.strerror else "no certificates in it"
+            except OSError as error:
+                why = "no certificates in it" if isinstance(error, ssl.SSLError) else error.strerror
                 raise UsageError(f"--cacert {self.cacert}: {why}") from None
         if self.insecure:
             made.check_hostname = False
