@@ -70,7 +70,8 @@ def record(path: str) -> None:
     patched = engine.Engine
     patched._volley = under("x", engine.Engine._volley)
     patched._alone = under("c", engine.Engine._alone, unless="x")
-    patched._recall = under("x", engine.Engine._recall)
+    patched = engine.Recall
+    patched.say = under("x", engine.Recall.say)
     patched = engine.Docket
     patched.suspect = under("r", engine.Docket.suspect)
     patched = vitals

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import trio
 
@@ -26,6 +26,7 @@ from mcpfuzz.transports.endpoint import Endpoint
 from mcpfuzz.transports.launch import Launch
 from mcpfuzz.transports.process import GRACE_S, Process
 from mcpfuzz.transports.refusals import NotStreamable
+from mcpfuzz.volley import Volley, meant, refused
 from mcpfuzz.wire import decode, encode, id_key, is_answer, is_request
 
 __all__ = ["Client", "Sent", "Volley"]
@@ -40,30 +41,6 @@ ACKNOWLEDGED = "notifications/subscriptions/acknowledged"
 SUBSCRIPTION = META + "subscriptionId"
 MAX_REPLIES = 200
 """Server requests that one volley answers: the client must not become the server's amplifier."""
-
-
-@dataclass(slots=True)
-class Volley:
-    """What came of sending several things at once."""
-
-    answers: dict[Key, Frame] = field(default_factory=dict)
-    """First answer per due id."""
-    extra: list[Frame] = field(default_factory=list)
-    """All else in order of arrival: notifications, strays, second answers, noise."""
-    took: dict[Key, float] = field(default_factory=dict)
-    """Seconds to the answer, from the answer before it or from the last byte sent."""
-    late: bool = False
-    """Patience ended before all due answers came."""
-    refused: dict[Key, int] = field(default_factory=dict)
-    """Due ids whose message was refused by the transport itself: HTTP's status, and no message with it."""
-    gone: Gone | None = None
-    too_much: TooMuch | None = None
-    replies: Sequence[Reply] = ()
-    """One per thing that was sent, where the transport has replies (HTTP)."""
-
-    @property
-    def whole(self) -> bool:
-        return not self.late and not self.refused and self.gone is None and self.too_much is None
 
 
 class Client:
@@ -315,7 +292,7 @@ class Client:
                     elif is_request(frame.value) and replies < MAX_REPLIES:
                         replies += 1
                         await self._channel.send((Sent(encode(Session.reply(frame.value)) + b"\n"),), deadline)
-            result.refused = _refused(due, things, result.replies)
+            result.refused = refused(due, things, result.replies)
             due.difference_update(result.refused)
             result.late = bool(due)
         except Gone as gone:
@@ -363,8 +340,8 @@ class Client:
                 if not self._strays[key]:
                     del self._strays[key]
                 return False  # the late answer to something said before: not this volley's
-            if (meant := _meant(value.get("id"), due)) is not None:
-                self._settle(meant, Frame(frame.raw, value, (*frame.faults, "wrong-id")), due, result)
+            if (stood_for := meant(value.get("id"), due)) is not None:
+                self._settle(stood_for, Frame(frame.raw, value, (*frame.faults, "wrong-id")), due, result)
                 return True
         elif type(value) is list and any(type(item) is dict for item in value):
             return self._sort_batch(frame, value, due, result)
@@ -419,19 +396,3 @@ def _greeting(heard: Sequence[Frame], endpoint: Endpoint | None) -> tuple[Frame,
     if endpoint is None or endpoint.first_message is None:
         return tuple(heard)
     return tuple(frame for frame in heard if isinstance(frame.value, dict) and "jsonrpc" in frame.value)
-
-
-def _refused(due: set[Key], things: Sequence[Sent], replies: Sequence[Reply]) -> dict[Key, int]:
-    """Due ids whose reply's status says that nothing will come."""
-    told = {}
-    for thing, reply in zip(things, replies, strict=False):
-        if reply.refused and reply.status is not None:
-            told.update(dict.fromkeys(due.intersection(thing.due), reply.status))
-    return told
-
-
-def _meant(value: Json, due: set[Key]) -> Key | None:
-    """The due id that a wrongly typed one stands for ("7" or 7.0 for 7): it is a fault, not a hang."""
-    if value is None or isinstance(value, dict | list):
-        return None
-    return next((key for key in due if str(key[1]) == str(value) or (type(value) is float and key[1] == value)), None)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import trio
 
 from mcpfuzz.campaign.blame import Blame
-from mcpfuzz.campaign.corpus import Corpus, may_recall
+from mcpfuzz.campaign.corpus import Corpus
 from mcpfuzz.campaign.docket import Docket
 from mcpfuzz.campaign.journal import Journal
 from mcpfuzz.campaign.novelty import MOST_REST, TRIES, Novelty
@@ -24,6 +24,7 @@ from mcpfuzz.campaign.plan import Unit, units
 from mcpfuzz.campaign.pools import Pools
 from mcpfuzz.campaign.prover import Prover
 from mcpfuzz.campaign.reach import Reach
+from mcpfuzz.campaign.recall import Recall
 from mcpfuzz.campaign.score import ScenarioTally, Score
 from mcpfuzz.campaign.screening import Screened, screen
 from mcpfuzz.campaign.settings import PROFILES, Settings
@@ -32,10 +33,9 @@ from mcpfuzz.campaign.supply import OutOfStarts, Supply
 from mcpfuzz.campaign.vitals import Vitals
 from mcpfuzz.campaign.voice import Voice
 from mcpfuzz.events import Event
-from mcpfuzz.model import Case, Effect, Exchange, Finding, Surface, Suspicion, Trace, replace
+from mcpfuzz.model import Case, Effect, Exchange, Finding, Surface, Suspicion
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace
-from mcpfuzz.oracles.proofs import observe
 from mcpfuzz.scenarios.calls import CannotGenerate
 from mcpfuzz.strategies.choices import RandomChoices
 
@@ -114,6 +114,7 @@ class Engine:
         prover = Prover(supply, bench, surface, settings.timeout, until, pace.patience, score.enter)
         self._docket = docket = Docket(prover, score, until, self._keep)
         self._blame = Blame(voice, supply, vitals, docket, bench, surface, until)
+        self._recall = Recall(settings, voice, supply, docket, bench, surface)
         self.cut: str | None = None
         self.corpus: Corpus | None = None
         self.journal: Journal | None = None
@@ -138,7 +139,9 @@ class Engine:
         try:
             self._pace.begin((await self._supply.client()).largest)
             await self._vitals.choose()
-            await self._recall()
+            if self.corpus is not None:
+                share = RECALL_SHARE * (self._until - time.monotonic())
+                await self._recall.say(self.corpus, time.monotonic() + share, self._recalled)
             started = time.monotonic()
             rounds = PROFILES[self._settings.profile].rounds
             chosen = self._settings
@@ -166,41 +169,9 @@ class Engine:
         except OutOfStarts as error:
             self.cut = str(error)
 
-    async def _recall(self) -> None:
-        """What showed something in earlier runs, said first: a share of the time, newest first."""
-        remembered = self.corpus.cases() if self.corpus is not None else []
-        until = time.monotonic() + RECALL_SHARE * (self._until - time.monotonic())
-        number, total = self._settings.shard
-        stories = {story.id: story for story in self._settings.scenarios}
-        for case, suspicion in remembered[number - 1 :: total]:
-            if time.monotonic() > until:
-                return
-            if case.scenario not in stories or not may_recall(case, self._surface, self._settings.only):
-                continue
-            if stories[case.scenario].spoils:
-                continue  # in its own turn, behind the others
-            operation = self._surface.operation(case.place.kind, case.place.name)
-            unit = Unit(stories[case.scenario], operation, 0, 1, 0)
-            self._enter(unit)
-            self.tallies[case.scenario].cases += 1
-            self._voice.remember(await self._supply.client(), case.conversation.steps)
-            try:
-                trace = await self._voice.say(case.conversation, case.row)
-                shown = self._rejudged(case, suspicion, trace)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                continue  # an entry that somebody changed, or a slot that this run has no value for
-            for again in shown:
-                await self._docket.suspect(case, again, unit)
-        self._docket.dead_ends.clear()  # what is known to break a pair does not keep it from being tried anew
-
-    def _rejudged(self, case: Case, suspicion: Suspicion, trace: Trace) -> list[Suspicion]:
-        """What today's oracles say of what an earlier run found, under the same rule. Poisoning is nobody's but the
-        vitals' to see: its proof is looked for as it was."""
-        if suspicion.rule == "poisoned":
-            seen = observe(suspicion.proof, trace, self._bench)
-            return [] if seen is None else [replace(suspicion, observed=seen)]
-        today = judge_trace(case, trace, self._bench, self._surface)
-        return [replace(one, title=suspicion.title) for one in today if one.rule == suspicion.rule]
+    def _recalled(self, unit: Unit) -> None:
+        self._enter(unit)
+        self.tallies[unit.scenario.id].cases += 1
 
     def _keep(self, case: Case, suspicion: Suspicion, finding: Finding) -> None:
         if self.corpus is not None:
