@@ -80,3 +80,14 @@ def test_a_full_disk_is_no_fault_of_ours() -> None:
         words = [PYTHON, "-m", "mcpfuzz", "list", "rules"]
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, check=False, timeout=30)
     assert (done.returncode, done.stderr) == (2, b"mcpfuzz: cannot write: No space left on device\n")
+
+
+def test_load_without_locust_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['locust'] = None\n", encoding="utf-8")
+    words = [PYTHON, "-m", "mcpfuzz", "load", "--", PYTHON, "-c", "open('started', 'w')"]
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    env = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(words, cwd=tmp_path, env=env, capture_output=True, check=False, timeout=30)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr == b"mcpfuzz: load needs Locust: pip install 'pytest-mcpfuzz[load]'\n"
+    assert not (tmp_path / "started").exists()

@@ -77,12 +77,14 @@ def test_what_was_not_tested_is_said_with_its_reason() -> None:
 
 def test_what_no_option_would_bring_about_is_a_number_unless_it_is_asked_for() -> None:
     whys = ("not applicable: it is about WebSocket", "not applicable: it is about networked servers: --url",
-            "not applicable: give the folder with --workspace")  # fmt: skip
+            "not applicable: give the folder with --workspace",
+            "not applicable: it is not installed: pip install 'it'")  # fmt: skip
     events = finished(scenarios=tuple(ScenarioResult(id=f"s{nth}", status="not-run", reason=why)
                                       for nth, why in enumerate(whys)))  # fmt: skip
     short = [line for line in shown(events)[0].splitlines() if line.startswith("  not run")]
     assert short == [
         "  not run      s2: not applicable: give the folder with --workspace",
+        "  not run      s3: not applicable: it is not installed: pip install 'it'",
         "  not run      2 that do not apply to this target: --verbose lists them",
     ]
     assert "  not run      s0: not applicable: it is about WebSocket" in shown(events, look=Look(verbose=True))[0]

@@ -17,18 +17,22 @@ from mcpfuzz.errors import Fault, TargetError, UsageError
 from mcpfuzz.load.settings import LoadSettings
 from mcpfuzz.load_support.orders import VARIABLE, Orders, write_json
 
-__all__ = ["Locust"]
+__all__ = ["Locust", "check_installed"]
 
 STOP_S = 3.0
 """From being asked to stop to being killed."""
+
+
+def check_installed() -> None:
+    """Raises UsageError where Locust is not installed: before anything is started."""
+    if importlib.util.find_spec("locust") is None:
+        raise UsageError("load needs Locust: pip install 'pytest-mcpfuzz[load]'")
 
 
 class Locust:
     """One Locust run in a process group of its own. A context manager: leaving ends it."""
 
     def __init__(self, orders: Orders, settings: LoadSettings, folder: str) -> None:
-        if importlib.util.find_spec("locust") is None:
-            raise UsageError("load needs Locust: pip install 'pytest-mcpfuzz[load]'")
         path = str(Path(folder) / "orders.json")
         write_json(path, orders.plain())
         self._log = Path(folder) / "locust.log"

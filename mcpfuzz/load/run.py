@@ -17,7 +17,7 @@ from mcpfuzz import __version__, host
 from mcpfuzz.blocking import Endpoint, reach
 from mcpfuzz.errors import McpfuzzError, TargetError
 from mcpfuzz.events import Discovered, Event, Finished, Found, Noted, Outcome, Progress, Started
-from mcpfuzz.load.locust import Locust
+from mcpfuzz.load.locust import Locust, check_installed
 from mcpfuzz.load.serving import Served
 from mcpfuzz.load.settings import LoadSettings, LoadTarget, settings_of, target_of_load
 from mcpfuzz.load_support.findings import findings_of
@@ -47,6 +47,7 @@ def run_load(command: tuple[str, ...], options: Mapping[str, Any]) -> int:
         UsageError: options or target are wrong.
     """
     settings = settings_of(options)
+    check_installed()
     host.become_subreaper()
     with target_of_load(command, options) as target:
         if settings.worker:

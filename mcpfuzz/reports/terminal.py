@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO, TypeAlias
@@ -43,6 +44,8 @@ _MAX_PROVED = 50
 _MAX_SUSPECTS = 10
 _MAX_STEPS = 6
 _MAX_LISTED = 6
+_CURE = re.compile(r" give |pip install")
+"""A reason that tells what would bring a scenario about."""
 _ERASE = "\r\x1b[2K"
 
 _Part: TypeAlias = tuple[str, str] | str
@@ -226,7 +229,7 @@ class TerminalSink:
         for status in ("partial", "not-run"):
             label = status.replace("-", " ")
             for reason, names in by_reason(scenarios, status):
-                if reason.startswith("not applicable") and " give " not in reason and not self._look.verbose:
+                if reason.startswith("not applicable") and not (self._look.verbose or _CURE.search(reason)):
                     foreign += len(names)
                     continue
                 more = f" and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
