@@ -15,7 +15,7 @@ from pathlib import Path
 from mcpfuzz import extensions, host
 from mcpfuzz.campaign.merging import merged
 from mcpfuzz.campaign.settings import Settings
-from mcpfuzz.errors import Fault, McpfuzzError
+from mcpfuzz.errors import Fault, McpfuzzError, first_cause
 from mcpfuzz.events import Discovered, Event, Finished, Found, Noted, Progress, Restarted, Started
 from mcpfuzz.model import replace
 from mcpfuzz.target import Prepared, Target
@@ -85,6 +85,9 @@ def _shard(
     except McpfuzzError as error:
         with contextlib.suppress(OSError):
             pipe.send(error)
+    except Exception as error:
+        if not isinstance(first_cause(error), BrokenPipeError):  # that: nobody listens any more
+            raise
     finally:
         pipe.close()
 

@@ -63,6 +63,15 @@ def test_whoever_ends_it_it_reports_and_leaves_no_process(name: str, number: sig
     assert carrying(mark) == []
 
 
+@pytest.mark.runs
+def test_shards_whose_parent_is_killed_end_without_a_word(tmp_path: Path) -> None:
+    run, mark = begun("run, two jobs", tmp_path)
+    run.kill()
+    _, err = run.communicate(timeout=40)  # standard error is the shards' too: it ends with the last of them
+    assert "Traceback" not in err
+    assert carrying(mark) == []
+
+
 @pytest.mark.parametrize("words", [("list", "rules"), ("explain", "crash"), ("--help",)], ids=" ".join)
 def test_a_reader_that_has_seen_enough_is_no_finding(words: tuple[str, ...]) -> None:
     read, write = os.pipe()
