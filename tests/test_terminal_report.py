@@ -145,7 +145,7 @@ def test_quiet_is_findings_and_the_verdict() -> None:
     assert err == ""
     assert out.splitlines()[1].startswith("CRITICAL")
     assert "reached" not in out
-    assert out.splitlines()[-1].endswith("findings that count")
+    assert out.splitlines()[-1].endswith(" · seed 42 · exit 1: findings that count")
 
 
 def test_verbose_tells_restarts_and_every_operation() -> None:

@@ -153,7 +153,7 @@ class TerminalSink:
                 name, seed = self._about.report, document["run"]["seed"]
                 self._line(f"to replay them, have a report written: --report json={name}, with --seed {seed}")
         outcome = document["run"]["outcome"]
-        self._line((verdict(document), _OUTCOMES.get(outcome, "bold yellow")))
+        self._line((verdict(document, seed=self._look.quiet), _OUTCOMES.get(outcome, "bold yellow")))
 
     # ---- findings ---------------------------------------------------------------------------------
 

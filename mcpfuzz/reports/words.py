@@ -288,8 +288,12 @@ _GROWTH = (
 )
 
 
-def verdict(document: Document) -> str:
-    """The last line: outcome, findings, what was left out, and what the exit code will be."""
+def verdict(document: Document, *, seed: bool = False) -> str:
+    """The last line: outcome, findings, what was left out, and what the exit code will be.
+
+    Args:
+        seed: say it here, where no first line has.
+    """
     run = document["run"]
     statuses = [one["status"] for one in document["scenarios"]]
     said = [headline(document)] if document["findings"] or run["outcome"] in ("clean", "findings") else []
@@ -303,7 +307,8 @@ def verdict(document: Document) -> str:
     if statuses.count("partial"):
         said.append(f"{statuses.count('partial')} only in part")
     said.append(f"{counted(run['requests'], 'request')} in {run['duration_s']:.1f} s")
-    return f"{', '.join(said)} · {EXITS[run['outcome']]}"
+    told = f" · seed {run['seed']}" if seed else ""
+    return f"{', '.join(said)}{told} · {EXITS[run['outcome']]}"
 
 
 def by_reason(scenarios: Iterable[Mapping[str, Any]], status: str) -> list[tuple[str, list[str]]]:
