@@ -200,7 +200,7 @@ _FILE_SCHEME = re.compile(
 _LAZY_URL = re.compile(r"(?<![A-Za-z0-9])(https?|wss?|s?ftps?|gopher|ldaps?):[\\/]?(?=[^\\/\s])", re.IGNORECASE)
 _AUTHORITY = re.compile(r"(?:^|(?<=[^\w/\\.~)\]}-]))([\\/]{2,})([^\\/?#\s\"'<>]*)")
 _MAIL = re.compile(r"(?<=[^\s@])@(\[[^\]\s]*\]|[^\s/\\?#\"'<>(),;:\[\]@{}]*)")
-_DELIMITERS = re.compile(r"([\s/\\\"'()<>\[\]{},;=?#&@:|!*+^`$]+)")
+_DELIMITERS = re.compile(r"([\s\x00-\x1f\x7f-\x9f/\\\"'()<>\[\]{},;=?#&@:|!*+^`$]+)")
 _HEX_RUN = re.compile(r"[0-9A-Fa-f:.]{2,}(?:%\w+)?")
 _ROOTED = re.compile(r"(^|[\s,;:=\"'(\[|&`>])(?:[\\/]+|~[\\/]*|[A-Za-z]:(?=[\\/])[\\/]+)(?=[^\s\\/])")
 _LEAD = re.compile(r"^[\s\0\"'`]*(?:[\\/~]|[A-Za-z]:|\$\{?[A-Z_]{2,}|%[A-Za-z]+%)+[\\/]*")

@@ -26,10 +26,9 @@ from mcpfuzz.strategies.schemas import FORMAT_CHECKS
 arguments = importlib.import_module("mcpfuzz.strategies.arguments")  # the package has functions of these names
 personas = importlib.import_module("mcpfuzz.strategies.personas")
 
-WALK_DRAWS = 2_000
-"""Ten thousand were drawn once by hand."""
-SCHEMATHESIS_DRAWS = 8
-"""Arrays of fifty: hundreds of texts a format; ten thousand were drawn once by hand."""
+WALK_DRAWS = 10_000
+SCHEMATHESIS_DRAWS = 200
+"""Arrays of fifty: ten thousand texts a format."""
 
 RESERVED = re.compile(r"(?:[\w-]+\.)*(?:invalid|test|example\.com|example\.org|example\.net)|localhost")
 NETS = [
@@ -96,7 +95,7 @@ http://example.com@evil.com/|http://evil.com#@example.com|http://example.com\\@e
 http:///evil|https:\\\\evil|http://127.0.0.1.nip.io/|127.0.0.1.nip.io|localtest.me|lvh.me|http://localhost.evil.com
 http://user:p@10.0.0.1/|ldap://evil:389|https://example.com:80:80@evil|google\u3002com|goo\u00adgle.com|\u2025/x
 \uff47oogle.com|http://\u2460\u2461\u2466.0.0.1|\uff0e\uff0e\uff0fetc|{scratch}/../x|{canary:a}.com|{listener}.evil.com
-{repeat:3:../}x|{repeat:9:/}|{repeat:1:1}69.254.169.254
+{repeat:3:../}x|{repeat:9:/}|{repeat:1:1}69.254.169.254|google.com\x94|\x10evil.com\x01
 """
 HARMLESS_TEXTS = """
 alpha|hello world|notes.txt|a/b/c.txt|text/plain|America/New_York|http://127.0.0.1:8080/x?y=1#f|https://example.com
@@ -304,6 +303,7 @@ def test_thousands_of_personas_name_nothing_foreign() -> None:
                 assert is_safe(value) and not list(complaints(value))
 
 
+@pytest.mark.runs
 @pytest.mark.skipif(not schema_adapter.available(), reason="needs the extra `schema`")
 @pytest.mark.parametrize(
     "name",
