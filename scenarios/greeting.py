@@ -22,5 +22,6 @@ SCENARIO = Scenario(
     cases=1,
     rounds=1,
     alone=True,
+    early=True,  # one short look, and what it shows spoils all that is read later
     references=("MCP FR-01",),
 )
