@@ -82,9 +82,12 @@ ENDS = """if isinstance(tag, str) and len(tag) > 200:
 def test_what_looks_like_a_hang_at_first_and_ends_the_server_is_told_as_a_crash(tmp_path: Path) -> None:
     path = tmp_path / "ends.py"
     path.write_text(SERVER.replace("if 40 <= calls <= 44:", ENDS), encoding="utf-8")
+    news = tmp_path / "news.jsonl"
     report, said = play(
-        tmp_path, ["boundary-arguments"], 1, "--revision", "2025-11-25", "--", sys.executable, str(path), max_time=40
-    )
+        tmp_path, ["boundary-arguments"], 1, "--revision", "2025-11-25", "--report", f"jsonl={news}",
+        "--", sys.executable, str(path), max_time=40,
+    )  # fmt: skip
+    assert '"reason": "to confirm crash"' in news.read_text(encoding="utf-8")
     assert {(one["rule"], one["confidence"]) for one in report["findings"]} == {("crash", "proved")}, said
 
 

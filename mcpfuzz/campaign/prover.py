@@ -56,9 +56,6 @@ INTRINSIC = {rule.id for rule in NETWORK_RULES if rule.id not in ("server-error"
     "data-exposure",
 }
 """Rules about the answer itself, wrong under any stimulus: the control only shows that the server serves."""
-CRASH_STARTS, CRASH_S = 8, 5.0
-"""Starts that shrinking one crash has the time for in any case, and seconds, at most: a server may take a while to come
-up, and a size is not bisected in less."""
 SHRINK_STARTS = 30
 """Starts that shrinking one finding may spend; a third of what is left, at most."""
 MAX_SHOWN = 12
@@ -114,8 +111,6 @@ class Prover:
         Where the control is several calls and some of them show it by themselves, it is tried without those.
         """
         self.instead = None
-        if suspicion.rule == "crash":
-            shrink_s = max(shrink_s, min(CRASH_S, CRASH_STARTS * self.supply.start_s))
         finding: Finding | None = None
         why = REFUTED
         try:

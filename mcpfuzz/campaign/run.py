@@ -93,6 +93,7 @@ async def _play(
             wanted=wanted,
             start_timeout=min(settings.start_timeout, settings.max_time),
             starts=PROFILES[settings.profile].restarts,
+            tell=emit,
         )
         try:
             with trio.move_on_after(settings.max_time + 5) as overall:

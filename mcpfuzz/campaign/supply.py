@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 
 import trio
 
 from mcpfuzz.campaign.entry import Entry, Held
 from mcpfuzz.client import Client
 from mcpfuzz.errors import Late, LaunchError, TargetError
-from mcpfuzz.events import Restarted
+from mcpfuzz.events import Event, Restarted
 from mcpfuzz.identities import NOBODIES
 from mcpfuzz.model import Effect, Open, Step
 from mcpfuzz.revisions import BY_DATE, Revision
@@ -54,6 +55,7 @@ class Supply:
     Args:
         wanted: revision to insist on; None negotiates at first and then stays with what was agreed.
         starts: how often the server may be started in all.
+        tell: takes news of further starts, where somebody wants any; must not wait.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Supply:
         wanted: Revision | None,
         start_timeout: float,
         starts: int,
-        tell: object = None,
+        tell: Callable[[Event], None] | None = None,
     ) -> None:
         self._prepared = prepared
         self._entry = Entry(prepared)
@@ -156,8 +158,8 @@ class Supply:
             OutOfStarts: no more starts are left, or it does not come up again.
         """
         await self.drop()
-        if isinstance(self._tell, trio.MemorySendChannel):
-            self._tell.send_nowait(Restarted(reason=reason))
+        if self._tell is not None:
+            self._tell(Restarted(reason=reason))
         why: TargetError | None = None
         for _ in range(STILLBORN_LIMIT):
             try:
