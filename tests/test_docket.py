@@ -138,3 +138,21 @@ def test_a_finding_that_is_minimal_is_not_proved_again() -> None:
     desk.prover.given.clear()
     trio.run(desk.docket.settle, 10.0)
     assert desk.prover.given == []
+
+
+def test_one_wait_does_not_end_a_story_on_the_session_but_three_do() -> None:
+    desk = Desk()
+    session: Any = SimpleNamespace(key=("r", "s", ""), scenario=SimpleNamespace(id="s"), operation=None)
+    case = Case(scenario="s", place=PLACE, label="", conversation=Conversation.of(Call("a")))
+    hang = Suspicion(
+        rule="hang", place=PLACE, title="", proof=Proof(kind="server-hang", expected=""), observed="", cause="reader"
+    )
+    for ended in (False, False, True):
+        trio.run(desk.docket.suspect, case, hang, session)
+        assert (session.key in desk.docket.dead_ends) is ended
+
+
+def test_one_wait_ends_a_story_on_its_operation() -> None:
+    desk = Desk()
+    desk.suspect("hang")
+    assert UNIT.key in desk.docket.dead_ends

@@ -16,7 +16,7 @@ from mcpfuzz.campaign.reach import Reach
 from mcpfuzz.campaign.screening import Screened, screen
 from mcpfuzz.campaign.settings import Settings
 from mcpfuzz.client import Client
-from mcpfuzz.model import Case, Conversation, Operation, Place, Raw, Surface
+from mcpfuzz.model import Call, Case, Conversation, Operation, Place, Raw, Surface
 from mcpfuzz.oracles.bench import Bench
 from mcpfuzz.oracles.judging import judge_trace
 from mcpfuzz.scenarios.catalogue import catalogue
@@ -34,12 +34,14 @@ for line in sys.stdin.buffer:
         result = None
     else:
         result = b'{}'
+    if b"deep" in line:
+        continue
     if found and b'"method"' in line:
         body = b'"error":{"code":-32601,"message":"no"}' if result is None else b'"result":' + result
         sys.stdout.buffer.write(b'{"jsonrpc":"2.0","id":' + found[1] + b',' + body + b'}\n')
         sys.stdout.buffer.flush()
 """
-"""Reads its ids by a pattern, so that it also answers what is no JSON."""
+"""Reads its ids by a pattern, so that it also answers what is no JSON; what is deep it drops."""
 SURFACE = Surface(revision=REVISION, revisions=(REVISION,), server={}, capabilities={}, operations=(), good={})
 BENCH = Bench(revision=REVISION)
 
@@ -62,7 +64,7 @@ def volley(folder: Path, *cases: Case) -> Screened:
         with trio.fail_after(30):
             async with trio.open_nursery() as nursery:
                 client = await Client.connect(launch, nursery, start_timeout=20)
-                found.append(await screen(client, cases, Filler, tuple, SURFACE, BENCH, 5))
+                found.append(await screen(client, cases, Filler, tuple, SURFACE, BENCH, 1.5))
                 await client.close()
                 nursery.cancel_scope.cancel()
 
@@ -84,6 +86,15 @@ def test_an_answer_to_an_id_that_one_case_alone_shows_is_that_cases_own(tmp_path
 def test_an_answer_to_an_id_that_two_cases_show_leaves_it_open(tmp_path: Path) -> None:
     seen = volley(tmp_path, broken(10_000_000_001), broken(10_000_000_001))
     assert seen.unclear and not seen.traces
+
+
+@pytest.mark.skipif(not host.LINUX, reason="a process over pipes")
+@pytest.mark.parametrize(("tolerated", "damage"), [(True, ""), (False, "calls were not answered")])
+def test_silence_that_is_tolerated_is_no_damage(tmp_path: Path, tolerated: bool, damage: str) -> None:
+    place = Place(kind="tool", name="deep")
+    deep = Case(scenario="s", place=place, label="", conversation=Conversation.of(Call("deep")), silence_ok=tolerated)
+    seen = volley(tmp_path, deep)
+    assert seen.damage == damage and seen.lost == ([] if tolerated else [deep])
 
 
 def unit(scenario: str, tool: str | None = None) -> Unit:

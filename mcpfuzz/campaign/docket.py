@@ -78,9 +78,11 @@ class Docket:
                 await self._prover.forget()  # others would show it, under rules of their own
             return
         if suspicion.rule in SLOW_PROOF and not self._settling:
-            self.dead_ends.add(unit.key)
-            if sum((other.rule, other.cause) == key for _, other, _ in self._later) < ATTEMPTS:
+            waiting = sum((other.rule, other.cause) == key for _, other, _ in self._later)
+            if waiting < ATTEMPTS:
                 self._later.append((case, suspicion, unit))
+            if unit.operation is not None or waiting + 1 >= ATTEMPTS:  # on the session each case is another message
+                self.dead_ends.add(unit.key)
             return
         left = self._until - time.monotonic()
         shrink_s = min(max(GENEROUS_S if generous else SHRINK_S, self._share), left * 0.2)

@@ -266,7 +266,7 @@ class Engine:
             return True
         why = self._pace.too_dear()
         if why is None and left < self._pace.expected_s():
-            why = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.0f} s, and less was left"
+            why = f"{unit.key[2]}: a call takes up to {self._pace.expected_s():.1f} s, and less was left"
         if why is not None and not unit.round:
             tally.reasons.setdefault(why)
         return why is not None

@@ -113,7 +113,7 @@ async def screen(
             _look(case, trace, seen, surface, bench)
         elif client.acknowledges and not due and not bare and volley.gone is None:
             seen.unclear = True  # no status: to be said alone
-        elif due and volley.late:
+        elif due and volley.late and not case.silence_ok:
             seen.lost.append(case)
         elif named := _named(extra, [key for key in sent.hoped if shown[key] == 1]):
             exchange = Exchange(step=0, sent=sent.data, id=carried, due=due, others=tuple(named))
@@ -165,6 +165,6 @@ async def _damage(client: Client, volley: Volley, seen: Screened, patience: floa
     elif volley.late:
         check = await client.barrier(min(3.0, patience))
         seen.unfit = not check.whole
-        seen.damage = "it stopped answering" if seen.unfit else "calls were not answered"
+        seen.damage = "it stopped answering" if seen.unfit else "calls were not answered" if seen.lost else ""
         if seen.unfit:
             seen.lost = []
