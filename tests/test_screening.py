@@ -53,7 +53,7 @@ def broken(number: int) -> Case:
     )  # fmt: skip
 
 
-def volley(folder: Path, *cases: Case) -> Screened:
+def volley(folder: Path, *cases: Case, patience: float = 5) -> Screened:
     """What the first look says of cases that are sent together to the careless server."""
     found: list[Screened] = []
 
@@ -64,7 +64,7 @@ def volley(folder: Path, *cases: Case) -> Screened:
         with trio.fail_after(30):
             async with trio.open_nursery() as nursery:
                 client = await Client.connect(launch, nursery, start_timeout=20)
-                found.append(await screen(client, cases, Filler, tuple, SURFACE, BENCH, 1.5))
+                found.append(await screen(client, cases, Filler, tuple, SURFACE, BENCH, patience))
                 await client.close()
                 nursery.cancel_scope.cancel()
 
@@ -93,7 +93,7 @@ def test_an_answer_to_an_id_that_two_cases_show_leaves_it_open(tmp_path: Path) -
 def test_silence_that_is_tolerated_is_no_damage(tmp_path: Path, tolerated: bool, damage: str) -> None:
     place = Place(kind="tool", name="deep")
     deep = Case(scenario="s", place=place, label="", conversation=Conversation.of(Call("deep")), silence_ok=tolerated)
-    seen = volley(tmp_path, deep)
+    seen = volley(tmp_path, deep, patience=1)
     assert seen.damage == damage and seen.lost == ([] if tolerated else [deep])
 
 
