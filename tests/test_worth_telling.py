@@ -35,6 +35,9 @@ def finding(rule: str, proof: str, confidence: Confidence, note: str = "", tool:
 class Doubtful:
     """A prover whose control shows whatever is suspected."""
 
+    async def narrowed(self, case: Case, suspicion: Suspicion) -> tuple[Case, Suspicion]:
+        return case, suspicion
+
     async def prove(self, case: Case, suspicion: Suspicion, *, shrink_s: float) -> Finding:
         return finding(suspicion.rule, suspicion.proof.kind, "suspect", REFUTED)
 
