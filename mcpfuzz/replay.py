@@ -24,6 +24,9 @@ from mcpfuzz.target import Prepared, Target
 
 __all__ = ["replay_report"]
 
+TRIES_TOGETHER = 3
+"""Fresh servers on which messages that go out together may show it."""
+
 
 def replay_report(
     path: str, command: tuple[str, ...], only: str | None, options: Mapping[str, Any], say: Callable[[str], None]
@@ -52,7 +55,7 @@ def replay_report(
                 say(f"could not be tried: {name}: load is measured, not replayed: see `mcpfuzz load`")
                 continue
             try:
-                seen = trio.run(_one, prepared, report, finding, float(options["timeout"]))
+                seen = _tried(prepared, report, finding, float(options["timeout"]))
             except TargetError as error:
                 untried += 1
                 say(f"could not be tried: {name}: {visible(str(error))}")
@@ -60,6 +63,17 @@ def replay_report(
             shown += seen is not None
             say(f"still shows:  {name}: {visible(seen)[:300]}" if seen is not None else f"does not show: {name}")
     return 1 if shown else 3 if untried else 0
+
+
+def _tried(prepared: Prepared, report: Mapping[str, Any], finding: Mapping[str, Any], timeout: float) -> str | None:
+    """What is seen of one finding. Where messages go out together it is chance which comes first: that it did not show
+    once does not say that it is mended."""
+    together = any(step.group is not None for step in conversation_of(finding["reproducer"]["steps"]).steps)
+    for _ in range(TRIES_TOGETHER if together else 1):
+        seen = trio.run(_one, prepared, report, finding, timeout)
+        if seen is not None:
+            return seen
+    return None
 
 
 def _provable(findings: list[Any]) -> None:

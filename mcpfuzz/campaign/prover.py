@@ -71,6 +71,8 @@ ONLY_SLOW = "asked again, it was answered in time"
 is no finding."""
 WAITS = frozenset({"hang", "no-answer"})
 """Rules about an answer that does not come, of which a busy machine may be the cause."""
+ADDS_UP = frozenset({"poisoned"})
+"""Rules about what adds up: on a server that heard the rest, less seems to be enough."""
 BEAT_SHARE = 0.02
 """Of `--timeout`: a heartbeat that takes longer tells of a busy machine."""
 MOST_SLOW = 3.0
@@ -357,7 +359,11 @@ class Prover:
             return best, True, False
 
         async def shows(candidate: Conversation) -> bool:
-            return keeps(case, candidate, suspicion.rule) and await self._still(suspicion, candidate, case)
+            if not keeps(case, candidate, suspicion.rule):
+                return False
+            if suspicion.rule in ADDS_UP:
+                await self.supply.fresh("to try less on a server that heard nothing")
+            return await self._still(suspicion, candidate, case)
 
         search = Smallest(best, shows, spent, inside=inside)
         await search.find()
