@@ -163,6 +163,10 @@ def _started(pid: int) -> float:
         return int(file.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
 
 
+GOING_S = 0.5
+"""For what was killed to be gone."""
+
+
 def sweep(token: str, *, since: float = 0.0) -> int:
     """Kill what a run left behind, known by its mark, and reap it; how many there were.
 
@@ -170,12 +174,13 @@ def sweep(token: str, *, since: float = 0.0) -> int:
         since: a `moment` of this boot; what began before is left alone.
     """
     ended: set[int] = set()
-    for _ in range(5):  # a fork bomb's children may be born while we look
-        left = [pid for pid in marked(token) if _alive(pid) and _kill(pid, token, since)]
-        if not left:
-            break
-        ended.update(left)  # one that was killed may take a moment to go
+    until = time.monotonic() + GOING_S
+    while left := [pid for pid in marked(token) if _alive(pid) and _kill(pid, token, since)]:
+        ended.update(left)  # a fork bomb's children may be born while we look; who was killed takes a moment to go
         reap(left)
+        if time.monotonic() > until:
+            break
+        time.sleep(0.002)
     return len(ended)
 
 

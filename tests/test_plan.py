@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcpfuzz.campaign.ending import lacking
-from mcpfuzz.campaign.plan import ROUND_CASES, units
+from mcpfuzz.campaign.plan import ROUND_CASES, SESSION_FLOOR, SHARE_FLOOR, share, units
 from mcpfuzz.model import Case, Operation, Send, Surface
 from mcpfuzz.scenarios.base import Scenario
 from mcpfuzz.scenarios.catalogue import catalogue
@@ -102,3 +102,9 @@ def test_where_nobody_was_named_that_is_what_a_story_about_callers_lacks(
     story, surface = scenario("s", 1, needs=("authenticated",)), offering(1, *places)
     why = lacking(story, surface)
     assert why is None if told is None else told in (why or "")
+
+
+def test_a_story_on_the_session_keeps_a_share_that_shows_every_kind_however_many_operations_there_are() -> None:
+    stories = catalogue()
+    assert share(stories["malformed-messages"], 0.01) == SESSION_FLOOR
+    assert share(stories["boundary-arguments"], 0.01) == SHARE_FLOOR

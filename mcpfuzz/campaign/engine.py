@@ -252,8 +252,10 @@ class Engine:
             if unit.key in self._docket.dead_ends:
                 return True
         for position, batch in enumerate(batches.values()):
-            if unit.key in self._docket.dead_ends or (position and self._no_time(unit, tally)):
+            if unit.key in self._docket.dead_ends:
                 return True
+            if position and self._no_time(unit, tally):
+                return False
             tally.cases += await self._volley(batch, unit)
             await self._guarded(unit, guard, GUARD_CASES)
         return self.cut is None

@@ -14,6 +14,8 @@ __all__ = ["Unit", "units"]
 
 SHARE_FLOOR = 4
 """Cases a pair gets in a round at least, however many operations there are."""
+SESSION_FLOOR = 64
+"""The same on the session, which there is one of: every kind of malformed message a few times."""
 SLICE = 16
 """Cases a pair gets before the next pair's turn: what fits into one volley."""
 SLICE_CROWD = 160
@@ -98,8 +100,10 @@ def slice_of(scenario: Scenario, crowd: int) -> int:
 
 def share(scenario: Scenario, scale: float) -> int:
     """Cases of one pair in one round. A list that is gone through once, on the session, is gone through whole."""
-    listed = scenario.rounds is not None and not scenario.kinds
-    return scenario.cases if scenario.cases == 1 or listed else max(SHARE_FLOOR, int(scenario.cases * scale))
+    if scenario.cases == 1 or (scenario.rounds is not None and not scenario.kinds):
+        return scenario.cases
+    floor = SHARE_FLOOR if scenario.kinds else min(scenario.cases, SESSION_FLOOR)
+    return max(floor, int(scenario.cases * scale))
 
 
 def _pairs(
