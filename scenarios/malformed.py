@@ -14,7 +14,7 @@ from mcpfuzz.wire import encode
 
 __all__ = ["case_of", "context_of", "rows_drawer"]
 
-COSTLY = {"F9": 192, "F8": 64, "P12": 48, "L1": 48}
+COSTLY = {"F9": 192, "F8": 64, "P12": 192, "L1": 192}
 """Rows that are drawn in the first two of so many turns only: megabytes to send, or a process to start."""
 
 LARGE, LARGEST = 10 << 20, 14 << 20

@@ -94,7 +94,27 @@ def test_silence_that_is_tolerated_is_no_damage(tmp_path: Path, tolerated: bool,
     place = Place(kind="tool", name="deep")
     deep = Case(scenario="s", place=place, label="", conversation=Conversation.of(Call("deep")), silence_ok=tolerated)
     seen = volley(tmp_path, deep, patience=1)
-    assert seen.damage == damage and seen.lost == ([] if tolerated else [deep])
+    assert (
+        seen.damage == damage
+        and seen.lost == ([] if tolerated else [deep])
+        and seen.silent == ([deep] if tolerated else [])
+    )
+
+
+def test_what_need_not_be_answered_is_waited_for_once_wherever_it_stands() -> None:
+    pace = Pace(Settings(scenarios=(), seed=1), Reach())
+
+    def deep(label: str, tolerated: bool = True) -> Case:
+        call = Conversation.of(Call("c"))
+        return Case(
+            scenario="s", place=Place(kind="tool", name="t"), label=label, conversation=call, silence_ok=tolerated
+        )
+
+    assert not pace.in_vain(deep("text: arrays nested 200 deep"))
+    pace.unheard(deep("text: arrays nested 200 deep"))
+    assert pace.in_vain(deep("an unknown property: arrays nested 200 deep"))
+    assert not pace.in_vain(deep("text: arrays nested 200 deep", tolerated=False))
+    assert not pace.in_vain(deep("text: arrays nested 200 deep (as text)"))
 
 
 def unit(scenario: str, tool: str | None = None) -> Unit:

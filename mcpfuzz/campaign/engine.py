@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import filterfalse
 
 import trio
 
@@ -292,6 +293,8 @@ class Engine:
             return None
         if case is not None and self._novelty.concerns(unit.scenario):
             case = self._new(case, unit, index, parts)
+        if case is not None and self._pace.in_vain(case):
+            return None
         why = self._pace.too_long(case, unit.operation) if case is not None else None
         if why is not None:
             tally.reasons.setdefault(why)
@@ -339,7 +342,7 @@ class Engine:
             if seen.lost:
                 self._wasted(unit, patience + time.monotonic() - began)
         elif seen.unclear and self._may_examine(unit, cases[0].row):
-            for case in cases:
+            for case in filterfalse(self._pace.in_vain, cases):
                 if await self._alone(case, unit) or time.monotonic() > self._until:
                     break
         self._score.tell()
@@ -356,6 +359,8 @@ class Engine:
 
     def _count(self, seen: Screened, unit: Unit, row: str | None) -> None:
         self._pace.learn(unit, row, 0.0 if seen.damage else seen.slowest_s, seen.largest)
+        for case in seen.silent:
+            self._pace.unheard(case)
         if unit.operation is not None:
             for value in seen.answers:
                 self._reach.count(unit.operation.kind, unit.operation.name, value)

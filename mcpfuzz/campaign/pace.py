@@ -45,6 +45,7 @@ class Pace:
         self._bulky: set[tuple[str, str]] = set()
         self._small: set[tuple[str, str]] = set()
         self._wary = False
+        self._unheard: set[str] = set()
 
     def enter(self, operation: Operation | None) -> None:
         """What patience is about from now on; None: the session."""
@@ -59,6 +60,14 @@ class Pace:
     def waste(self, seconds: float) -> None:
         """Take note of a wait for the current operation that ended without an answer and is nobody's fault."""
         self._wasted[self._operation] = self._wasted.get(self._operation, 0.0) + seconds
+
+    def unheard(self, case: Case) -> None:
+        """Take note of a case that was not answered and need not be: others like it are not waited for, too."""
+        self._unheard.add(_kind(case))
+
+    def in_vain(self, case: Case) -> bool:
+        """Whether a case would only be waited for: a server that drops what is nested so deep drops it anywhere."""
+        return case.silence_ok and _kind(case) in self._unheard
 
     def too_dear(self) -> str | None:
         """Why the current operation is to be left alone from now on; None: it is not."""
@@ -122,6 +131,11 @@ class Pace:
         if seconds <= self._settings.max_time * REPEAT_SHARE:
             return None
         return f"{operation.name}: {times} calls would take {seconds:.0f} s"
+
+
+def _kind(case: Case) -> str:
+    """What is odd about a case, wherever in its arguments that is."""
+    return case.label.rpartition(": ")[2]
 
 
 def _whose(unit: Unit, row: str | None) -> tuple[str, str]:

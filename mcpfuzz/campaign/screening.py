@@ -35,6 +35,8 @@ class Screened:
     """Something came that cannot be attributed: the cases must be said alone."""
     lost: list[Case] = field(default_factory=list)
     """Cases whose answers were owed and did not come, while the server lives."""
+    silent: list[Case] = field(default_factory=list)
+    """Cases that were not answered, and need not be."""
     damage: str = ""
     """What broke: the server ended, answers nothing, or sent too much; empty: nothing."""
     sown: dict[str, Case] = field(default_factory=dict)
@@ -113,7 +115,9 @@ async def screen(
             _look(case, trace, seen, surface, bench)
         elif client.acknowledges and not due and not bare and volley.gone is None:
             seen.unclear = True  # no status: to be said alone
-        elif due and volley.late and not case.silence_ok:
+        elif due and volley.late and case.silence_ok:
+            seen.silent.append(case)
+        elif due and volley.late:
             seen.lost.append(case)
         elif named := _named(extra, [key for key in sent.hoped if shown[key] == 1]):
             exchange = Exchange(step=0, sent=sent.data, id=carried, due=due, others=tuple(named))
